@@ -1,0 +1,419 @@
+"""The protocol over folders, index and supervisors of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from cnai_sdk.backends.base import Capabilities
+from cnai_sdk.backends.local import control, launch, turns
+from cnai_sdk.backends.local.changes import changes
+from cnai_sdk.backends.local.folder import JobFolder, retries_of
+from cnai_sdk.backends.local.host import this_host
+from cnai_sdk.backends.local.index import Index
+from cnai_sdk.backends.local.logbook import LogReader, tail_start
+from cnai_sdk.backends.local.machine import Ask, LocalMachine, grant, quota_of, validate
+from cnai_sdk.backends.local.order import Order
+from cnai_sdk.backends.local.reaper import look_after
+from cnai_sdk.backends.local.template import PRELOAD
+from cnai_sdk.config import Config, runtime_dir
+from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
+from cnai_sdk.model.event import Event, LogLine
+from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.output import OutputFile
+from cnai_sdk.model.phase import Kind, Phase
+from cnai_sdk.model.quota import Device, Fit, Quota
+from cnai_sdk.model.spec import Spec, TrainSpec, kind_of, replicas_of
+from cnai_sdk.model.stream import Change, Snapshot, Update
+from cnai_sdk.model.workload import Replica, Workload
+
+_LOOK_AGAIN = 2.0
+_SETTLE = 0.02
+_READ = 2 * 2**20
+
+
+class LocalBackend:
+    """Workloads as processes on this machine.
+
+    Args:
+        config: where the store is and how much it keeps.
+    """
+
+    name = "local"
+
+    def __init__(self, config: Config) -> None:
+        if sys.platform != "linux":
+            raise Unsupported(
+                f"Jobs on this machine need Linux; this is {sys.platform}.",
+                next_step='Use WSL2 or a Linux machine, or cnai.use("kubernetes").',
+            )
+        self._config = config
+        self._index = Index(config.home)
+        self._sockets = runtime_dir()
+        self._host = this_host()
+        self._machine = LocalMachine()
+        self._launcher = launch.Launcher(
+            self._sockets, idle=config.template_idle, preload=PRELOAD, warm=config.warm
+        )
+        self._worker: Path | None = None
+        self._metrics: dict[str, tuple[list[Metric], int]] = {}
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities(
+            kinds=frozenset({Kind.TRAIN}), outputs_as_folder=True, place="this machine"
+        )
+
+    def warm_up(self) -> None:
+        """Start the warm template in the background, if it is not there."""
+        self._launcher.warm_up(os.environ)
+
+    # -- making ------------------------------------------------------------------
+
+    async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
+        return await asyncio.to_thread(self._submit, spec, dict(secrets))
+
+    def _submit(self, spec: Spec, secrets: dict[str, str]) -> Workload:
+        train = _only_train(spec)
+        notices = self._check(train)
+        workload = self._first_state(train, notices)
+        workload = self._index.insert(workload, named=train.named)
+        folder = self._index.folder(workload.id)
+        try:
+            if self._worker is None or not self._worker.exists():
+                self._worker = launch.install_worker(self._config.home)
+            lock = folder.create(train, workload, self._worker)
+            try:
+                self._link_data(train, folder)
+                self._launch(train, workload, lock, secrets)
+            finally:
+                os.close(lock)
+        except BaseException:
+            folder.remove()
+            self._index.delete(workload.id)
+            raise
+        return workload
+
+    def _check(self, spec: TrainSpec) -> tuple[str, ...]:
+        capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
+        return validate(spec.resources, spec.workers, capacity)
+
+    def _first_state(self, spec: TrainSpec, notices: Sequence[str]) -> Workload:
+        id = f"{spec.name}-{uuid.uuid4().hex[:8]}"
+        return Workload(
+            id=id,
+            name=spec.name,
+            base=spec.name,
+            kind=kind_of(spec),
+            phase=Phase.QUEUED,
+            backend=self.name,
+            place="this machine",
+            display_name=spec.display_name,
+            created=time.time(),
+            replicas=tuple(Replica(rank=rank) for rank in range(replicas_of(spec))),
+            resources=spec.resources,
+            retries=retries_of(spec),
+            timeout=spec.timeout,
+            origin=spec.origin,
+            labels=spec.labels,
+            notices=tuple(notices),
+            host=self._host.name,
+            boot=self._host.boot,
+        )
+
+    def _link_data(self, spec: TrainSpec, folder: JobFolder) -> None:
+        for link in spec.data:
+            place = folder.outputs / link.path
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.symlink_to(link.source)
+
+    def _launch(
+        self, spec: TrainSpec, workload: Workload, lock: int, secrets: dict[str, str]
+    ) -> None:
+        interpreter = spec.interpreter or sys.executable
+        order = Order(
+            home=str(self._config.home),
+            id=workload.id,
+            environment=dict(os.environ),
+            secrets=secrets,
+            interpreter=interpreter,
+            log_limit=self._config.log_limit,
+        )
+        other = os.path.realpath(interpreter) != os.path.realpath(sys.executable)
+        changed = launch.template.import_time_variables(spec.env)
+        with control.listen(self._socket(workload.id)) as requests:
+            self._launcher.launch(
+                order, lock, requests, plain=bool(other or changed or spec.packages)
+            )
+
+    def _socket(self, id: str) -> Path:
+        return self._sockets / f"{id}.sock"
+
+    async def fits(self, spec: Spec) -> Fit:
+        return await asyncio.to_thread(self._fits, _only_train(spec))
+
+    def _fits(self, spec: TrainSpec) -> Fit:
+        capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
+        ask = Ask(workers=spec.workers, resources=spec.resources)
+        alone = grant(ask, capacity, [])
+        if isinstance(alone, str):
+            return Fit(answer="never", why=alone)
+        held, waiting = self._index.transact(
+            lambda db: turns.held_and_waiting(db, self._host.is_mine)
+        )
+        answer = grant(ask, capacity, turns.as_held(held))
+        if not waiting and not isinstance(answer, str):
+            return Fit(answer="now")
+        why = answer if isinstance(answer, str) else f"{len(waiting)} jobs wait before it"
+        return Fit(answer="waits", why=why, position=len(waiting) + 1)
+
+    # -- looking -----------------------------------------------------------------
+
+    async def get(self, id: str) -> Workload:
+        return await asyncio.to_thread(lambda: self._true(self._index.get(id)))
+
+    async def list(self) -> Sequence[Workload]:
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> list[Workload]:
+        found = [look_after(self._index, self._host, w) for w in self._index.all()]
+        return self._with_places(found)
+
+    def _true(self, workload: Workload) -> Workload:
+        return self._with_places([look_after(self._index, self._host, workload)])[0]
+
+    def _with_places(self, workloads: list[Workload]) -> list[Workload]:
+        if not any(w.phase is Phase.QUEUED for w in workloads):
+            return workloads
+        places = turns.places(self._index, self._host.is_mine)
+        return [
+            msgspec.structs.replace(
+                w, queued=_merge(places[w.id], w.queued), message=_waits(w, places[w.id])
+            )
+            if w.phase is Phase.QUEUED and w.id in places
+            else w
+            for w in workloads
+        ]
+
+    async def spec(self, id: str) -> Spec:
+        return await asyncio.to_thread(lambda: self._folder(id).spec())
+
+    def _folder(self, id: str) -> JobFolder:
+        self._index.get(id)
+        return self._index.folder(id)
+
+    async def watch(self) -> AsyncIterator[Update]:
+        async with changes(self._config.home, settle=_SETTLE) as signal:
+            epoch, seq = await asyncio.to_thread(self._index.epoch_and_seq)
+            yield Snapshot(epoch=epoch, seq=seq, workloads=tuple(await self.list()))
+            while True:
+                changed = await signal.wait(_LOOK_AGAIN)
+                if not changed:
+                    await asyncio.to_thread(self._look_after_all)
+                now, _ = await asyncio.to_thread(self._index.epoch_and_seq)
+                newest, found, gone = await asyncio.to_thread(self._index.since, seq)
+                if now != epoch:
+                    epoch, seq = now, newest
+                    yield Snapshot(epoch=epoch, seq=seq, workloads=tuple(await self.list()))
+                elif newest > seq:
+                    seq = newest
+                    shown = tuple(await asyncio.to_thread(self._with_places, found))
+                    yield Change(epoch=epoch, seq=seq, workloads=shown, deleted=tuple(gone))
+
+    def _look_after_all(self) -> None:
+        for workload in self._index.active():
+            look_after(self._index, self._host, workload)
+
+    async def logs(
+        self,
+        id: str,
+        *,
+        rank: int | None = None,
+        after: int = 0,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[Sequence[LogLine]]:
+        folder = await asyncio.to_thread(self._folder, id)
+        if tail is not None:
+            after = max(after, await asyncio.to_thread(tail_start, folder.log, tail, rank=rank))
+        reader = LogReader(folder.log, rank=rank, after=after)
+        if not follow:
+            while lines := await asyncio.to_thread(reader.read, _READ):
+                yield lines
+            return
+        async with changes(folder.log, folder.root) as signal:
+            while True:
+                ended = await asyncio.to_thread(self._is_over, id, folder)
+                while lines := await asyncio.to_thread(reader.read, _READ):
+                    yield lines
+                if ended:
+                    return
+                await signal.wait(_LOOK_AGAIN)
+
+    def _is_over(self, id: str, folder: JobFolder) -> bool:
+        if folder.ended() is not None or not folder.root.exists():
+            return True
+        return not folder.is_held() and self._true(self._index.get(id)).phase.ended
+
+    async def metrics(self, id: str, *, since: int = 0) -> Sequence[Metric]:
+        return await asyncio.to_thread(self._read_metrics, id, since)
+
+    def _read_metrics(self, id: str, since: int) -> list[Metric]:
+        folder = self._folder(id)
+        known, offset = self._metrics.get(id, ([], 0))
+        fresh, offset = folder.metrics_after(offset)
+        known = known + fresh if fresh else known
+        self._metrics[id] = (known, offset)
+        return known[since:] if since else known
+
+    async def events(self, id: str) -> Sequence[Event]:
+        return await asyncio.to_thread(lambda: self._folder(id).events())
+
+    async def result(self, id: str) -> bytes | None:
+        def read() -> bytes | None:
+            with contextlib.suppress(FileNotFoundError):
+                return self._folder(id).result.read_bytes()
+            return None
+
+        return await asyncio.to_thread(read)
+
+    async def outputs(self, id: str) -> Sequence[OutputFile]:
+        return await asyncio.to_thread(lambda: _files(self._folder(id).outputs))
+
+    async def read(self, id: str, path: str) -> bytes:
+        return await asyncio.to_thread(self._read, id, path)
+
+    def _read(self, id: str, path: str) -> bytes:
+        root = self._folder(id).outputs.resolve()
+        target = (root / path).resolve()
+        if not target.is_relative_to(root):
+            raise InvalidRequest(
+                f"{path!r} is not inside the job's outputs.",
+                next_step="job.outputs lists the files that can be read.",
+            )
+        try:
+            return target.read_bytes()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise NotFound(
+                f"The job wrote no file {path!r}.", next_step="job.outputs lists its files."
+            ) from error
+
+    async def folder(self, id: str) -> str | None:
+        return str((await asyncio.to_thread(self._folder, id)).outputs)
+
+    # -- ending ------------------------------------------------------------------
+
+    async def suspend(self, id: str) -> None:
+        await asyncio.to_thread(self._index.get, id)
+        raise Unsupported(
+            "A job on this machine cannot be suspended.",
+            next_step="Stop it; with checkpoints in cnai.checkpoint_dir() it can go on in a rerun.",
+        )
+
+    async def resume(self, id: str) -> None:
+        await self.suspend(id)
+
+    async def stop(self, id: str) -> None:
+        await asyncio.to_thread(self._stop, id)
+
+    def _stop(self, id: str) -> None:
+        workload = self._true(self._index.get(id))
+        if workload.phase.ended:
+            return
+        if not self._host.is_mine(workload.host, workload.boot):
+            raise Unsupported(
+                f"{workload.name} runs on another machine, {workload.host}.",
+                next_step=f"Stop it there: cnai stop {workload.name}",
+            )
+        deadline = time.monotonic() + 5.0
+        while not control.ask(self._socket(id), {"do": "stop", "by": "you"}):
+            if self._true(self._index.get(id)).phase.ended or time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
+
+    async def delete(self, id: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self.stop(id)
+            await asyncio.to_thread(self._delete, id)
+
+    def _delete(self, id: str) -> None:
+        folder = self._index.folder(id)
+        while folder.is_held():
+            time.sleep(0.02)
+        self._index.delete(id)
+        folder.remove()
+        self._metrics.pop(id, None)
+
+    # -- the machine ---------------------------------------------------------------
+
+    async def quota(self) -> Quota:
+        def work() -> Quota:
+            held, waiting = self._index.transact(
+                lambda db: turns.held_and_waiting(db, self._host.is_mine)
+            )
+            items = quota_of(self._machine.capacity(gpus=True), turns.as_held(held))
+            unseen = ()
+            return Quota(backend=self.name, place="this machine", items=items, unseen=unseen)
+
+        return await asyncio.to_thread(work)
+
+    async def devices(self) -> Sequence[Device]:
+        return await asyncio.to_thread(lambda: self._machine.capacity(gpus=True).gpus)
+
+    async def address(self, id: str) -> str:
+        await asyncio.to_thread(self._index.get, id)
+        raise Unsupported("A training job has no address.", next_step="job.outputs has its files.")
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._index.close)
+
+
+def _only_train(spec: Spec) -> TrainSpec:
+    if not isinstance(spec, TrainSpec):
+        raise Unsupported(
+            f"This machine does not run workloads of the kind {kind_of(spec)} yet.",
+            next_step="It trains: cnai.train(...).",
+        )
+    return spec
+
+
+def _merge(place: object, told: object) -> object:
+    """The place as it is now, with the reason that the job's own supervisor found."""
+    from cnai_sdk.model.workload import Queued
+
+    assert isinstance(place, Queued)
+    if isinstance(told, Queued) and place.position == 1 and told.position == 1:
+        return told
+    return place
+
+
+def _waits(workload: Workload, place: object) -> str:
+    from cnai_sdk.model.workload import Queued
+
+    assert isinstance(place, Queued)
+    if place.position == 1:
+        return workload.message
+    return f"{place.position - 1} before it; waits for {place.waits_for}"
+
+
+def _files(root: Path) -> list[OutputFile]:
+    """What the workers wrote: no links, so not the data that was given to them."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(d for d in folders if not os.path.islink(os.path.join(folder, d)))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not path.is_symlink() and path.is_file():
+                relative = path.relative_to(root).as_posix()
+                found.append(OutputFile(path=relative, size=path.stat().st_size))
+    return found
+
+
+

@@ -1,0 +1,235 @@
+"""One job's folder: what it was asked to do, what it did, what it left.
+
+    spec.json       what was asked for, without the payload's files, never a secret
+    payload/        the code that runs
+    outputs/        where the workers run; `job.outputs`
+    log/            what they printed
+    metrics.jsonl   what they reported
+    record.jsonl    events and states, appended
+    end.json        the final state; its space is taken at the start, so a full disk cannot lose it
+    result.json     what rank 0 returned
+    complaints.txt  what the supervisor itself printed, if it broke
+    lock            held by the supervisor for life: the lock, never a pid, says that it lives
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from cnai_sdk.model.event import Event
+from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.workload import Workload
+
+_SPEC = msgspec.json.Decoder(Spec)  # type: ignore[arg-type]
+_EVENT = msgspec.json.Decoder(Event)
+_METRIC = msgspec.json.Decoder(Metric)
+_WORKLOAD = msgspec.json.Decoder(Workload)
+_ENCODE = msgspec.json.Encoder()
+_END_SPACE = 16 * 2**10
+
+
+class JobFolder:
+    """Reads and writes one job's folder.
+
+    Args:
+        root: the folder; its name is the job's id.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.id = root.name
+        self.payload = root / "payload"
+        self.outputs = root / "outputs"
+        self.log = root / "log"
+        self.result = root / "result.json"
+        self.lock = root / "lock"
+        self.complaints = root / "complaints.txt"
+        self._spec = root / "spec.json"
+        self._record = root / "record.jsonl"
+        self._metrics = root / "metrics.jsonl"
+        self._end = root / "end.json"
+
+    @property
+    def mark(self) -> str:
+        """32 characters that every process of this job carries in its environment."""
+        return hashlib.sha256(f"cnai:{self.id}".encode()).hexdigest()[:32]
+
+    def create(self, spec: Spec, workload: Workload, worker: Path) -> int:
+        """Make the folder, and return its locked lock file.
+
+        Args:
+            worker: the folder of the worker package, which the payload links to.
+        """
+        self.root.mkdir(mode=0o700, parents=True)
+        for folder in (self.payload, self.outputs, self.log):
+            folder.mkdir(mode=0o700)
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path, content in spec.payload.files.items():
+            target = self.payload / path
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.write_bytes(content)
+        (self.payload / "worker").symlink_to(worker)
+        (self.payload / "spans.json").write_bytes(_ENCODE.encode(_explicit(spec)))
+        bare = msgspec.structs.replace(spec, payload=_without_files(spec))
+        self._spec.write_bytes(_ENCODE.encode(bare))
+        self._end.write_bytes(b" " * (_END_SPACE + 512 * len(workload.replicas)))
+        self.append_state(workload)
+        return lock
+
+    def spec(self) -> Spec:
+        """What was asked for, with the payload's files."""
+        bare: Spec = _SPEC.decode(self._spec.read_bytes())
+        files = {
+            path.relative_to(self.payload).as_posix(): path.read_bytes()
+            for path in sorted(self.payload.rglob("*"))
+            if path.is_file() and not self._added(path)
+        }
+        payload = msgspec.structs.replace(bare.payload, files=files)
+        return msgspec.structs.replace(bare, payload=payload)
+
+    def bare_spec(self) -> Spec:
+        """What was asked for, without the payload's files."""
+        bare: Spec = _SPEC.decode(self._spec.read_bytes())
+        return bare
+
+    def _added(self, path: Path) -> bool:
+        first = path.relative_to(self.payload).parts[0]
+        return first in ("worker", "spans.json") or "__pycache__" in path.parts
+
+    def append_event(self, event: Event) -> None:
+        """Write one event at the end of the record."""
+        self._append(self._record, _ENCODE.encode({"event": event}))
+
+    def append_state(self, workload: Workload) -> None:
+        """Write how the workload stands at the end of the record."""
+        self._append(self._record, _ENCODE.encode({"state": workload}))
+
+    def append_metrics(self, metrics: list[Metric]) -> None:
+        """Write reports at the end of the metrics."""
+        self._append(self._metrics, b"\n".join(_ENCODE.encode(m) for m in metrics))
+
+    def _append(self, path: Path, text: bytes) -> None:
+        with path.open("ab") as file:
+            file.write(text + b"\n")
+
+    def write_end(self, workload: Workload) -> None:
+        """Write the final state in place, into space that was taken at the start."""
+        text = _ENCODE.encode(workload)
+        space = self._end.stat().st_size
+        if len(text) > space:
+            fewer = [msgspec.structs.replace(r, metrics={}, message="") for r in workload.replicas]
+            workload = msgspec.structs.replace(workload, replicas=tuple(fewer), metrics={})
+            text = _ENCODE.encode(workload)
+        descriptor = os.open(self._end, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.pwrite(descriptor, text.ljust(space), 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def ended(self) -> Workload | None:
+        """The final state, or None while there is none."""
+        try:
+            text = self._end.read_bytes().strip()
+        except FileNotFoundError:
+            return None
+        return _WORKLOAD.decode(text) if text else None
+
+    def state(self) -> Workload | None:
+        """The newest state that the folder knows."""
+        ended = self.ended()
+        if ended is not None:
+            return ended
+        newest = None
+        for entry in self._entries():
+            if "state" in entry:
+                newest = entry["state"]
+        return _WORKLOAD.decode(newest) if newest is not None else None
+
+    def events(self) -> list[Event]:
+        """What happened, oldest first."""
+        found = [_EVENT.decode(e["event"]) for e in self._entries() if "event" in e]
+        return [msgspec.structs.replace(event, seq=n) for n, event in enumerate(found, start=1)]
+
+    def _entries(self) -> Iterator[dict[str, msgspec.Raw]]:
+        decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        try:
+            lines = self._record.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError:
+                continue  # a line that a full disk cut off
+
+    def metrics_after(self, offset: int) -> tuple[list[Metric], int]:
+        """Reports from a byte offset on, and the offset to go on from."""
+        try:
+            with self._metrics.open("rb") as file:
+                file.seek(offset)
+                text = file.read()
+        except FileNotFoundError:
+            return [], offset
+        whole = text.rfind(b"\n") + 1
+        found = []
+        for line in text[:whole].splitlines():
+            try:
+                found.append(_METRIC.decode(line))
+            except msgspec.DecodeError:
+                continue
+        return found, offset + whole
+
+    def write_lease(self, lease: msgspec.Struct) -> None:
+        """Keep what was granted, so that a rebuilt index knows it."""
+        (self.root / "lease.json").write_bytes(_ENCODE.encode(lease))
+
+    def lease(self) -> bytes | None:
+        """What was granted, as JSON, or None while the job waits."""
+        try:
+            return (self.root / "lease.json").read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def is_held(self) -> bool:
+        """True while a supervisor, or the submitter before it, holds the lock."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def remove(self) -> None:
+        """Delete everything; a link to data is removed, what it points at is not."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _explicit(spec: Spec) -> list[dict[str, object]]:
+    return [
+        {"first": s.first, "last": s.last, "source": s.source, "line": s.line}
+        for s in spec.payload.spans
+    ]
+
+
+def _without_files(spec: Spec) -> object:
+    return msgspec.structs.replace(spec.payload, files={})
+
+
+def retries_of(spec: Spec) -> int:
+    """How often a failed run starts again."""
+    return spec.retries if isinstance(spec, TrainSpec) else 0

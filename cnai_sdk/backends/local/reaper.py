@@ -1,0 +1,82 @@
+"""What happens when a supervisor was killed: the rest of its tree is ended and the end recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+
+import msgspec
+
+from cnai_sdk.backends.local import tree, turns
+from cnai_sdk.backends.local.folder import JobFolder
+from cnai_sdk.backends.local.host import Host
+from cnai_sdk.backends.local.index import Index
+from cnai_sdk.errors import CnaiError
+from cnai_sdk.model.event import Event
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.workload import Workload
+
+
+def look_after(index: Index, host: Host, workload: Workload) -> Workload:
+    """The workload as it really stands: one whose supervisor is gone is ended first.
+
+    Another machine's job is left alone, since its processes cannot be seen from here.
+    """
+    if workload.phase.ended or not host.is_mine(workload.host, workload.boot):
+        return workload
+    folder = index.folder(workload.id)
+    if folder.is_held():
+        return workload
+    return _end(index, folder, workload, rebooted=host.boot != workload.boot)
+
+
+def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool) -> Workload:
+    try:
+        lock = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        index.delete(workload.id)  # the folder is gone: somebody deleted it half-way
+        return msgspec.structs.replace(
+            workload, phase=Phase.STOPPED, message="Its folder was removed"
+        )
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return workload  # somebody else looks after it now
+        ended = folder.ended()
+        if ended is None:
+            tree.end_marked(folder.mark)
+            ended = _verdict(folder, folder.state() or workload, rebooted=rebooted)
+            folder.write_end(ended)
+        with contextlib.suppress(CnaiError):
+            index.update(ended)
+            turns.leave(index, ended.id)
+        return ended
+    finally:
+        os.close(lock)
+
+
+def _verdict(folder: JobFolder, workload: Workload, *, rebooted: bool) -> Workload:
+    reason = "HostRebooted" if rebooted else "SupervisorLost"
+    message = (
+        "The machine was started anew while it ran"
+        if rebooted
+        else "The process that supervised it was killed, and its workers were ended"
+    )
+    with contextlib.suppress(OSError):
+        folder.append_event(Event(reason=reason, message=message, warning=True, time=time.time()))
+    replicas = tuple(
+        r if r.phase.ended else msgspec.structs.replace(r, phase=Phase.FAILED, cpu=None)
+        for r in workload.replicas
+    )
+    return msgspec.structs.replace(
+        workload,
+        phase=Phase.FAILED,
+        reason=reason,
+        message=message,
+        ended=time.time(),
+        replicas=replicas,
+        queued=None,
+    )

@@ -1,0 +1,207 @@
+"""The warm template: one process per user and interpreter that has imported what jobs import.
+
+It imports and never computes, since a pool of threads does not survive a fork; it has one thread,
+and forks one supervisor for each job. No kernel owns it: it goes after some idle minutes. A job
+whose environment differs from the one that it was imported in is started plainly instead.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import hashlib
+import importlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cnai_sdk.backends.local import control, tree
+from cnai_sdk.backends.local.folder import JobFolder
+from cnai_sdk.backends.local.order import DECODE
+
+PRELOAD = ("numpy", "torch", "torch.distributed", "torch._dynamo", "sklearn.datasets")
+_IMPORT_TIME = (
+    "PYTHON",
+    "LD_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "KMP_",
+    "GOMP_",
+    "TORCH",
+    "PYTORCH_",
+    "CUDA_",
+    "NVIDIA_",
+    "NUMEXPR_",
+    "NPY_",
+    "MALLOC_",
+)
+_QUIET = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "PYTHONIOENCODING"}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_HEADER = struct.Struct("!Q")
+
+
+def import_time_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that libraries read while they are imported."""
+    return {
+        name: value
+        for name, value in sorted(environment.items())
+        if name.startswith(_IMPORT_TIME) and name not in _QUIET
+    }
+
+
+def fingerprint(interpreter: str, paths: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Changes when a package is installed, or when a variable that imports read is changed."""
+    digest = hashlib.sha256()
+    own = max(p.stat().st_mtime_ns for p in Path(__file__).parents[2].rglob("*.py"))
+    digest.update(repr((interpreter, sys.version, own)).encode())
+    for path in sorted(p for p in paths if Path(p).name in ("site-packages", "dist-packages")):
+        try:
+            digest.update(repr((path, os.stat(path).st_mtime_ns)).encode())
+        except OSError:
+            continue
+    digest.update(repr(import_time_variables(environment)).encode())
+    return digest.hexdigest()[:16]
+
+
+def serve(path: Path, *, idle: float, preload: Sequence[str]) -> None:
+    """Import, then fork a supervisor for every request, until nobody has asked for `idle` seconds."""
+    _import_all(preload)
+    server = control.listen(path)
+    inode = path.stat().st_ino
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's children for long
+    deadline = time.monotonic() + idle
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([server], [], [], left)
+        if ready and _serve_one(server):
+            deadline = time.monotonic() + idle
+        if _replaced(path, inode):
+            return
+    path.unlink(missing_ok=True)
+
+
+def _replaced(path: Path, inode: int) -> bool:
+    try:
+        return path.stat().st_ino != inode
+    except FileNotFoundError:
+        return True
+
+
+def _import_all(preload: Sequence[str]) -> None:
+    """Import in a thread of the lowest priority: a process could not raise its own again."""
+
+    def work() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        for name in preload:
+            try:
+                importlib.import_module(name)
+            except Exception:
+                continue  # a library that does not import here is imported by the job, or not
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    importlib.import_module("cnai_sdk.backends.local.supervisor")
+    gc.collect()
+    gc.freeze()
+    if len(os.listdir("/proc/self/task")) != 1:
+        sys.exit("An imported library started a thread, so jobs cannot be forked from here.")
+
+
+def _serve_one(server: socket.socket) -> bool:
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(5.0)
+        if not control.same_user(connection):
+            return False
+        try:
+            message, descriptors = _receive(connection)
+        except (OSError, ValueError):
+            return False
+        if len(descriptors) != 2:
+            return False
+        if os.fork() == 0:
+            server.close()
+            _become_supervisor(connection, message, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        connection.sendall(b"ok")
+    return True
+
+
+def _become_supervisor(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
+    code = 1
+    try:
+        connection.close()
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        order = DECODE.decode(message)
+        folder = JobFolder(Path(order.home) / "jobs" / order.id)
+        tree.write_mark(folder.mark)
+        complaints = os.open(folder.complaints, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(complaints, 1)
+        os.dup2(complaints, 2)
+        from cnai_sdk.backends.local.supervisor import supervise
+
+        supervise(order, descriptors[0], socket.socket(fileno=descriptors[1]), warm=True)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    space = socket.CMSG_SPACE(2 * array.array("i").itemsize)
+    head, ancillary, _, _ = connection.recvmsg(_HEADER.size, space)
+    descriptors = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    if len(head) < _HEADER.size:
+        raise ValueError("nothing was asked")  # somebody looked whether the template is warm
+    (length,) = _HEADER.unpack(head)
+    message = b""
+    while len(message) < length:
+        data = connection.recv(length - len(message))
+        if not data:
+            raise ValueError("the message was cut off")
+        message += data
+    return message, list(descriptors)
+
+
+def send(path: Path, message: bytes, descriptors: Sequence[int], *, timeout: float) -> bool:
+    """Hand a message and descriptors to a template; False when none took it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(timeout)
+        try:
+            client.connect(str(path))
+            rights = array.array("i", descriptors)
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else []
+            client.sendmsg([_HEADER.pack(len(message))], ancillary)
+            client.sendall(message)
+            return client.recv(2) == b"ok"
+        except OSError:
+            return False
+
+
+def main(path: str, idle: float, preload: list[str]) -> None:
+    """Become a daemon that no kernel owns."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    for name in _THREADS:
+        os.environ[name] = "1"
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    serve(Path(path), idle=idle, preload=preload)
+    os._exit(0)

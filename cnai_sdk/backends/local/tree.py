@@ -1,0 +1,104 @@
+"""Processes of a job: how they are bound to their supervisor, and how all of them are ended.
+
+A process of a job is known by a mark in its environment, since user code may call setsid. The mark
+is read from /proc, so it must stand where the kernel looks: in the memory that held the
+environment when the program started. A forked worker therefore writes it there in place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+MARK = "CNAI_MARK"
+BLANK = "0" * 32
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.getenv.restype = ctypes.c_void_p
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when its parent ends, however that happens."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of its descendants whose own parent ends."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def write_mark(mark: str) -> None:
+    """Overwrite the blank mark that this program was started with, in place."""
+    place = _libc.getenv(MARK.encode())
+    if place and ctypes.string_at(place) == BLANK.encode():
+        ctypes.memmove(place, mark.encode(), len(mark))
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process, of all its threads."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            found.extend(int(word) for word in text.split())
+    except OSError:
+        pass
+    return found
+
+
+def signal_children(number: int) -> None:
+    """Send a signal to the direct children and to the process groups that they lead."""
+    for pid in children(os.getpid()):
+        for send in (os.killpg, os.kill):
+            try:
+                send(pid, number)
+                break
+            except (ProcessLookupError, PermissionError):
+                continue
+
+
+def end_children() -> None:
+    """Kill every descendant of this process, which must be a subreaper, and reap it."""
+    while pids := children(os.getpid()):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for pid in pids:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                continue
+
+
+def end_marked(mark: str) -> int:
+    """Kill every process that carries the mark; how many there were.
+
+    A process is signalled through a descriptor that was opened before its environment was read,
+    so that a number which is used again never hits a stranger.
+    """
+    needle = f"{MARK}={mark}".encode()
+    ended = 0
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            descriptor = os.pidfd_open(int(entry))
+        except OSError:
+            continue
+        try:
+            environment = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
+            if needle in environment:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                ended += 1
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return ended

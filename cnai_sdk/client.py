@@ -1,0 +1,245 @@
+"""Client: chooses the backend and offers the verbs; the module-level verbs use a default one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnai_sdk import runtime
+from cnai_sdk import training as _training
+from cnai_sdk.config import Config, load_config
+from cnai_sdk.errors import InvalidRequest, NotFound
+from cnai_sdk.handle import Handle
+from cnai_sdk.joblist import JobList
+from cnai_sdk.model.phase import Kind
+from cnai_sdk.quotas import Devices, QuotaView
+
+if TYPE_CHECKING:
+    from cnai_sdk.backends.base import Backend
+    from cnai_sdk.model.workload import Workload
+
+_BACKENDS = ("local",)
+
+
+class Client:
+    """The verbs, on one backend.
+
+    Args:
+        backend: a backend, for one that was made elsewhere, or None to choose by configuration.
+        config: settings; read from the file and the environment when None.
+    """
+
+    def __init__(self, backend: Backend | None = None, *, config: Config | None = None) -> None:
+        self._config = config if config is not None else load_config()
+        self._why = self._config.backend_why
+        self._backend = backend
+        self._lock = threading.Lock()
+
+    @property
+    def config(self) -> Config:
+        """The settings that hold."""
+        return self._config
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that serves, made at first use."""
+        with self._lock:
+            if self._backend is None:
+                self._backend = _make(self._config)
+            return self._backend
+
+    def use(self, name: str | None = None) -> str:
+        """Choose where workloads run, for this process; returns which backend serves, and why.
+
+        Args:
+            name: 'local' is this machine. None changes nothing.
+
+        Raises:
+            InvalidRequest: no such backend in this version.
+        """
+        if name is not None:
+            if name not in _BACKENDS:
+                raise InvalidRequest(
+                    f"There is no backend {name!r} in this version.",
+                    why=f"It has {', '.join(_BACKENDS)}.",
+                    next_step='Write cnai.use("local") to run on this machine.',
+                )
+            with self._lock:
+                self._why = "cnai.use"
+                if self._backend is not None and self._backend.name != name:
+                    self._backend = None
+        place = runtime.call(self.backend.capabilities()).place
+        return f"{self.backend.name}: {place} ({self._why})"
+
+    def train(
+        self,
+        fn: Callable[..., Any],
+        *,
+        workers: int = 1,
+        args: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        cpu: float | None = None,
+        memory: int | str | None = None,
+        gpu: float | None = None,
+        gpu_memory: int | str | None = None,
+        gpu_model: str | None = None,
+        timeout: float | str | None = None,
+        retries: int = 0,
+        env: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        packages: Sequence[str] = (),
+        data: Sequence[str] = (),
+        **unknown: Any,
+    ) -> _training.TrainJob:
+        """Train a function on one or more workers, and return at once with its handle.
+
+        The function runs on every worker with the environment that torchrun gives. What it needs
+        from other cells (imports, helpers, classes, values) travels with it.
+
+        Args:
+            fn: the function, as it stands in the notebook or in a file.
+            workers: how many processes; cpu, memory and gpu are for each of them.
+            args: keyword arguments for the function.
+            name: at most 40 characters a-z, 0-9, '-'; the function's name when left out.
+            cpu: cores, fractions allowed; left out, the workers share the machine's.
+            memory: bytes, or a quantity such as '8Gi'; a worker that needs more is ended.
+            gpu: whole devices, or a share below 1 of one device for one worker.
+            gpu_memory: memory of one device, such as '10Gi'.
+            gpu_model: the device's name, such as 'A100'.
+            timeout: seconds, or '30m'; a job that is not done by then fails.
+            retries: how often a failed run starts again.
+            env: plain environment variables; a secret is refused here.
+            secrets: names of secrets, from this environment or from `cnai secrets set`.
+            packages: requirements installed beside the caller's own packages.
+            data: files and folders that the workers find under the same relative path.
+
+        Raises:
+            InvalidRequest: something in the call cannot be carried out; nothing was created.
+            DoesNotFit: it is larger than the machine.
+            NameInUse: a running job has this name.
+        """
+        return _training.train(
+            self.backend,
+            self._config,
+            fn,
+            workers=workers,
+            args=args,
+            name=name,
+            cpu=cpu,
+            memory=memory,
+            gpu=gpu,
+            gpu_memory=gpu_memory,
+            gpu_model=gpu_model,
+            timeout=timeout,
+            retries=retries,
+            env=env,
+            secrets=secrets,
+            packages=packages,
+            data=data,
+            **unknown,
+        )
+
+    def train_script(self, path: str | Path, **options: Any) -> _training.TrainJob:
+        """Train a script as it is, with the local modules it imports; options as in `train`."""
+        return _training.train_script(self.backend, self._config, Path(path), **options)
+
+    def jobs(self) -> JobList:
+        """All jobs, newest first, whichever process made them."""
+        return JobList(runtime.call(self.backend.list()), self.attach)
+
+    def job(self, name: str) -> Any:
+        """The newest job of that name, or the one with that id.
+
+        Raises:
+            NotFound: there is none; with the names that are nearest.
+        """
+        found = runtime.call(self.backend.list())
+        exact = [w for w in found if name == w.id]
+        named = [w for w in found if name in (w.name, w.base, w.display_name)]
+        for candidates in (exact, named):
+            if candidates:
+                return self.attach(max(candidates, key=lambda w: (w.created, w.seq)))
+        import difflib
+
+        near = difflib.get_close_matches(name, [w.name for w in found], n=3)
+        hint = f"Near it are {', '.join(near)}. " if near else ""
+        raise NotFound(
+            f"There is no job named {name}.", next_step=f"{hint}cnai.jobs() lists all."
+        )
+
+    def attach(self, workload: Workload) -> Handle:
+        """The handle for a workload."""
+        kind = _training.TrainJob if workload.kind is Kind.TRAIN else Handle
+        return kind(self.backend, workload)
+
+    def quota(self) -> QuotaView:
+        """What may be used here, what is used, and by whom."""
+        return QuotaView(runtime.call(self.backend.quota()))
+
+    def gpus(self) -> Devices:
+        """The GPUs and slices that are on offer."""
+        return Devices(runtime.call(self.backend.devices()))
+
+    def warm_up(self) -> None:
+        """Prepare the backend in the background, where it has something to prepare."""
+        prepare = getattr(self.backend, "warm_up", None)
+        if prepare is not None:
+            prepare()
+
+
+def _make(config: Config) -> Backend:
+    if config.backend != "local":
+        raise InvalidRequest(
+            f"There is no backend {config.backend!r} in this version.",
+            why=f"It was chosen by {config.backend_why}.",
+            next_step="Set it to 'local', or unset it: cnai use local",
+        )
+    from cnai_sdk.backends.local.backend import LocalBackend
+
+    return LocalBackend(config)
+
+
+_default: Client | None = None
+_default_lock = threading.Lock()
+_default_owner = 0
+
+
+def default_client() -> Client:
+    """The client behind the module-level verbs."""
+    global _default, _default_owner
+    with _default_lock:
+        if _default is None or _default_owner != os.getpid():
+            _default, _default_owner = Client(), os.getpid()
+        return _default
+
+
+def train(fn: Callable[..., Any], **options: Any) -> _training.TrainJob:
+    return default_client().train(fn, **options)
+
+
+def jobs() -> JobList:
+    return default_client().jobs()
+
+
+def job(name: str) -> Any:
+    return default_client().job(name)
+
+
+def use(name: str | None = None) -> str:
+    return default_client().use(name)
+
+
+def quota() -> QuotaView:
+    return default_client().quota()
+
+
+def gpus() -> Devices:
+    return default_client().gpus()
+
+
+for _verb in (train, jobs, job, use, quota, gpus):
+    _method = getattr(Client, _verb.__name__)
+    _verb.__doc__ = _method.__doc__

@@ -1,0 +1,76 @@
+"""data=: files and folders that the workers find under a relative path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnai_sdk.errors import InvalidRequest, NotFound
+from cnai_sdk.model.spec import DataLink
+
+_READ_ONLY = (
+    "The workers see the data through links; nothing on this machine stops them from writing to it."
+)
+
+
+def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]]:
+    """Where each piece of data is and where the workers find it, and what to tell the caller.
+
+    A path below `here` keeps its relative path; another appears under its own last name.
+
+    Raises:
+        InvalidRequest: not a list of paths, or two of them would take one place.
+        NotFound: nothing is there.
+    """
+    if isinstance(data, str | bytes) or not isinstance(data, Sequence):
+        raise InvalidRequest(
+            f"data={data!r} is not a list of paths.", next_step='Write data=["train.csv", "images/"].'
+        )
+    found: dict[str, DataLink] = {}
+    notices: list[str] = []
+    for item in data:
+        if not isinstance(item, str | os.PathLike):
+            raise InvalidRequest(
+                f"data has {item!r}, which is not a path.", next_step='Write data=["train.csv"].'
+            )
+        link = _link(Path(item), here)
+        if link.path != Path(item).as_posix().rstrip("/").removeprefix("./"):
+            notices.append(f"{item} appears to the workers as {link.path}.")
+        if link.path in found:
+            raise InvalidRequest(
+                f"data has two entries that would appear as {link.path}.",
+                next_step="Give one of them another name, or keep one.",
+            )
+        found[link.path] = link
+    if found:
+        notices.append(_READ_ONLY)
+    _refuse_nesting(sorted(found))
+    return tuple(found.values()), notices
+
+
+def _link(path: Path, here: Path) -> DataLink:
+    source = Path(os.path.normpath(here / path.expanduser()))
+    if not source.exists():
+        raise NotFound(
+            f"data has {str(path)!r}, and nothing is there.",
+            why=f"It was looked for at {source}.",
+            next_step="Correct the path; it is relative to the notebook's folder.",
+        )
+    inside = source.is_relative_to(here) and source != here
+    name = source.relative_to(here).as_posix() if inside else source.name
+    if not name:
+        raise InvalidRequest(
+            f"data has {str(path)!r}, which is the whole folder that the notebook is in.",
+            next_step="Name the files and folders that the workers need.",
+        )
+    return DataLink(path=name, source=str(source))
+
+
+def _refuse_nesting(paths: Sequence[str]) -> None:
+    for outer, inner in zip(paths, paths[1:], strict=False):
+        if inner.startswith(outer + "/"):
+            raise InvalidRequest(
+                f"data has {inner!r}, which is inside {outer!r}.",
+                next_step=f"Keep {outer!r}; it brings everything in it.",
+            )

@@ -1,0 +1,61 @@
+"""Collects from a backend what a verdict needs; the verdict itself is `explain`'s."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnai_sdk.explain import Facts, diagnose
+from cnai_sdk.model.event import LogLine
+from cnai_sdk.model.workload import Workload
+
+if TYPE_CHECKING:
+    from cnai_sdk.backends.base import Backend
+    from cnai_sdk.model.diagnosis import Diagnosis
+
+_HEAD = 200
+_TAIL = 600
+
+
+async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis | None:
+    """The verdict on a workload that has ended, or None when nothing went wrong."""
+    if not workload.phase.ended:
+        return None
+    lines = await _head_and_tail(backend, workload.id)
+    asked = any("No module named" in line.text for line in lines)
+    return diagnose(
+        Facts(
+            workload=workload,
+            events=tuple(await backend.events(workload.id)),
+            lines=lines,
+            metrics=tuple(await backend.metrics(workload.id)),
+            distributions=_distributions() if asked else {},
+            modules=_local_modules() if asked else frozenset(),
+        )
+    )
+
+
+async def _head_and_tail(backend: Backend, id: str) -> tuple[LogLine, ...]:
+    head: list[LogLine] = []
+    async for batch in backend.logs(id):
+        head += [line for line in batch if not line.partial]
+        if len(head) >= _HEAD:
+            break
+    seen = head[_HEAD - 1].number if len(head) >= _HEAD else None
+    if seen is None:
+        return tuple(head)
+    tail = [line async for batch in backend.logs(id, tail=_TAIL) for line in batch]
+    return (*head[:_HEAD], *(x for x in tail if x.number > seen and not x.partial))
+
+
+def _distributions() -> Mapping[str, tuple[str, ...]]:
+    found = importlib.metadata.packages_distributions()
+    return {name: tuple(dict.fromkeys(names)) for name, names in found.items()}
+
+
+def _local_modules() -> frozenset[str]:
+    here = Path.cwd()
+    files = {path.stem for path in here.glob("*.py")}
+    return frozenset(files | {path.parent.name for path in here.glob("*/__init__.py")})

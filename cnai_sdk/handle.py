@@ -1,0 +1,260 @@
+"""The handle of a workload: what every kind can do, written once above the backends.
+
+Belongs here: waiting, following, stopping, explaining. Never here: widgets, or what one backend
+does differently from another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from cnai_sdk import runtime
+from cnai_sdk.errors import JobFailed, WaitTimeout
+from cnai_sdk.facts import diagnose_workload
+from cnai_sdk.logs import Log, LogStream
+from cnai_sdk.model.event import Event
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.stream import Snapshot
+from cnai_sdk.model.view import JobView
+from cnai_sdk.model.workload import Workload
+from cnai_sdk.outputs import Outputs
+from cnai_sdk.text import job_text, verdict_text
+
+if TYPE_CHECKING:
+    from cnai_sdk.backends.base import Backend
+    from cnai_sdk.model.diagnosis import Diagnosis
+
+_TAIL = 3
+_AT_MOST_EVERY = 0.1
+_HISTORY = 500
+
+
+class Explanation:
+    """A verdict that reads well where it is shown.
+
+    Attributes:
+        diagnosis: the verdict's parts, or None when nothing went wrong.
+    """
+
+    def __init__(self, workload: Workload, diagnosis: Diagnosis | None) -> None:
+        self.diagnosis = diagnosis
+        self._workload = workload
+
+    def __repr__(self) -> str:
+        if self.diagnosis is None:
+            return f"{self._workload.shown} is {self._workload.phase.label}. Nothing went wrong."
+        return verdict_text(self.diagnosis)
+
+    __str__ = __repr__
+
+
+class Handle:
+    """A workload, wherever it runs. It stays valid when the notebook's kernel is restarted:
+    `cnai.job(name)` makes a new one.
+
+    Attributes:
+        id: unique for ever.
+        name: unique among the workloads that exist.
+    """
+
+    def __init__(self, backend: Backend, workload: Workload) -> None:
+        self._backend = backend
+        self.id = workload.id
+        self.name = workload.name
+        self._last = workload
+
+    # -- how it stands -------------------------------------------------------------
+
+    @property
+    def workload(self) -> Workload:
+        """Everything that is known of it now."""
+        self._last = runtime.call(self._backend.get(self.id))
+        return self._last
+
+    @property
+    def status(self) -> Phase:
+        """Queued, Starting, Running, Succeeded, Failed or Stopped."""
+        return self.workload.phase
+
+    def events(self) -> list[Event]:
+        """What happened to it, oldest first."""
+        return list(runtime.call(self._backend.events(self.id)))
+
+    def logs(
+        self, *, follow: bool = False, rank: int | None = None, tail: int | None = None
+    ) -> Log | LogStream:
+        """What its workers printed.
+
+        Args:
+            follow: go on until it has ended; iterate over the lines, or show the answer in a
+                notebook to see them as they come.
+            rank: only this worker.
+            tail: only the last so many lines.
+        """
+        stream = self._backend.logs(self.id, rank=rank, tail=tail, follow=follow)
+        return LogStream(stream) if follow else Log(runtime.iterate(stream))
+
+    def explain(self) -> Explanation:
+        """What happened, why, and what to do, with the lines that prove it."""
+        workload = self.workload
+        return Explanation(workload, runtime.call(diagnose_workload(self._backend, workload)))
+
+    @property
+    def outputs(self) -> Outputs:
+        """The files that it wrote."""
+        return Outputs(self._backend, self.id)
+
+    @property
+    def script(self) -> str:
+        """The script that runs on every worker, as text."""
+        return self._spec().payload.script
+
+    def _spec(self) -> Spec:
+        return runtime.call(self._backend.spec(self.id))
+
+    # -- waiting -------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until it has ended.
+
+        Args:
+            timeout: seconds; None waits for as long as it takes.
+
+        Raises:
+            JobFailed: it failed; the error carries the verdict.
+            WaitTimeout: it has not ended in time, and goes on.
+        """
+        try:
+            workload = runtime.call(self._until_ended(timeout))
+        except TimeoutError:
+            raise WaitTimeout(
+                f"{self.name} has not ended in {timeout:g} s; it goes on.",
+                next_step=f'Wait again, or stop it: cnai.job("{self.name}").stop()',
+            ) from None
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f'{self.name} goes on. cnai.job("{self.name}").stop() stops it.'
+            ) from None
+        if workload.phase is Phase.FAILED:
+            raise self._failure(workload)
+        return self
+
+    async def _until_ended(self, timeout: float | None) -> Workload:
+        async with asyncio.timeout(timeout):
+            async for workload in self._states():
+                if workload.phase.ended:
+                    return workload
+        raise AssertionError("a watch never ends by itself")
+
+    async def _states(self) -> AsyncIterator[Workload]:
+        """This workload, each time that it has changed."""
+        async for update in self._backend.watch():
+            for workload in update.workloads:
+                if workload.id == self.id:
+                    self._last = workload
+                    yield workload
+            known = isinstance(update, Snapshot) and self.id in {w.id for w in update.workloads}
+            if (isinstance(update, Snapshot) and not known) or (
+                not isinstance(update, Snapshot) and self.id in update.deleted
+            ):
+                yield msgspec.structs.replace(
+                    self._last, phase=Phase.STOPPED, message="It was deleted"
+                )
+                return
+
+    def _failure(self, workload: Workload) -> JobFailed:
+        diagnosis = runtime.call(diagnose_workload(self._backend, workload))
+        assert diagnosis is not None
+        view = JobView(workload=workload, diagnosis=diagnosis, now=time.time())
+        return JobFailed(self.name, diagnosis, job_text(view))
+
+    # -- acting --------------------------------------------------------------------
+
+    def stop(self) -> Self:
+        """Ask it to end: its workers are asked first, and killed when they do not follow."""
+        runtime.call(self._backend.stop(self.id))
+        return self
+
+    def delete(self) -> None:
+        """Stop it if need be, and remove its folder, outputs and logs."""
+        runtime.call(self._backend.delete(self.id))
+
+    # -- showing -------------------------------------------------------------------
+
+    def view(self) -> JobView:
+        """All that a card or a terminal shows of it now."""
+        return runtime.call(self._view(self.id))
+
+    async def _view(self, id: str) -> JobView:
+        return await self._view_of(await self._backend.get(id))
+
+    async def _view_of(self, workload: Workload) -> JobView:
+        backend = self._backend
+        ended = workload.phase.ended
+        reports = [m for m in await backend.metrics(self.id) if m.rank == 0]
+        tail = [line async for lines in backend.logs(self.id, tail=_TAIL) for line in lines]
+        result = await backend.result(self.id) if ended else None
+        return JobView(
+            workload=workload,
+            metrics=tuple(_thinned(reports)),
+            tail=tuple(tail[-_TAIL:]),
+            diagnosis=await diagnose_workload(backend, workload) if ended else None,
+            result=result.decode() if result is not None else None,
+            outputs=tuple(await backend.outputs(self.id)) if ended else (),
+            now=time.time(),
+        )
+
+    async def updates(self) -> AsyncIterator[JobView]:
+        """Views as things change, at most ten a second; the last one when it has ended."""
+        newest: list[Workload] = []
+        changed = asyncio.Event()
+
+        async def listen() -> None:
+            async for workload in self._states():
+                newest[:] = [workload]
+                changed.set()
+
+        async def listen_to_logs() -> None:
+            async for _ in self._backend.logs(self.id, tail=0, follow=True):
+                changed.set()
+
+        tasks = [asyncio.create_task(listen()), asyncio.create_task(listen_to_logs())]
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if not newest:
+                    continue
+                workload = newest[0]
+                yield await self._view_of(workload)
+                if workload.phase.ended:
+                    return
+                await asyncio.sleep(_AT_MOST_EVERY)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __repr__(self) -> str:
+        return job_text(self.view())
+
+    __str__ = __repr__
+
+
+def _thinned(reports: Sequence[Any]) -> Sequence[Any]:
+    """At most a few hundred, evenly spread, with the last."""
+    if len(reports) <= _HISTORY:
+        return reports
+    step = len(reports) / _HISTORY
+    return [reports[int(n * step)] for n in range(_HISTORY)] + [reports[-1]]
+
+
+def payload_python(spec: Spec) -> str | None:
+    """The Python that a spec's pickled values need, or None."""
+    return spec.payload.python if isinstance(spec, TrainSpec) else None

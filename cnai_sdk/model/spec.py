@@ -1,0 +1,160 @@
+"""What is wanted: one frozen Spec per kind of workload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.model.phase import Kind
+
+
+class Resources(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What each worker asks for. None and 0 mean: not asked.
+
+    Attributes:
+        cpu: cores, fractions allowed.
+        memory: bytes.
+        gpu: devices; below 1 a share of one.
+        gpu_memory: bytes of one device's memory; stands for a share.
+        gpu_model: a device's name, such as 'A100'.
+    """
+
+    cpu: float | None = None
+    memory: int | None = None
+    gpu: float = 0.0
+    gpu_memory: int | None = None
+    gpu_model: str | None = None
+
+    @property
+    def wants_gpu(self) -> bool:
+        """True when any device or share of one is asked for."""
+        return self.gpu > 0 or self.gpu_memory is not None
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which lines of the script came from where.
+
+    Attributes:
+        first, last: lines of the script, from 1, both included.
+        source: 'cell [3]' or a file's name.
+        line: the line there that `first` stands for, from 1.
+    """
+
+    first: int
+    last: int
+    source: str
+    line: int = 1
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Code that travels: everything a worker needs to run the captured function.
+
+    Attributes:
+        entry: the function's name in the script.
+        files: path relative to the payload's folder → content. 'script.py' is always there;
+            'values.pkl' holds values without a source; local modules are under 'code/'.
+        spans: where the script's lines came from.
+        python: 'major.minor' that the pickled values need, or None when there are none.
+    """
+
+    entry: str
+    files: dict[str, bytes] = {}
+    spans: tuple[Span, ...] = ()
+    python: str | None = None
+
+    @property
+    def script(self) -> str:
+        """The readable script that runs on every worker."""
+        return self.files["script.py"].decode()
+
+
+class DataLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file or folder that the workers find under a relative path.
+
+    Attributes:
+        path: relative, with '/', where the worker finds it.
+        source: where it is now: an absolute path here, a URI or a claim on a cluster.
+    """
+
+    path: str
+    source: str
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a workload was made: 'churn/cifar.ipynb', 'cell [12]', by whom."""
+
+    notebook: str = ""
+    cell: str = ""
+    user: str = ""
+    sdk: str = ""
+
+
+class _Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every kind of workload has.
+
+    Attributes:
+        name: an RFC 1123 label of at most 40 characters.
+        named: True when the caller chose the name; otherwise a number is added if it is taken.
+        display_name: what to show instead of the name, or ''.
+        env: plain environment variables; never a secret.
+        secrets: names of secrets; the values never enter a Spec.
+        packages: requirement strings installed beside the caller's environment.
+    """
+
+    name: str
+    named: bool = False
+    display_name: str = ""
+    resources: Resources = Resources()
+    env: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    data: tuple[DataLink, ...] = ()
+    origin: Origin = Origin()
+    labels: dict[str, str] = {}
+
+
+class TrainSpec(_Base, frozen=True, kw_only=True, omit_defaults=True, tag="train", tag_field="kind"):
+    """Train a captured function on one or more workers.
+
+    Attributes:
+        workers: how many; each gets `resources`.
+        timeout: seconds from the first worker's start to the end, or None.
+        retries: how often a failed run starts again.
+        interpreter: the Python that runs it on this machine; '' for the submitter's.
+        argv: given instead of `payload` entry arguments when a script runs as it is.
+    """
+
+    payload: Payload
+    workers: int = 1
+    timeout: float | None = None
+    retries: int = 0
+    interpreter: str = ""
+    argv: tuple[str, ...] = ()
+
+
+class ServeSpec(_Base, frozen=True, kw_only=True, omit_defaults=True, tag="serve", tag_field="kind"):
+    """Serve a captured class behind an address until it is stopped.
+
+    Attributes:
+        replicas: how many servers; each gets `resources`.
+    """
+
+    payload: Payload
+    replicas: int = 1
+
+
+Spec = TrainSpec | ServeSpec
+"""Any spec; the tag field `kind` tells which on the wire."""
+
+_KINDS: dict[type[Any], Kind] = {TrainSpec: Kind.TRAIN, ServeSpec: Kind.SERVE}
+
+
+def kind_of(spec: Spec) -> Kind:
+    """The kind of workload that a spec asks for."""
+    return _KINDS[type(spec)]
+
+
+def replicas_of(spec: Spec) -> int:
+    """How many workers or servers a spec asks for."""
+    return spec.workers if isinstance(spec, TrainSpec) else spec.replicas

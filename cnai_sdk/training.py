@@ -1,0 +1,361 @@
+"""Train a function on one or more workers: the verb, and its handle."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from cnai_sdk import runtime
+from cnai_sdk.capture import capture, check_secret
+from cnai_sdk.data import links_for
+from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
+from cnai_sdk.handle import Handle
+from cnai_sdk.metrics import MetricTable
+from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.name import check_name, label_for
+from cnai_sdk.model.quantity import parse_duration, parse_memory
+from cnai_sdk.model.spec import Origin, Payload, Resources, Span, TrainSpec
+from cnai_sdk.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from cnai_sdk.backends.base import Backend
+    from cnai_sdk.config import Config
+
+_CHANGEABLE = (
+    "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout",
+    "retries", "env", "secrets", "packages", "data",
+)  # fmt: skip
+
+
+class TrainJob(Handle):
+    """A training job.
+
+    In a notebook it shows itself as a live card; in a terminal as text.
+    """
+
+    @property
+    def metrics(self) -> Any:
+        """What rank 0 reported: one row a step. A pandas DataFrame where pandas is installed."""
+        return self.reports().table()
+
+    def reports(self, rank: int = 0) -> MetricTable:
+        """What one rank reported.
+
+        Args:
+            rank: which worker; rank 0 speaks for the job.
+        """
+        found = runtime.call(self._backend.metrics(self.id))
+        return MetricTable(tuple(m for m in found if m.rank == rank))
+
+    def plot(self, *names: str) -> Any:
+        """Draw the metrics over their steps, one chart each; returns matplotlib's figure.
+
+        Args:
+            names: which metrics; all when none is named.
+
+        Raises:
+            MissingDependency: matplotlib is not installed.
+        """
+        if importlib.util.find_spec("matplotlib") is None:
+            raise MissingDependency(
+                "job.plot() needs matplotlib, which is not installed.",
+                next_step="Install it: pip install matplotlib. job.metrics has the numbers.",
+            )
+        return self.reports().plot(*names, title=self.name)
+
+    def result(self) -> Any:
+        """What rank 0 returned, once the job has ended.
+
+        Raises:
+            JobFailed: the job failed.
+            NotFound: it returned nothing, or something that is not JSON.
+        """
+        self.wait()
+        text = runtime.call(self._backend.result(self.id))
+        if text is None:
+            raise NotFound(
+                f"{self.name} has no result.",
+                why="Its function returned None, or a value that is not JSON.",
+                next_step="Return numbers, text, lists or dicts; write anything else to a file in "
+                "cnai.output_dir(), which job.outputs then has.",
+            )
+        return json.loads(text)
+
+    def rerun(self, **changes: Any) -> Self:
+        """Run the same code again, with some of train()'s arguments changed.
+
+        Args:
+            changes: such as memory="16Gi" or workers=4. `args` replaces single arguments only
+                where their values are literals.
+        """
+        _refuse_unknown(changes, _CHANGEABLE, "rerun")
+        return type(self)(self._backend, self._submit_again(changes))
+
+    def _submit_again(self, changes: dict[str, Any]) -> Any:
+        spec = self._spec()
+        assert isinstance(spec, TrainSpec)
+        changed = rerun_spec(spec, changes)
+        values = SecretStore.default().get(changed.secrets, os.environ)
+        return runtime.call(self._backend.submit(changed, secrets=values))
+
+
+def train(
+    backend: Backend,
+    config: Config,
+    fn: Callable[..., Any],
+    *,
+    workers: int = 1,
+    args: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    cpu: float | None = None,
+    memory: int | str | None = None,
+    gpu: float | None = None,
+    gpu_memory: int | str | None = None,
+    gpu_model: str | None = None,
+    timeout: float | str | None = None,
+    retries: int = 0,
+    env: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    data: Sequence[str] = (),
+    **unknown: Any,
+) -> TrainJob:
+    """Submit a function; see `Client.train` for its arguments."""
+    _refuse_unknown(unknown, _CHANGEABLE, "train", fn)
+    resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
+    wanted = _wanted(workers, retries, timeout, env, secrets, packages)
+    links, data_notices = links_for(data, Path.cwd())
+    values = SecretStore.default().get(wanted["secrets"], os.environ)
+    captured = capture(
+        fn, dict(args or {}), data=[x.path for x in links], limit=config.value_limit
+    )
+    label, display = label_for(captured.title)
+    spec = TrainSpec(
+        name=check_name(name) if name is not None else label,
+        named=name is not None,
+        display_name="" if name is not None else display,
+        resources=resources,
+        data=links,
+        origin=_origin(captured.origin_cell),
+        payload=captured.payload,
+        **wanted,
+    )
+    job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=values)))
+    _say([*captured.notices, *data_notices, *job._last.notices])
+    return job
+
+
+def train_script(
+    backend: Backend,
+    config: Config,
+    path: Path,
+    *,
+    argv: Sequence[str] = (),
+    workers: int = 1,
+    name: str | None = None,
+    cpu: float | None = None,
+    memory: int | str | None = None,
+    gpu: float | None = None,
+    gpu_memory: int | str | None = None,
+    timeout: float | str | None = None,
+    retries: int = 0,
+    env: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    data: Sequence[str] = (),
+) -> TrainJob:
+    """Submit a script as it is, with the local modules that it imports."""
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.", next_step="Name a Python script.")
+    resources = parse_resources(cpu, memory, gpu, gpu_memory, None)
+    wanted = _wanted(workers, retries, timeout, env, secrets, packages)
+    links, notices = links_for(data, Path.cwd())
+    values = SecretStore.default().get(wanted["secrets"], os.environ)
+    label, display = label_for(path.stem)
+    spec = TrainSpec(
+        name=check_name(name) if name is not None else label,
+        named=name is not None,
+        display_name="" if name is not None else display,
+        resources=resources,
+        data=links,
+        origin=_origin(path.name),
+        payload=_script_payload(path),
+        argv=tuple(argv),
+        **wanted,
+    )
+    job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=values)))
+    _say([*notices, *job._last.notices])
+    return job
+
+
+def parse_resources(
+    cpu: object, memory: object, gpu: object, gpu_memory: object, gpu_model: object
+) -> Resources:
+    """What each worker asks for, checked for what can be checked without a machine."""
+    for label, value in (("cpu", cpu), ("gpu", gpu)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InvalidRequest(
+                f"{label}={value!r} is not a number.", next_step=f"Write {label}=1, for one."
+            )
+        if isinstance(value, int | float) and not 0 < value < 1e6:
+            raise InvalidRequest(
+                f"{label}={value} cannot be given.",
+                next_step=f"Write a number above 0, or leave {label} out.",
+            )
+    return Resources(
+        cpu=None if cpu is None else float(cpu),  # type: ignore[arg-type]
+        memory=None if memory is None else parse_memory(memory),
+        gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
+        gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
+        gpu_model=None if gpu_model is None else str(gpu_model),
+    )
+
+
+def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
+    """The spec of a rerun: the same code, with arguments of train() changed."""
+    changes = dict(changes)
+    if "args" in changes:
+        raise InvalidRequest(
+            "rerun(args=…) cannot change what the function is called with.",
+            why="The captured script holds the call.",
+            next_step="Call cnai.train again with args=…",
+        )
+    base = spec.name if "name" not in changes else check_name(changes.pop("name"))
+    old = spec.resources
+    wishes = {key: changes.pop(key, None) for key in ("cpu", "memory", "gpu", "gpu_memory", "gpu_model")}
+    asked = parse_resources(**wishes)
+    resources = Resources(
+        cpu=asked.cpu if wishes["cpu"] is not None else old.cpu,
+        memory=asked.memory if wishes["memory"] is not None else old.memory,
+        gpu=asked.gpu if wishes["gpu"] is not None else old.gpu,
+        gpu_memory=asked.gpu_memory if wishes["gpu_memory"] is not None else old.gpu_memory,
+        gpu_model=asked.gpu_model if wishes["gpu_model"] is not None else old.gpu_model,
+    )
+    links = links_for(changes.pop("data"), Path.cwd())[0] if "data" in changes else spec.data
+    wanted = _wanted(
+        changes.get("workers", spec.workers),
+        changes.get("retries", spec.retries),
+        changes.get("timeout", spec.timeout),
+        changes.get("env", spec.env),
+        changes.get("secrets", spec.secrets),
+        changes.get("packages", spec.packages),
+    )
+    return msgspec.structs.replace(
+        spec, name=base, named="name" in changes, resources=resources, data=links, **wanted
+    )
+
+
+def _wanted(
+    workers: object,
+    retries: object,
+    timeout: object,
+    env: object,
+    secrets: object,
+    packages: object,
+) -> dict[str, Any]:
+    return {
+        "workers": _count("workers", workers, least=1),
+        "retries": _count("retries", retries, least=0),
+        "timeout": None if timeout is None else parse_duration(timeout),
+        "env": _environment(env),
+        "secrets": _names("secrets", secrets),
+        "packages": _names("packages", packages),
+        "interpreter": sys.executable,
+    }
+
+
+def _count(label: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 4096:
+        raise InvalidRequest(
+            f"{label}={value!r} is not a number of {label}.",
+            next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",
+        )
+    return value
+
+
+def _environment(env: object) -> dict[str, str]:
+    if env is None:
+        return {}
+    if not isinstance(env, Mapping):
+        raise InvalidRequest(
+            f"env={env!r} is not a dict.", next_step='Write env={"NCCL_DEBUG": "INFO"}.'
+        )
+    for name, value in env.items():
+        if not isinstance(name, str) or not isinstance(value, str) or "=" in name or not name:
+            raise InvalidRequest(
+                f"env has {name!r}: {value!r}, and both must be text.",
+                next_step=f'Write env={{"{name}": "{value}"}}.',
+            )
+        check_secret(name, value, where="env")
+    return dict(env)
+
+
+def _names(label: str, value: object) -> tuple[str, ...]:
+    example = {"secrets": '["HF_TOKEN"]', "packages": '["tqdm>=4.66"]'}[label]
+    ok = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+    if not ok:
+        raise InvalidRequest(
+            f"{label}={value!r} is not a list of names.", next_step=f"Write {label}={example}."
+        )
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def _refuse_unknown(
+    given: Mapping[str, Any], known: Sequence[str], verb: str, fn: object = None
+) -> None:
+    for name, value in given.items():
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        if callable(fn) and name in _parameters(fn):
+            step = f"{name} belongs to the function: write args={{{name!r}: {value!r}}}."
+        elif near:
+            step = f"Did you mean {near[0]}={value!r}?"
+        else:
+            step = f"{verb}() takes {', '.join(known)}."
+        raise InvalidRequest(f"{verb}() has no argument {name}.", next_step=step)
+
+
+def _parameters(fn: Callable[..., Any]) -> Sequence[str]:
+    try:
+        return list(inspect.signature(fn).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+def _origin(cell: str) -> Origin:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    from cnai_sdk import __version__
+
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    return Origin(notebook=Path(notebook).name, cell=cell, user=user, sdk=__version__)
+
+
+def _script_payload(path: Path) -> Payload:
+    from cnai_sdk.capture.modules import carried_by
+
+    text = path.read_bytes()
+    files = {"script.py": text} | carried_by(path)
+    last = text.count(b"\n") + 1
+    return Payload(
+        entry=path.stem, files=files, spans=(Span(first=1, last=last, source=path.name),)
+    )
+
+
+def _say(notices: Sequence[str]) -> None:
+    for notice in dict.fromkeys(notices):
+        print(f"Note: {notice}", file=sys.stderr)
+
+
+__all__ = ["Metric", "TrainJob", "parse_resources", "rerun_spec", "train", "train_script"]

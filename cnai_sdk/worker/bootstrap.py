@@ -1,0 +1,45 @@
+"""Runs the captured script on one rank: by `python bootstrap.py FOLDER`, or after a fork.
+
+Both ways end in `run`, so that both give the same answers. It never returns to the interpreter's
+own shutdown: a ProcessGroup that is destroyed there can hang or abort (see `distributed`).
+"""
+
+import os
+import sys
+
+
+def _own_path(payload: str) -> None:
+    """Put the shipped package and the carried modules before everything else."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    first = [os.path.join(payload, "worker"), os.path.join(payload, "code")]
+    sys.path[:] = first + [p for p in sys.path if os.path.realpath(p or ".") != here]
+    for name in [n for n in sys.modules if n == "cnai_sdk" or n.startswith("cnai_sdk.")]:
+        del sys.modules[name]
+
+
+def run(payload: str) -> None:
+    """Run FOLDER/script.py as `__main__` and end the process with its exit code."""
+    _own_path(payload)
+    from cnai_sdk import distributed, ending, processes, reporting, tracebacks
+
+    processes.prepare()
+    distributed.install()
+    script = os.path.join(payload, "script.py")
+    code = 0
+    try:
+        namespace = processes.fresh_main(script)
+        with open(script, encoding="utf-8") as file:
+            text = file.read()
+        reporting.say_frame({"state": "running"})
+        exec(compile(text, script, "exec"), namespace)
+        ending.keep_result(namespace)
+    except SystemExit as error:
+        code = ending.exit_code(error)
+    except BaseException as error:
+        tracebacks.show(error, payload)
+        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+    ending.leave(code)
+
+
+if __name__ == "__main__":
+    run(os.path.abspath(sys.argv[1]))

@@ -1,0 +1,105 @@
+"""torch.distributed on a worker: a store without a port race, and no deadlock at the end.
+
+In torch 2.13 and 2.14 a gloo ProcessGroup that is destroyed while the interpreter holds its lock
+joins a thread that waits for that lock (pytorch#56297): a job hangs at `destroy_process_group`,
+or aborts at exit. So a reference to every group is kept, and the process ends with `os._exit`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+_MODULE = "torch.distributed.distributed_c10d"
+_kept: list[Any] = []
+_stores: list[Any] = []
+
+
+def install() -> None:
+    """Arrange both, now when torch.distributed is loaded, else when it will be."""
+    loaded = sys.modules.get(_MODULE)
+    if loaded is not None:
+        _adapt(loaded)
+    else:
+        sys.meta_path.insert(0, _AfterImport())
+
+
+def _adapt(c10d: ModuleType) -> None:
+    if os.environ.get("CNAI_KEEP_GROUPS", "1") != "0":
+        _keep_groups(c10d)
+    _serve_store_on_first_group(c10d)
+
+
+def _keep_groups(c10d: ModuleType) -> None:
+    make = getattr(c10d, "_new_process_group_helper", None)
+    if make is None:
+        return
+
+    def keeping(*args: Any, **kwargs: Any) -> Any:
+        made = make(*args, **kwargs)
+        _kept.append(made)
+        return made
+
+    c10d._new_process_group_helper = keeping  # type: ignore[attr-defined]
+
+
+def _serve_store_on_first_group(c10d: ModuleType) -> None:
+    """Rank 0 serves the store on a socket that its supervisor bound, so no port is raced for."""
+    descriptor = os.environ.pop("CNAI_STORE_FD", "")
+    if not descriptor:
+        return
+    join = c10d.init_process_group
+
+    def serving(*args: Any, **kwargs: Any) -> Any:
+        if not _stores:
+            from torch.distributed import TCPStore
+
+            store = TCPStore(
+                os.environ["MASTER_ADDR"],
+                int(os.environ["MASTER_PORT"]),
+                None,
+                True,
+                wait_for_workers=False,
+                master_listen_fd=int(descriptor),
+            )
+            _stores.append(store)
+        return join(*args, **kwargs)
+
+    serving.__wrapped__ = join  # type: ignore[attr-defined]
+    c10d.init_process_group = serving  # type: ignore[attr-defined]
+    package = sys.modules.get("torch.distributed")
+    if package is not None and hasattr(package, "init_process_group"):
+        package.init_process_group = serving  # type: ignore[attr-defined]
+
+
+
+
+
+class _AfterImport(MetaPathFinder):
+    """Adapts the module right after its own code has run, then steps aside."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Adapting(spec.loader)
+        return spec
+
+
+class _Adapting(Loader):
+    def __init__(self, inner: Loader) -> None:
+        self._inner = inner
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._inner.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._inner.exec_module(module)
+        _adapt(module)

@@ -1,0 +1,113 @@
+"""How a worker ends: nothing that the user's code left open is lost, and nothing hangs."""
+
+import atexit
+import gc
+import io
+import json
+import os
+import sys
+import threading
+import zipfile
+from typing import Any, NoReturn
+
+_RESULT_LIMIT = 16 * 2**20
+
+
+def exit_code(error: SystemExit) -> int:
+    """The code that the interpreter would use."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def keep_result(namespace: dict[str, Any]) -> None:
+    """Write rank 0's return value as JSON; one that is not JSON never fails the job."""
+    value = namespace.get("_cnai_result")
+    path = os.environ.get("CNAI_RESULT")
+    if value is None or not path:
+        return
+    try:
+        text = json.dumps(value, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        text, problem = "", f"{type(value).__name__} is not JSON: {error}"
+    else:
+        problem = "" if len(text) <= _RESULT_LIMIT else f"it is {len(text)} bytes of JSON"
+    if problem:
+        print(
+            f"The return value is not kept, because {problem}. To keep it, write it to a file in "
+            "cnai.output_dir(), or return numbers, text, lists and dicts.",
+            file=sys.stderr,
+        )
+        return
+    for name in os.environ.get("CNAI_SECRETS", "").split(","):
+        secret = os.environ.get(name)
+        if secret:
+            text = text.replace(json.dumps(secret)[1:-1], "***")
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".part", path)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy and torch, sets and paths, as JSON has them."""
+    for convert in ("tolist", "__fspath__"):
+        method = getattr(value, convert, None)
+        if method is not None:
+            return method()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process as the interpreter would, without destroying its objects."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        _finish_files()
+    except BaseException as error:
+        print(f"While the worker ended: {type(error).__name__}: {error}", file=sys.stderr)
+        code = code or 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                code = code or 1
+        _flush_c_streams()
+        os._exit(code)
+
+
+def _finish_files() -> None:
+    """Write out what open files still hold: archives first, then text, then buffers."""
+    kinds = (io.IOBase, zipfile.ZipFile)  # asked of the type: a proxy's __class__ may run code
+    waiting: list[Any] = [o for o in gc.get_objects() if issubclass(type(o), kinds)]
+    waiting.sort(key=_depth)
+    for file in waiting:
+        try:
+            if isinstance(file, zipfile.ZipFile):
+                file.close()
+            elif not file.closed and file.writable():
+                file.flush() if _depth(file) else file.close()
+        except (OSError, ValueError):
+            continue
+
+
+def _depth(file: object) -> int:
+    if isinstance(file, io.RawIOBase):
+        return 3
+    if isinstance(file, io.BufferedWriter | io.BufferedRandom | io.BufferedRWPair | io.BytesIO):
+        return 2
+    return 1 if isinstance(file, io.TextIOBase) else 0
+
+
+def _flush_c_streams() -> None:
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
+    except (ImportError, OSError, AttributeError):
+        return

@@ -1,0 +1,62 @@
+"""What makes a forked worker and a fresh one give the same answers."""
+
+import json
+import os
+import random
+import signal
+import sys
+import types
+from typing import Any, TextIO
+
+
+def prepare() -> None:
+    """Streams, signals, random state and thread counts, before any code of the user runs."""
+    sys.stdout = sys.__stdout__ = _stream(1)  # a fork's own remember what the template wrote to
+    sys.stderr = sys.__stderr__ = _stream(2)
+    signal.signal(signal.SIGTERM, _asked_to_stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    _reseed_numpy()
+    _limit_threads(int(os.environ.get("CNAI_THREADS", "0")))
+
+
+def fresh_main(script: str) -> dict[str, Any]:
+    """An empty `__main__` that stands for the script; classes pickle by reference to it."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__file__=script, __builtins__=__builtins__)
+    sys.modules["__main__"] = main
+    sys.argv = [script, *json.loads(os.environ.get("CNAI_ARGV", "[]"))]
+    return main.__dict__
+
+
+def _stream(descriptor: int) -> TextIO:
+    return open(
+        descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+
+
+def _asked_to_stop(number: int, frame: object) -> None:
+    """Unwind, so that `finally` blocks run and files are whole; a second request ends at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise SystemExit(128 + number)
+
+
+def _reseed_numpy() -> None:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+def _limit_threads(count: int) -> None:
+    """Libraries that are loaded already took their thread counts from the template."""
+    if count < 1:
+        return
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(count)
+    if "numpy" in sys.modules or torch is not None:
+        try:
+            import threadpoolctl
+        except ImportError:
+            return
+        threadpoolctl.threadpool_limits(count)

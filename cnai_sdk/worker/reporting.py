@@ -1,0 +1,150 @@
+"""report() and its companions.
+
+A report is printed twice in one write: as `name=value`, which Katib's default metrics collector
+reads, and as a framed line, which the SDK parses out of the log and hides.
+"""
+
+import json
+import math
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+FRAME = b"\x1ecnai "
+"""Starts a framed line: a record separator, which no terminal shows and no text file uses."""
+
+_PROGRESS_INTERVAL = 0.05
+_lock = threading.Lock()
+_last_progress = 0.0
+
+
+class CnaiError(Exception):
+    """Something that the SDK refuses, with what to do instead."""
+
+
+def rank() -> int:
+    """This worker's number, from 0; 0 outside a job.
+
+    >>> rank()
+    0
+    """
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """How many workers train together; 1 outside a job.
+
+    >>> world_size()
+    1
+    """
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def output_dir() -> Path:
+    """The folder whose files become `job.outputs`; the current folder outside a job."""
+    return Path(os.environ.get("CNAI_OUTPUT_DIR") or Path.cwd())
+
+
+def checkpoint_dir() -> Path:
+    """A folder that is kept when a run is retried, made when first asked for."""
+    folder = output_dir() / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def report(*, step: float | None = None, **metrics: Any) -> None:
+    """Report metrics of this step, such as `report(step=epoch, accuracy=0.97)`.
+
+    Rank 0 speaks for the job; the values of other ranks are kept beside it.
+
+    Args:
+        step: where on the metrics' axis these values belong; counted from 0 when left out.
+        metrics: name to number. Anything that `float()` takes, such as a tensor of one element.
+
+    Raises:
+        CnaiError: no metric was given, or a value is not one number.
+
+    >>> report(step=1, accuracy=0.5)
+    step=1 accuracy=0.5
+    """
+    if not metrics:
+        raise CnaiError(
+            "report() was called without a metric.\n"
+            "What to do: name at least one, such as cnai.report(step=epoch, loss=loss)."
+        )
+    values = {name: _number(name, value) for name, value in metrics.items()}
+    where = None if step is None else _number("step", step)
+    shown = dict(values) if where is None else {"step": where, **values}
+    line = " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
+    _say(line, {"metrics": {n: _wire(v) for n, v in values.items()}, "step": where})
+
+
+def progress(done: float, total: float | None = None, *, unit: str = "step") -> None:
+    """Say how far the work is: `progress(epoch, epochs, unit="epoch")`.
+
+    It is shown on the card and printed nowhere; calling it in a tight loop is cheap.
+
+    Args:
+        done: how many units are done.
+        total: how many there are, or None when nobody knows.
+        unit: one of them, in the singular.
+    """
+    global _last_progress
+    now = time.monotonic()
+    ended = total is not None and done >= total
+    if not ended and now - _last_progress < _PROGRESS_INTERVAL:
+        return
+    _last_progress = now
+    limit = None if total is None else _number("total", total)
+    _say(None, {"progress": [_number("done", done), limit, str(unit)[:40]]})
+
+
+def in_job() -> bool:
+    """True on a worker that the SDK started."""
+    return "CNAI_JOB_ID" in os.environ
+
+
+def say_frame(frame: dict[str, Any]) -> None:
+    """Send one framed line; nothing outside a job."""
+    _say(None, frame)
+
+
+def _say(line: str | None, frame: dict[str, Any]) -> None:
+    if not in_job():
+        if line is not None:
+            print(line)
+        return
+    frame["time"] = time.time()
+    text = b"" if line is None else line.encode("utf-8", "replace") + b"\n"
+    data = text + FRAME + json.dumps(frame, separators=(",", ":")).encode() + b"\n"
+    with _lock:
+        sys.stdout.flush()
+        while data:
+            data = data[os.write(1, data) :]
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CnaiError(
+            f"report({name}=…) was given {type(value).__name__}, which is not one number.\n"
+            f"What to do: pass a number, such as {name}=float(value.mean())."
+        ) from error
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _wire(value: float) -> float | str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
