@@ -169,7 +169,7 @@ def replace_file(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
@@ -189,7 +189,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest(
             f"{path} is not valid TOML.",
-            why=str(error),
+            why=str(error).replace("end of document", f"line {len(text.splitlines())}, the end"),
             next_step='Correct that line; settings look like backend = "local".',
         ) from error
     settings = {}

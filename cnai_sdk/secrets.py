@@ -131,8 +131,6 @@ class SecretStore:
     def _write(self, kept: Mapping[str, str]) -> None:
         folder = self._path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
         text = msgspec.json.encode(dict(sorted(kept.items()))).decode()
         replace_file(self._path, text)
 

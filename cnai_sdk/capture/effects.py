@@ -13,21 +13,40 @@ from cnai_sdk.capture.names import dotted_path
 from cnai_sdk.capture.statements import top_level, tree_of
 
 _EFFECTS: tuple[tuple[str, str, str], ...] = (
-    (r"random\.seed|(np|numpy)\.random\.seed|torch\.(cuda\.)?manual_seed(_all)?|(\w+\.)?"
-     r"seed_everything|(\w+\.)?set_seed", "sets a random seed", "call it inside the function"),
-    (r"torch\.set_default_(dtype|device|tensor_type)|torch\.set_float32_matmul_precision"
-     r"|torch\.use_deterministic_algorithms|torch\.set_(num|num_interop)_threads"
-     r"|torch\.set_printoptions|torch\.autograd\.set_detect_anomaly|torch\.set_grad_enabled"
-     r"|(np|numpy)\.(seterr|set_printoptions)", "changes a setting of the library",
-     "call it inside the function"),
-    (r"os\.environ\.(update|setdefault|pop)|os\.(putenv|unsetenv)|(dotenv\.)?load_dotenv",
-     "changes the environment", "use env={...}, or secrets=[...] for a secret"),
-    (r"sys\.path\.(append|insert|extend)|site\.addsitedir", "changes sys.path",
-     "modules of the notebook's folder travel by themselves; install the others with packages="),
-    (r"os\.chdir", "changes the current directory",
-     "workers start in the job's own folder; use data=[...] for files"),
-    (r"warnings\.(filterwarnings|simplefilter)|logging\.(basicConfig|disable)",
-     "changes what is shown", "call it inside the function"),
+    (
+        r"random\.seed|(np|numpy)\.random\.seed|torch\.(cuda\.)?manual_seed(_all)?|(\w+\.)?"
+        r"seed_everything|(\w+\.)?set_seed",
+        "sets a random seed",
+        "call it inside the function",
+    ),
+    (
+        r"torch\.set_default_(dtype|device|tensor_type)|torch\.set_float32_matmul_precision"
+        r"|torch\.use_deterministic_algorithms|torch\.set_(num|num_interop)_threads"
+        r"|torch\.set_printoptions|torch\.autograd\.set_detect_anomaly|torch\.set_grad_enabled"
+        r"|(np|numpy)\.(seterr|set_printoptions)",
+        "changes a setting of the library",
+        "call it inside the function",
+    ),
+    (
+        r"os\.environ\.(update|setdefault|pop)|os\.(putenv|unsetenv)|(dotenv\.)?load_dotenv",
+        "changes the environment",
+        "use env={...}, or secrets=[...] for a secret",
+    ),
+    (
+        r"sys\.path\.(append|insert|extend)|site\.addsitedir",
+        "changes sys.path",
+        "modules of the notebook's folder travel by themselves; install the others with packages=",
+    ),
+    (
+        r"os\.chdir",
+        "changes the current directory",
+        "workers start in the job's own folder; use data=[...] for files",
+    ),
+    (
+        r"warnings\.(filterwarnings|simplefilter)|logging\.(basicConfig|disable)",
+        "changes what is shown",
+        "call it inside the function",
+    ),
 )
 _KNOWN = tuple((re.compile(pattern), said, fix) for pattern, said, fix in _EFFECTS)
 _MAGICS = {"cd": "os.chdir", "env": "os.environ.update", "set_env": "os.environ.update"}
@@ -76,8 +95,8 @@ def magic_of(call: ast.Call) -> str:
         return "!"
     if function.attr in ("run_line_magic", "run_cell_magic") and call.args:
         name = call.args[0]
-        if isinstance(name, ast.Constant):
-            sign = "?" if str(name.value).startswith("pinfo") else f"%{name.value}"
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            sign = "?" if name.value.startswith("pinfo") else f"%{name.value}"
             return sign if function.attr == "run_line_magic" else f"%{sign}"
     return ""
 
@@ -140,5 +159,3 @@ def _covered(path: str, data: Sequence[str]) -> bool:
     wanted = PurePosixPath(os.path.normpath(path))
     sent = [PurePosixPath(os.path.normpath(given)) for given in data]
     return any(wanted == given or given in wanted.parents for given in sent)
-
-

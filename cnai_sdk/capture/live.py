@@ -52,27 +52,47 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"_?socket\.socket|_?ssl\.\w*(SSL|Context)\w*", "a socket", _INSIDE),
     (r"sqlite3\.(Connection|Cursor)|duckdb\.\w*Connection", "a database connection", _CONNECT),
     (r"sqlalchemy\.[\w.]*(Engine|Connection|Session|sessionmaker)", "a database engine", _CONNECT),
-    (r"(psycopg2?|psycopg2\._psycopg|asyncpg|pymysql|MySQLdb|mysql|cx_Oracle|oracledb|pyodbc"
-     r"|pymongo|redis|cassandra|snowflake|clickhouse_\w+)\.[\w.]+", "a database connection",
-     _CONNECT),
+    (
+        r"(psycopg2?|psycopg2\._psycopg|asyncpg|pymysql|MySQLdb|mysql|cx_Oracle|oracledb|pyodbc"
+        r"|pymongo|redis|cassandra|snowflake|clickhouse_\w+)\.[\w.]+",
+        "a database connection",
+        _CONNECT,
+    ),
     (r"requests\.sessions\.Session|urllib3\.[\w.]*(Pool|Manager)\w*", "an HTTP session", _INSIDE),
     (r"httpx\.[\w.]*Client|aiohttp\.[\w.]*Session|http\.client\.\w+", "an HTTP session", _INSIDE),
-    (r"(boto3|botocore|openai|anthropic|kubernetes|lightkube|google\.cloud|azure|minio|slack_sdk"
-     r"|grpc|wandb|mlflow|neptune|comet_ml)\.[\w.]+", "an API client", _INSIDE),
+    (
+        r"(boto3|botocore|openai|anthropic|kubernetes|lightkube|google\.cloud|azure|minio|slack_sdk"
+        r"|grpc|wandb|mlflow|neptune|comet_ml)\.[\w.]+",
+        "an API client",
+        _INSIDE,
+    ),
     (r"torch\.utils\.tensorboard\.[\w.]+|tensorboardX\.[\w.]+", "a log writer", _INSIDE),
     (r"torch\.utils\.data\.dataloader\._\w*Iter", "an iterator", _ITERATE),
-    (r"torch\.(cuda|distributed|_C\._distributed_c10d)\.[\w.]*(Stream|Event|Graph|ProcessGroup"
-     r"\w*|Store\w*)", "part of this process's torch runtime", _INSIDE),
-    (r"tqdm\.[\w.]+|alive_progress\.[\w.]+|rich\.(progress|live|console)\.\w+", "a progress bar",
-     "make it inside the function; cnai.progress(done, total) shows in the card"),
+    (
+        r"torch\.(cuda|distributed|_C\._distributed_c10d)\.[\w.]*(Stream|Event|Graph|ProcessGroup"
+        r"\w*|Store\w*)",
+        "part of this process's torch runtime",
+        _INSIDE,
+    ),
+    (
+        r"tqdm\.[\w.]+|alive_progress\.[\w.]+|rich\.(progress|live|console)\.\w+",
+        "a progress bar",
+        "make it inside the function; cnai.progress(done, total) shows in the card",
+    ),
     (r"ipywidgets\.[\w.]+", "a widget", "use its value outside, and pass that"),
     (r"(IPython|ipykernel)\.[\w.]*Shell\w*", "the notebook's own shell", _INSIDE),
     (r"os\._Environ", "the environment of this process", _ENVIRON),
     (r"logging(\.handlers)?\.\w*Handler", "a log handler", _INSIDE),
-    (r"builtins\.(frame|traceback|memoryview|weakref\w*)|weakref\.\w+", "a handle into this "
-     "process's memory", _INSIDE),
-    (r"cnai_sdk\.(handle|client|training)\.\w+", "a handle of the SDK", "use it in the notebook; "
-     "pass the values that the function needs"),
+    (
+        r"builtins\.(frame|traceback|memoryview|weakref\w*)|weakref\.\w+",
+        "a handle into this process's memory",
+        _INSIDE,
+    ),
+    (
+        r"cnai_sdk\.(handle|client|training)\.\w+",
+        "a handle of the SDK",
+        "use it in the notebook; pass the values that the function needs",
+    ),
 )
 _PATTERNS = tuple((re.compile(pattern), Live(kind, fix)) for pattern, kind, fix in _KNOWN)
 _seen: dict[type, Live | None] = {}

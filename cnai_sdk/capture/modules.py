@@ -59,7 +59,11 @@ def _environment() -> tuple[str, ...]:
     """Folders that every process of this interpreter imports from, editable installs included."""
     folders = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), sys.base_prefix]
     folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    sites = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()]
+    sites = [
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        site.getusersitepackages(),
+    ]
     for folder in sites:
         for path in Path(folder).glob("*.pth"):
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -101,7 +105,9 @@ class Carried:
             if path.name == "__init__.py":
                 path = path.parent
             for root in path.parents[len(parts) - 1 : len(parts)]:
-                if root.joinpath(*parts) == path.with_suffix("" if path.suffix == ".py" else path.suffix):
+                if root.joinpath(*parts) == path.with_suffix(
+                    "" if path.suffix == ".py" else path.suffix
+                ):
                     return root
         return None
 
@@ -177,5 +183,3 @@ def _reach(start: object, dotted: str) -> object:
     for part in dotted.split("."):
         start = getattr(start, part, None)
     return start
-
-

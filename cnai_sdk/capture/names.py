@@ -71,9 +71,7 @@ def uses(text: str) -> Uses:
     )
 
 
-def _tables(
-    table: symtable.SymbolTable, now: bool
-) -> Iterator[tuple[symtable.SymbolTable, bool]]:
+def _tables(table: symtable.SymbolTable, now: bool) -> Iterator[tuple[symtable.SymbolTable, bool]]:
     yield table, now
     for child in table.get_children():
         yield from _tables(child, now and _runs_at_once(child))

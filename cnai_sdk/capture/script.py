@@ -11,9 +11,7 @@ FUTURE = "from __future__ import annotations"
 LOAD = "from cnai_sdk.values import load as _cnai_load"
 
 
-def assembled(
-    nodes: Sequence[Node], *, call: str, future: bool
-) -> tuple[str, tuple[Span, ...]]:
+def assembled(nodes: Sequence[Node], *, call: str, future: bool) -> tuple[str, tuple[Span, ...]]:
     """The script's text, and the spans of its lines.
 
     Args:

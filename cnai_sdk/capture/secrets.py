@@ -15,17 +15,78 @@ _SHAPES = re.compile(
     r"|\bAIza[A-Za-z0-9_-]{30,}|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_ALWAYS = frozenset("password passwd secret secrets credential credentials passphrase".split())
-_SOMETIMES = frozenset("token key apikey".split())
+_ALWAYS = frozenset(
+    ["password", "passwd", "secret", "secrets", "credential", "credentials", "passphrase"]
+)
+_SOMETIMES = frozenset(["token", "key", "apikey"])
 _ABOUT = frozenset(  # api_key_file, TOKEN_TYPE: about a secret, not one
-    "file path name type column columns field index len length count size dir env var url fn".split()
+    [
+        "file",
+        "path",
+        "name",
+        "type",
+        "column",
+        "columns",
+        "field",
+        "index",
+        "len",
+        "length",
+        "count",
+        "size",
+        "dir",
+        "env",
+        "var",
+        "url",
+        "fn",
+    ]
 )
 _OTHER = frozenset(  # what else a token or a key is, in text models and tables
-    "pad eos bos unk sep cls mask special start end stop next first last new image audio blank sort "
-    "group primary foreign partition dict state cache metric label index max min by row col "
-    "join lookup hot prng random query attention value".split()
+    [
+        "pad",
+        "eos",
+        "bos",
+        "unk",
+        "sep",
+        "cls",
+        "mask",
+        "special",
+        "start",
+        "end",
+        "stop",
+        "next",
+        "first",
+        "last",
+        "new",
+        "image",
+        "audio",
+        "blank",
+        "sort",
+        "group",
+        "primary",
+        "foreign",
+        "partition",
+        "dict",
+        "state",
+        "cache",
+        "metric",
+        "label",
+        "index",
+        "max",
+        "min",
+        "by",
+        "row",
+        "col",
+        "join",
+        "lookup",
+        "hot",
+        "prng",
+        "random",
+        "query",
+        "attention",
+        "value",
+    ]
 )
-_SPECIAL = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\s+|.?", re.DOTALL)
+_SPECIAL = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\s*", re.DOTALL)
 _DEPTH = 8
 _ITEMS = 10_000
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cnai_sdk.capture.live import live
+from cnai_sdk.capture.refusals import cannot_travel
 from cnai_sdk.errors import CaptureError, CnaiError
 from cnai_sdk.worker.values import HEADER
 
@@ -93,7 +94,7 @@ def pickled(
     """
     for name, value in values.items():
         if live(value) is not None:
-            raise _cannot(name, value, where(name), refer, limit, None)
+            raise cannot_travel(name, value, cell=where(name))
     file = _Bounded(limit)
     try:
         _Pickler(file, refer, limit, seen).dump(tuple(values.values()))
@@ -169,7 +170,7 @@ def _blamed(
         if isinstance(failure, CnaiError) and live(value) is None and failure.next_step:
             return failure
         spelled, part, failure = _innermost(name, value, failure, refer, limit)
-        return _cannot(spelled, part, where(name), refer, limit, failure)
+        return cannot_travel(spelled, part, cell=where(name), failure=failure)
     raise error
 
 
@@ -206,25 +207,3 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield ".__self__", value.__self__
     elif isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, type):
         yield from ((f".{name}", item) for name, item in list(vars(value).items()))
-
-
-def _cannot(
-    spelled: str, value: object, cell: str, refer: Refer, limit: int, failure: Exception | None
-) -> CaptureError:
-    found = live(value)
-    kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    if found is not None:
-        why = f"it is {found.kind} ({name}), which lives in this process."
-        fix = found.fix
-    else:
-        why = f"its type, {name}, cannot be pickled: {failure}"
-        fix = "make it inside the function, or pass the values that it is made from"
-    place = f" ({cell})" if cell else ""
-    return CaptureError(
-        f"{spelled}{place} cannot travel to a worker.",
-        why=why,
-        next_step=f"{fix}.",
-        name=spelled,
-        cell=cell,
-    )

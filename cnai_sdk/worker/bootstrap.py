@@ -17,12 +17,16 @@ def _own_path(payload: str) -> None:
         del sys.modules[name]
 
 
-def run(payload: str) -> None:
-    """Run FOLDER/script.py as `__main__` and end the process with its exit code."""
+def run(payload: str, *, loaded_with: int = 0) -> None:
+    """Run FOLDER/script.py as `__main__` and end the process with its exit code.
+
+    Args:
+        loaded_with: after a fork, the thread count that loaded libraries have; 0 otherwise.
+    """
     _own_path(payload)
     from cnai_sdk import distributed, ending, processes, reporting, tracebacks
 
-    processes.prepare()
+    processes.prepare(loaded_with=loaded_with)
     distributed.install()
     script = os.path.join(payload, "script.py")
     code = 0

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-import zipfile
 from typing import Any, NoReturn
 
 _RESULT_LIMIT = 16 * 2**20
@@ -83,12 +82,13 @@ def leave(code: int) -> NoReturn:
 
 def _finish_files() -> None:
     """Write out what open files still hold: archives first, then text, then buffers."""
-    kinds = (io.IOBase, zipfile.ZipFile)  # asked of the type: a proxy's __class__ may run code
+    zips = getattr(sys.modules.get("zipfile"), "ZipFile", io.IOBase)
+    kinds = (io.IOBase, zips)  # asked of the type: a proxy's __class__ may run code
     waiting: list[Any] = [o for o in gc.get_objects() if issubclass(type(o), kinds)]
     waiting.sort(key=_depth)
     for file in waiting:
         try:
-            if isinstance(file, zipfile.ZipFile):
+            if not isinstance(file, io.IOBase):
                 file.close()
             elif not file.closed and file.writable():
                 file.flush() if _depth(file) else file.close()

@@ -9,15 +9,21 @@ import types
 from typing import Any, TextIO
 
 
-def prepare() -> None:
-    """Streams, signals, random state and thread counts, before any code of the user runs."""
+def prepare(*, loaded_with: int = 0) -> None:
+    """Streams, signals, random state and thread counts, before any code of the user runs.
+
+    Args:
+        loaded_with: the thread count under which libraries were loaded before a fork, or 0.
+    """
     sys.stdout = sys.__stdout__ = _stream(1)  # a fork's own remember what the template wrote to
     sys.stderr = sys.__stderr__ = _stream(2)
     signal.signal(signal.SIGTERM, _asked_to_stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
     _reseed_numpy()
-    _limit_threads(int(os.environ.get("CNAI_THREADS", "0")))
+    threads = int(os.environ.get("CNAI_THREADS", "0"))
+    if loaded_with and threads not in (0, loaded_with):
+        _limit_threads(threads)
 
 
 def fresh_main(script: str) -> dict[str, Any]:
@@ -48,15 +54,13 @@ def _reseed_numpy() -> None:
 
 
 def _limit_threads(count: int) -> None:
-    """Libraries that are loaded already took their thread counts from the template."""
-    if count < 1:
-        return
+    """Libraries that are loaded already took their thread counts from the template; those that
+    come later read the environment."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(count)
-    if "numpy" in sys.modules or torch is not None:
-        try:
-            import threadpoolctl
-        except ImportError:
-            return
-        threadpoolctl.threadpool_limits(count)
+    try:
+        import threadpoolctl
+    except ImportError:
+        return
+    threadpoolctl.threadpool_limits(count)

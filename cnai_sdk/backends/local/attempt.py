@@ -219,6 +219,7 @@ class Attempt:
         self._selector.unregister(descriptor)
         os.close(descriptor)
         pid = self._pids.pop(rank)
+        self._guard.forget(rank)
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         self._drain(rank)
@@ -231,18 +232,10 @@ class Attempt:
             self._fail(rank, code)
 
     def _fail(self, rank: int, code: int) -> None:
-        by_kernel = code == -signal.SIGKILL and self._guard.killed_by_kernel(rank)
-        message = f"Worker {rank} ended with {_exit_words(code)}"
-        reason = "WorkerFailed"
-        if by_kernel:
-            reason, message = by_kernel
-        self._standing.event(
-            "WorkerFailed" if reason == "WorkerFailed" else reason,
-            message,
-            rank=rank,
-            warning=True,
-            exit_code=code,
-        )
+        reason, message = "WorkerFailed", f"Worker {rank} ended with {_exit_words(code)}"
+        if code == -signal.SIGKILL:
+            reason, message = self._guard.killed_by_kernel(rank) or (reason, message)
+        self._standing.event(reason, message, rank=rank, warning=True, exit_code=code)
         self.stop(
             Outcome(phase=Phase.FAILED, reason=reason, message=message), grace=GRACE_AFTER_FAILURE
         )

@@ -20,7 +20,14 @@ from cnai_sdk.backends.local.folder import JobFolder, retries_of
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.logbook import LogReader, tail_start
-from cnai_sdk.backends.local.machine import Ask, LocalMachine, grant, quota_of, validate
+from cnai_sdk.backends.local.machine import (
+    Ask,
+    LocalMachine,
+    devices_now,
+    grant,
+    quota_of,
+    validate,
+)
 from cnai_sdk.backends.local.order import Order
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.template import PRELOAD
@@ -28,12 +35,13 @@ from cnai_sdk.config import Config, runtime_dir
 from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.name import check_name
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
-from cnai_sdk.model.quota import Device, Fit, Quota
+from cnai_sdk.model.quota import Device, Fit, Quota, QuotaItem
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of, replicas_of
 from cnai_sdk.model.stream import Change, Snapshot, Update
-from cnai_sdk.model.workload import Replica, Workload
+from cnai_sdk.model.workload import Queued, Replica, Workload
 
 _LOOK_AGAIN = 2.0
 _SETTLE = 0.02
@@ -82,24 +90,28 @@ class LocalBackend:
 
     def _submit(self, spec: Spec, secrets: dict[str, str]) -> Workload:
         train = _only_train(spec)
+        check_name(train.name)
         notices = self._check(train)
         workload = self._first_state(train, notices)
-        workload = self._index.insert(workload, named=train.named)
         folder = self._index.folder(workload.id)
+        lock = folder.claim()
         try:
-            if self._worker is None or not self._worker.exists():
-                self._worker = launch.install_worker(self._config.home)
-            lock = folder.create(train, workload, self._worker)
-            try:
-                self._link_data(train, folder)
-                self._launch(train, workload, lock, secrets)
-            finally:
-                os.close(lock)
+            workload = self._index.insert(workload, named=train.named)
+            folder.fill(train, workload, self._worker_package())
+            self._link_data(train, folder)
+            self._launch(train, workload, lock, secrets)
         except BaseException:
             folder.remove()
             self._index.delete(workload.id)
             raise
+        finally:
+            os.close(lock)
         return workload
+
+    def _worker_package(self) -> Path:
+        if self._worker is None or not self._worker.exists():
+            self._worker = launch.install_worker(self._config.home)
+        return self._worker
 
     def _check(self, spec: TrainSpec) -> tuple[str, ...]:
         capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
@@ -165,9 +177,7 @@ class LocalBackend:
         alone = grant(ask, capacity, [])
         if isinstance(alone, str):
             return Fit(answer="never", why=alone)
-        held, waiting = self._index.transact(
-            lambda db: turns.held_and_waiting(db, self._host.is_mine)
-        )
+        held, waiting = self._turns()
         answer = grant(ask, capacity, turns.as_held(held))
         if not waiting and not isinstance(answer, str):
             return Fit(answer="now")
@@ -355,17 +365,20 @@ class LocalBackend:
 
     async def quota(self) -> Quota:
         def work() -> Quota:
-            held, waiting = self._index.transact(
-                lambda db: turns.held_and_waiting(db, self._host.is_mine)
-            )
-            items = quota_of(self._machine.capacity(gpus=True), turns.as_held(held))
-            unseen = ()
-            return Quota(backend=self.name, place="this machine", items=items, unseen=unseen)
+            held, waiting = self._turns()
+            items = quota_of(self._machine.capacity(), turns.as_held(held))
+            items = tuple(_with_queued(item, waiting, self._index) for item in items)
+            return Quota(backend=self.name, place="this machine", items=items)
 
         return await asyncio.to_thread(work)
 
     async def devices(self) -> Sequence[Device]:
-        return await asyncio.to_thread(lambda: self._machine.capacity(gpus=True).gpus)
+        return await asyncio.to_thread(
+            lambda: devices_now(self._machine.capacity(), turns.as_held(self._turns()[0]))
+        )
+
+    def _turns(self) -> tuple[Sequence[turns.Turn], Sequence[turns.Turn]]:
+        return self._index.transact(lambda db: turns.held_and_waiting(db, self._host.is_mine))
 
     async def address(self, id: str) -> str:
         await asyncio.to_thread(self._index.get, id)
@@ -373,6 +386,17 @@ class LocalBackend:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._index.close)
+
+
+def _with_queued(item: QuotaItem, waiting: Sequence[turns.Turn], index: Index) -> QuotaItem:
+    """The item with what those who wait have asked for."""
+    total = 0.0
+    for turn in waiting:
+        spec = index.folder(turn.id).bare_spec()
+        asked = spec.resources
+        each = {"cpu": asked.cpu or 1.0, "memory": asked.memory or 0, "gpu": asked.gpu}
+        total += replicas_of(spec) * float(each.get(item.resource, 0.0))
+    return msgspec.structs.replace(item, queued=total)
 
 
 def _only_train(spec: Spec) -> TrainSpec:
@@ -384,20 +408,13 @@ def _only_train(spec: Spec) -> TrainSpec:
     return spec
 
 
-def _merge(place: object, told: object) -> object:
+def _merge(place: Queued, told: Queued | None) -> Queued:
     """The place as it is now, with the reason that the job's own supervisor found."""
-    from cnai_sdk.model.workload import Queued
-
-    assert isinstance(place, Queued)
-    if isinstance(told, Queued) and place.position == 1 and told.position == 1:
-        return told
-    return place
+    first = told is not None and place.position == 1 and told.position == 1
+    return told if first and told is not None else place
 
 
-def _waits(workload: Workload, place: object) -> str:
-    from cnai_sdk.model.workload import Queued
-
-    assert isinstance(place, Queued)
+def _waits(workload: Workload, place: Queued) -> str:
     if place.position == 1:
         return workload.message
     return f"{place.position - 1} before it; waits for {place.waits_for}"

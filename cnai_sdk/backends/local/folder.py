@@ -62,17 +62,21 @@ class JobFolder:
         """32 characters that every process of this job carries in its environment."""
         return hashlib.sha256(f"cnai:{self.id}".encode()).hexdigest()[:32]
 
-    def create(self, spec: Spec, workload: Workload, worker: Path) -> int:
-        """Make the folder, and return its locked lock file.
+    def claim(self) -> int:
+        """Make the folder, and return its locked lock file: from now on the job is alive."""
+        self.root.mkdir(mode=0o700, parents=True)
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
+
+    def fill(self, spec: Spec, workload: Workload, worker: Path) -> None:
+        """Write what was asked for, and take the space for the end.
 
         Args:
             worker: the folder of the worker package, which the payload links to.
         """
-        self.root.mkdir(mode=0o700, parents=True)
         for folder in (self.payload, self.outputs, self.log):
             folder.mkdir(mode=0o700)
-        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         for path, content in spec.payload.files.items():
             target = self.payload / path
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +87,6 @@ class JobFolder:
         self._spec.write_bytes(_ENCODE.encode(bare))
         self._end.write_bytes(b" " * (_END_SPACE + 512 * len(workload.replicas)))
         self.append_state(workload)
-        return lock
 
     def spec(self) -> Spec:
         """What was asked for, with the payload's files."""

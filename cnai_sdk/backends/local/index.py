@@ -343,11 +343,15 @@ def _free_name(db: sqlite3.Connection, base: str, named: bool) -> str:
         raise NameInUse(
             f"A job named {base} is running.",
             next_step=f'cnai.job("{base}") attaches to it, cnai.job("{base}").stop() stops it, '
-            f'or choose another name, such as name="{numbered(base, len(rows) + 1)}".',
+            f'or choose another name, such as name="{_next_free(db, base)}".',
         )
     taken = {name for name, _ in rows}
     if base not in taken and not rows:
         return base
+    return _next_free(db, base)
+
+
+def _next_free(db: sqlite3.Connection, base: str) -> str:
     number = 2
     while _exists(db, numbered(base, number)):
         number += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import py_compile
 import shutil
 import socket
 import subprocess
@@ -165,6 +166,9 @@ def install_worker(home: Path) -> Path:
         (part / "cnai_sdk").mkdir(mode=0o700, parents=True)
         for file in files:
             shutil.copy2(file, part / "cnai_sdk" / file.name)
+            py_compile.compile(
+                str(part / "cnai_sdk" / file.name), dfile=str(target / "cnai_sdk" / file.name)
+            )
         try:
             part.rename(target)
         except OSError:

@@ -1,46 +1,115 @@
-"""Memory of the ranks: what they use, and what happens to one that uses too much."""
+"""What the ranks use, and what happens to one that needs more memory than it was given.
+
+Where a cgroup v2 may be used, the kernel holds the limit. Elsewhere it is watched: a worker that is
+found above it is ended, a fraction of a second after it got there.
+"""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
-from pathlib import Path
 
-import msgspec
-
-from cnai_sdk.backends.local import tree
+from cnai_sdk.backends.local import cgroup, usage
+from cnai_sdk.backends.local.usage import Usage
 from cnai_sdk.model.quantity import show_bytes
 
-_LOOK = 0.2
+_LOOK = 0.1
 _SAMPLE = 1.0
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """What one rank and its children use: cores and bytes."""
-
-    cpu: float
-    memory: int
-
-
 class MemoryGuard:
-    def __init__(self, *, limit: int | None, machine: object) -> None:
+    """Watches the ranks of one run.
+
+    Args:
+        limit: bytes for each rank and its children, or None.
+        name: names the cgroups, where they are used.
+    """
+
+    def __init__(self, *, limit: int | None, name: str) -> None:
         self._limit = limit
+        self._name = name
         self._pids: dict[int, int] = {}
+        self._groups: dict[int, cgroup.WorkerGroup] = {}
+        self._kernel_holds = limit is not None and cgroup.usable() is None
+        self._kills_before = cgroup.machine_oom_kills()
+        self._spent: dict[int, tuple[float, float]] = {}
+        now = time.monotonic()
+        self._next_look = now + _LOOK
+        self._next_sample = now + _SAMPLE
+        self._over: tuple[int, str] | None = None
 
     def add(self, rank: int, pid: int) -> None:
+        """A rank has started."""
         self._pids[rank] = pid
+        own = cgroup.own_group() if self._kernel_holds else None
+        if own is None or self._limit is None:
+            return
+        with contextlib.suppress(OSError):
+            group = cgroup.WorkerGroup(own.parent / f"{self._name}-{rank}", limit=self._limit)
+            group.add(pid)
+            self._groups[rank] = group
+
+    def forget(self, rank: int) -> None:
+        """A rank has ended."""
+        self._pids.pop(rank, None)
 
     def due(self) -> float | None:
-        return None
+        """Seconds until there is something to look at."""
+        if not self._pids:
+            return None
+        watched = self._limit is not None and len(self._groups) < len(self._pids)
+        nearest = min(self._next_look, self._next_sample) if watched else self._next_sample
+        return nearest - time.monotonic()
 
-    def sample(self) -> dict[int, Sample]:
-        return {}
+    def sample(self) -> dict[int, Usage]:
+        """What each rank uses, once a second; empty in between."""
+        now = time.monotonic()
+        if now < self._next_sample:
+            return {}
+        self._next_sample = now + _SAMPLE
+        return {rank: self._usage(rank, pid, now) for rank, pid in self._pids.items()}
+
+    def _usage(self, rank: int, pid: int, now: float) -> Usage:
+        pids = usage.tree(pid)
+        spent = usage.cpu_seconds(pids)
+        then, before = self._spent.get(rank, (now, spent))
+        self._spent[rank] = (now, spent)
+        cores = max(spent - before, 0.0) / (now - then) if now > then else None
+        return Usage(cpu=cores, memory=usage.exact_memory(pids))
 
     def exceeded(self) -> tuple[int, str] | None:
-        return None
+        """The first rank that was found above its limit, and a sentence."""
+        now = time.monotonic()
+        if self._limit is None or now < self._next_look or self._over:
+            return self._over
+        self._next_look = now + _LOOK
+        for rank, pid in self._pids.items():
+            if rank in self._groups:
+                continue
+            pids = usage.tree(pid)
+            if usage.upper_memory(pids) <= self._limit:
+                continue
+            used = usage.exact_memory(pids)
+            if used > self._limit:
+                self._over = rank, self._sentence(rank, used)
+        return self._over
 
     def killed_by_kernel(self, rank: int) -> tuple[str, str] | None:
+        """Why the kernel killed a rank, when it was for memory: the reason word and a sentence."""
+        group = self._groups.get(rank)
+        if group is not None and group.oom_kills():
+            return "MemoryExceeded", self._sentence(rank, group.peak())
+        if cgroup.machine_oom_kills() > self._kills_before:
+            return "MachineOutOfMemory", f"The machine had no memory left when worker {rank} grew"
         return None
 
+    def _sentence(self, rank: int, used: int | None) -> str:
+        limit = show_bytes(self._limit or 0)
+        reached = f"; it used {show_bytes(used)}" if used and used > (self._limit or 0) else ""
+        return f"Worker {rank} needed more than its memory of {limit}{reached}"
+
     def close(self) -> None:
-        return
+        """Remove the cgroups, which are empty now."""
+        for group in self._groups.values():
+            with contextlib.suppress(OSError):
+                group.close()

@@ -11,7 +11,6 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from cnai_sdk.backends.local import control, packages, ranks, tree, turns
 from cnai_sdk.backends.local.attempt import Attempt, Outcome
@@ -184,7 +183,7 @@ class Supervisor:
         raise AssertionError("unreachable")
 
     def _once(self, number: int, lease: Lease, deadline: float | None) -> Outcome:
-        environment = lease_environment(lease)
+        environment = lease_environment(lease, self._order.environment | self._spec.env)
 
         def plan(rank: int, out: int, port: int, store: int) -> RankPlan:
             return self._plan(rank, out, port, store, number, lease, environment[rank])
@@ -194,7 +193,7 @@ class Supervisor:
             log=self._log,
             selector=self._selector,
             plans=plan,
-            guard=MemoryGuard(limit=self._spec.resources.memory, machine=self._machine),
+            guard=MemoryGuard(limit=self._spec.resources.memory, name=f"cnai-{self._order.id}"),
             warm=self._warm,
             number=number,
             deadline=deadline,

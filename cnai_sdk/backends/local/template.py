@@ -26,6 +26,7 @@ from pathlib import Path
 from cnai_sdk.backends.local import control, tree
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.order import DECODE
+from cnai_sdk.backends.local.ranks import TEMPLATE_THREADS
 
 PRELOAD = ("numpy", "torch", "torch.distributed", "torch._dynamo", "sklearn.datasets")
 _IMPORT_TIME = (
@@ -201,7 +202,7 @@ def main(path: str, idle: float, preload: list[str]) -> None:
     os.setsid()
     os.chdir("/")
     for name in _THREADS:
-        os.environ[name] = "1"
+        os.environ[name] = str(TEMPLATE_THREADS)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     serve(Path(path), idle=idle, preload=preload)
     os._exit(0)

@@ -1,0 +1,271 @@
+"""Which devices each worker gets, by the best mechanism that this place has.
+
+A share is made by the first of `MECHANISMS` that has a device for it: hardware before a daemon
+before an allocator. Among the devices that fit, the one with the least room left over is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cnai_sdk.errors import DoesNotFit, InvalidRequest
+from cnai_sdk.gpu import whole
+from cnai_sdk.gpu.fraction import Fraction
+from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
+from cnai_sdk.gpu.mig import Mig
+from cnai_sdk.gpu.mps import Mps
+from cnai_sdk.model.quantity import show_bytes, show_number
+from cnai_sdk.model.quota import Device
+from cnai_sdk.model.spec import Resources
+
+MECHANISMS: tuple[Mechanism, ...] = (Mig(), Mps(), Fraction())
+SMALLEST = 0.01
+_TINY = 1e-9
+
+
+def check_wish(resources: Resources, workers: int) -> None:
+    """Refuse what no machine could give; asks no driver.
+
+    Raises:
+        InvalidRequest: with the choices.
+    """
+    gpu: object = resources.gpu
+    if isinstance(gpu, bool) or not isinstance(gpu, int | float) or not 0 <= gpu < 1e4:
+        raise InvalidRequest(
+            f"gpu={gpu!r} is not a number of GPUs.",
+            next_step="Write gpu=1 for one device per worker, or gpu=0.5 for half of one.",
+        )
+    if 0 < gpu < SMALLEST:
+        raise InvalidRequest(
+            f"gpu={gpu:g} is too small a share.",
+            why=f"The smallest is {SMALLEST}.",
+            next_step='Write gpu=0.1, or ask for memory: gpu_memory="2Gi".',
+        )
+    if gpu > 1 and gpu != int(gpu):
+        low, high = int(gpu), int(gpu) + 1
+        raise InvalidRequest(
+            f"gpu={gpu:g} cannot be given.",
+            why="Above 1 it is a number of whole devices per worker.",
+            next_step=f"Write gpu={low} or gpu={high}; below 1 it is a share, such as gpu=0.5.",
+        )
+    if workers > 1 and resources.wants_gpu and gpu < 1:
+        raise InvalidRequest(
+            f"{workers} workers cannot each have a share of a GPU.",
+            why="NCCL, which joins them, refuses two workers on one device (duplicate GPU).",
+            next_step=f"Write workers=1 with {_asked(resources)}, or gpu=1 for a device each.",
+        )
+
+
+def check_devices(
+    resources: Resources, workers: int, devices: Sequence[Device], looked: str
+) -> tuple[str, ...]:
+    """Refuse what these devices can never give; returns notices.
+
+    Args:
+        looked: how the devices were looked for, a sentence.
+
+    Raises:
+        DoesNotFit: with what was seen, and the choices.
+        InvalidRequest: `gpu` and `gpu_memory` contradict each other.
+    """
+    if not devices:
+        raise DoesNotFit(
+            f"There is no GPU here for {_asked(resources)}.",
+            why=looked,
+            next_step=f"Leave {_arguments(resources)} out to train on the CPU (workers "
+            "and cpu say on how much of it), or use a machine that has one.",
+        )
+    matching = _of_model(resources, devices)
+    if not matching:
+        raise DoesNotFit(
+            f"There is no {resources.gpu_model} here.",
+            why=_seen(devices),
+            next_step=f"Leave gpu_model out, or write gpu_model={_cards(devices)[0].model!r}.",
+        )
+    if resources.gpu >= 1:
+        return _check_whole(resources, workers, matching)
+    return _check_share(resources, matching)
+
+
+def assign(
+    resources: Resources,
+    workers: int,
+    devices: Sequence[Device],
+    *,
+    granted: Iterable[GpuGrant] = (),
+    surroundings: Mapping[str, str] | None = None,
+) -> tuple[GpuGrant, ...] | str:
+    """What each worker gets now, or what they wait for.
+
+    Args:
+        granted: what runs now holds.
+        surroundings: what the machine says about itself, such as the folder of MPS's pipes.
+    """
+    free = free_shares(devices, granted)
+    matching = _of_model(resources, devices)
+    if resources.gpu >= 1:
+        return _assign_whole(resources, workers, matching, free)
+    wish = _wish(resources)
+    for mechanism in MECHANISMS:
+        offers = [
+            (free[device.id] - offer.share, device.memory, device.index, offer)
+            for device, offer in _offers(mechanism, wish, matching, surroundings or {})
+            if isinstance(offer, GpuGrant) and offer.share <= free[device.id] + _TINY
+        ]
+        if offers:
+            return (min(offers, key=lambda entry: entry[:3])[3],)
+    return f"a free share of a GPU ({wish})"
+
+
+def free_shares(devices: Sequence[Device], granted: Iterable[GpuGrant]) -> dict[str, float]:
+    """How much of each device is not granted.
+
+    >>> card = Device(id="GPU-0", model="NVIDIA L4", memory=24 * 2**30)
+    >>> free_shares([card], [GpuGrant(devices=("GPU-0",), mechanism="fraction", share=0.25)])
+    {'GPU-0': 0.75}
+    """
+    free = {device.id: device.free for device in devices}
+    for grant in granted:
+        for id in grant.devices:
+            if id in free:
+                free[id] = max(0.0, round(free[id] - grant.share, 6))
+    return free
+
+
+def _wish(resources: Resources) -> Wish:
+    return Wish(share=resources.gpu, memory=resources.gpu_memory or 0)
+
+
+def _of_model(resources: Resources, devices: Sequence[Device]) -> list[Device]:
+    model = (resources.gpu_model or "").lower()
+    return [device for device in devices if model in device.model.lower()]
+
+
+def _cards(devices: Sequence[Device]) -> list[Device]:
+    """Devices that can be given whole: neither slices nor cards on which MIG is on."""
+    return [d for d in devices if not d.parent and d.mechanism != "mig"] or list(devices)
+
+
+def _wholes(resources: Resources, devices: Sequence[Device]) -> list[Device]:
+    least = resources.gpu_memory or 0
+    return [d for d in devices if not d.parent and d.mechanism != "mig" and d.memory >= least]
+
+
+def _check_whole(resources: Resources, workers: int, devices: Sequence[Device]) -> tuple[str, ...]:
+    count, have = workers * int(resources.gpu), _wholes(resources, devices)
+    if count > len(have):
+        sliced = any(d.parent or d.mechanism == "mig" for d in devices)
+        each = (
+            f"{workers} workers with gpu={resources.gpu:g} need {count}"
+            if workers > 1
+            else (f"gpu={resources.gpu:g} needs {count}")
+        )
+        least = f" with {show_bytes(resources.gpu_memory)}" if resources.gpu_memory else ""
+        raise DoesNotFit(
+            f"{each} whole GPUs{least}, and there are {len(have)} here.",
+            why=_seen(devices),
+            next_step=_whole_choices(len(have), workers, sliced=sliced),
+        )
+    return tuple(
+        f"{d.model} has {show_bytes(d.memory_used)} in use already."
+        for d in have
+        if d.memory_used > 0.1 * d.memory
+    )
+
+
+def _whole_choices(have: int, workers: int, *, sliced: bool) -> str:
+    if have and workers > 1:
+        return f"Write workers={have} with gpu=1."
+    if have:
+        return f"Write gpu={have}."
+    return "Ask for a slice: gpu=0.25 with workers=1." if sliced else "Leave gpu_memory out."
+
+
+def _check_share(resources: Resources, devices: Sequence[Device]) -> tuple[str, ...]:
+    wish = _wish(resources)
+    _refuse_contradiction(wish, devices)
+    best = assign(resources, 1, devices)
+    if not isinstance(best, str):
+        return (best[0].notice,) if best[0].notice else ()
+    offers = (offer for m in MECHANISMS for _, offer in _offers(m, wish, devices, {}))
+    short = [offer for offer in offers if isinstance(offer, str)]
+    reasons = "; ".join(dict.fromkeys(short))
+    raise DoesNotFit(
+        f"No GPU here can give {wish}.",
+        why=f"{_seen(devices)} {reasons}." if reasons else _seen(devices),
+        next_step=_share_choices(devices),
+    )
+
+
+def _refuse_contradiction(wish: Wish, devices: Sequence[Device]) -> None:
+    cards = [d for d in devices if not d.parent]
+    largest = max((d.memory for d in cards), default=0)
+    if wish.share and wish.memory > wish.share * largest * 1.05 and largest:
+        fits = min(1.0, Wish(memory=wish.memory).of(Device(id="", model="", memory=largest)))
+        raise InvalidRequest(
+            f"gpu={wish.share:g} and gpu_memory of {show_bytes(wish.memory)} contradict each "
+            "other.",
+            why=f"gpu={wish.share:g} of the largest device here is "
+            f"{show_bytes(wish.share * largest)}.",
+            next_step=f"Write one of them: gpu_memory alone, or gpu={show_number(fits)}.",
+        )
+
+
+def _share_choices(devices: Sequence[Device]) -> str:
+    givers = [d for d in devices if any(m.serves(d) for m in MECHANISMS)]
+    if not givers:
+        return (
+            "MIG is on and no slice was made. An administrator makes one: "
+            "nvidia-smi mig -cgi 19 -C, or turns MIG off."
+        )
+    largest = max(givers, key=lambda d: d.memory)
+    gibs = max(1, int(largest.memory / 2**30))
+    rest = "" if largest.parent else ", or gpu=1 for a whole device"
+    return f'Write gpu_memory="{gibs}Gi" or less{rest}.'
+
+
+def _assign_whole(
+    resources: Resources, workers: int, devices: Sequence[Device], free: Mapping[str, float]
+) -> tuple[GpuGrant, ...] | str:
+    each = int(resources.gpu)
+    candidates = [d for d in _wholes(resources, devices) if free[d.id] > 1 - _TINY]
+    missing = workers * each - len(candidates)
+    if missing > 0:
+        return f"{missing} more whole {'GPU' if missing == 1 else 'GPUs'}"
+    quiet = sorted(candidates, key=lambda d: (d.memory_used > 0.1 * d.memory, d.index))
+    chosen = sorted(quiet[: workers * each], key=lambda d: d.index)
+    return tuple(whole.grant(chosen[n * each : (n + 1) * each]) for n in range(workers))
+
+
+def _offers(
+    mechanism: Mechanism,
+    wish: Wish,
+    devices: Sequence[Device],
+    surroundings: Mapping[str, str],
+) -> list[tuple[Device, GpuGrant | str]]:
+    by_id = {device.id: device for device in devices}
+    return [
+        (
+            d,
+            mechanism.offer(wish, d, whole=by_id.get(d.parent, d), surroundings=surroundings),
+        )
+        for d in devices
+        if mechanism.serves(d)
+    ]
+
+
+def _seen(devices: Sequence[Device]) -> str:
+    words = [
+        f"{d.model}{' ' + d.profile if d.profile else ''} ({show_bytes(d.memory)})" for d in devices
+    ]
+    counted = [f"{words.count(w)} × {w}" if words.count(w) > 1 else w for w in dict.fromkeys(words)]
+    return f"Seen: {', '.join(counted)}."
+
+
+def _asked(resources: Resources) -> str:
+    return f"gpu={show_number(resources.gpu)}" if resources.gpu else "gpu_memory"
+
+
+def _arguments(resources: Resources) -> str:
+    given = [n for n in ("gpu", "gpu_memory", "gpu_model") if getattr(resources, n)]
+    return " and ".join(given)

@@ -1,0 +1,156 @@
+"""A real JupyterLab and a real browser. Never here: a page, or a route, that only tests know."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+STARTS_WITHIN = 90.0
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """A running server: the folder its files are in, where it answers, and its token."""
+
+    root: Path
+    base: str
+    token: str
+    log: Path
+
+    def url(self, path: str = "lab") -> str:
+        """The address of a page, with the token: `lab`, `lab/tree/x.ipynb`, `tree`."""
+        separator = "&" if "?" in path else "?"
+        reset = "&reset" if path.startswith("lab") else ""
+        return f"{self.base}{quote(path, safe='/?=&')}{separator}token={self.token}{reset}"
+
+    def api(self, path: str, *, method: str = "GET", body: object = None) -> object:
+        """Ask the server's REST interface, as the token's owner."""
+        request = urllib.request.Request(
+            self.base + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+
+@contextmanager
+def run_lab(folder: Path, *, command: Sequence[str] = ("lab",), **env: str) -> Iterator[Lab]:
+    """JupyterLab on a free port with a token and settings of its own, ended by its pid.
+
+    Args:
+        folder: an empty folder for its files, settings and log.
+        command: the Jupyter application and further arguments, e.g. `("notebook",)`.
+        env: variables to set beside those of this process.
+    """
+    root, runtime, settings = folder / "root", folder / "runtime", folder / "settings"
+    config = folder / "config"
+    for made in (root, runtime, settings, config / "labconfig"):
+        made.mkdir(parents=True)
+    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(OVERRIDES))
+    token, log = secrets.token_hex(24), folder / "server.log"
+    own = {
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "CNAI_HOME": str(folder / "cnai"),
+        "CNAI_CONFIG": str(folder / "cnai.toml"),
+    }
+    name, *arguments = command
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyter", name, "--no-browser", "--allow-root"),
+                *("--port=0", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}", *arguments),
+            ],
+            cwd=root,
+            env={**os.environ, **own, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        base = _until(lambda: _answers(runtime, server.pid, token), server, log)
+        yield Lab(root=root, base=base, token=token, log=log)
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _answers(runtime: Path, pid: int, token: str) -> str | None:
+    record = runtime / f"jpserver-{pid}.json"
+    try:
+        base = str(json.loads(record.read_text())["url"])
+        request = urllib.request.Request(
+            f"{base}api/status", headers={"Authorization": f"token {token}"}
+        )
+        with urllib.request.urlopen(request, timeout=5):
+            return base
+    except (OSError, ValueError):
+        return None
+
+
+def _until(ask: Callable[[], str | None], server: subprocess.Popen[bytes], log: Path) -> str:
+    ends = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < ends and server.poll() is None:
+        if answer := ask():
+            return answer
+        # The server has no channel to say that it is up: its record appears, then it answers.
+        time.sleep(0.1)
+    said = log.read_text(errors="replace")[-4000:]
+    raise RuntimeError(f"the server did not start (exit code {server.poll()}):\n{said}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for the whole run."""
+    with run_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shots(pytestconfig: pytest.Config) -> Path:
+    """Where screenshots go, to be looked at: `build/shots`, which git ignores."""
+    folder = pytestconfig.rootpath / "build" / "shots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """The system's Chromium where there is one, Playwright's own download elsewhere."""
+    chosen = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    executable = {"executable_path": chosen} if chosen else {}
+    return {**browser_type_launch_args, **executable, "args": FLAGS, "headless": True}
