@@ -166,9 +166,7 @@ class Client:
 
         near = difflib.get_close_matches(name, [w.name for w in found], n=3)
         hint = f"Near it are {', '.join(near)}. " if near else ""
-        raise NotFound(
-            f"There is no job named {name}.", next_step=f"{hint}cnai.jobs() lists all."
-        )
+        raise NotFound(f"There is no job named {name}.", next_step=f"{hint}cnai.jobs() lists all.")
 
     def attach(self, workload: Workload) -> Handle:
         """The handle for a workload."""

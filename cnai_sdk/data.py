@@ -25,7 +25,8 @@ def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]
     """
     if isinstance(data, str | bytes) or not isinstance(data, Sequence):
         raise InvalidRequest(
-            f"data={data!r} is not a list of paths.", next_step='Write data=["train.csv", "images/"].'
+            f"data={data!r} is not a list of paths.",
+            next_step='Write data=["train.csv", "images/"].',
         )
     found: dict[str, DataLink] = {}
     notices: list[str] = []

@@ -19,9 +19,7 @@ class JobList(Sequence[Any]):
         workloads: how each stood when the list was made.
     """
 
-    def __init__(
-        self, workloads: Sequence[Workload], attach: Callable[[Workload], Any]
-    ) -> None:
+    def __init__(self, workloads: Sequence[Workload], attach: Callable[[Workload], Any]) -> None:
         self.workloads = tuple(workloads)
         self._attach = attach
 

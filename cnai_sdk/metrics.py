@@ -83,7 +83,9 @@ class MetricTable(Sequence[dict[str, float]]):
     def __repr__(self) -> str:
         head, rows = self._cells()
         widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-        lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in [head, *rows]]
+        lines = [
+            "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in [head, *rows]
+        ]
         if len(self._rows) > _SHOWN:
             lines.insert(1, f"… {len(self._rows) - _SHOWN} earlier rows")
         return "\n".join(lines)

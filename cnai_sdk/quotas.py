@@ -46,7 +46,10 @@ def _used(item: QuotaItem) -> str:
 
 def _holders(item: QuotaItem) -> str:
     show = show_bytes if item.resource == "memory" else show_number
-    return ", ".join(f"{h.name} {show(h.amount)}" for h in item.holders)
+    named = [f"{h.name} {show(h.amount)}" for h in item.holders]
+    named += [f"other programs {show(item.others)}"] if item.others else []
+    named += [f"{show(item.queued)} waiting"] if item.queued else []
+    return ", ".join(named)
 
 
 class Devices(Sequence[Device]):

@@ -17,11 +17,13 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk.capture import capture, check_secret
+from cnai_sdk.capture.modules import Carried
+from cnai_sdk.capture.recall import with_arguments
+from cnai_sdk.capture.secrets import check_source
 from cnai_sdk.data import links_for
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
-from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.name import check_name, label_for
 from cnai_sdk.model.quantity import parse_duration, parse_memory
 from cnai_sdk.model.spec import Origin, Payload, Resources, Span, TrainSpec
@@ -95,8 +97,11 @@ class TrainJob(Handle):
         """Run the same code again, with some of train()'s arguments changed.
 
         Args:
-            changes: such as memory="16Gi" or workers=4. `args` replaces single arguments only
-                where their values are literals.
+            changes: such as memory="16Gi" or workers=4; args={"lr": 0.1} replaces that one
+                argument of the function and keeps the others.
+
+        Raises:
+            InvalidRequest: an unknown or impossible change; nothing was created.
         """
         _refuse_unknown(changes, _CHANGEABLE, "rerun")
         return type(self)(self._backend, self._submit_again(changes))
@@ -136,9 +141,7 @@ def train(
     wanted = _wanted(workers, retries, timeout, env, secrets, packages)
     links, data_notices = links_for(data, Path.cwd())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
-    captured = capture(
-        fn, dict(args or {}), data=[x.path for x in links], limit=config.value_limit
-    )
+    captured = capture(fn, dict(args or {}), data=[x.path for x in links], limit=config.value_limit)
     label, display = label_for(captured.title)
     spec = TrainSpec(
         name=check_name(name) if name is not None else label,
@@ -224,15 +227,17 @@ def parse_resources(
 def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     """The spec of a rerun: the same code, with arguments of train() changed."""
     changes = dict(changes)
-    if "args" in changes:
-        raise InvalidRequest(
-            "rerun(args=…) cannot change what the function is called with.",
-            why="The captured script holds the call.",
-            next_step="Call cnai.train again with args=…",
-        )
-    base = spec.name if "name" not in changes else check_name(changes.pop("name"))
+    payload = spec.payload
+    if changes.get("args"):
+        script = with_arguments(payload.script, changes["args"])
+        files = payload.files | {"script.py": script.encode()}
+        payload = msgspec.structs.replace(payload, files=files)
+    named = changes.get("name") is not None
+    base = check_name(changes["name"]) if named else spec.name
     old = spec.resources
-    wishes = {key: changes.pop(key, None) for key in ("cpu", "memory", "gpu", "gpu_memory", "gpu_model")}
+    wishes = {
+        key: changes.pop(key, None) for key in ("cpu", "memory", "gpu", "gpu_memory", "gpu_model")
+    }
     asked = parse_resources(**wishes)
     resources = Resources(
         cpu=asked.cpu if wishes["cpu"] is not None else old.cpu,
@@ -251,7 +256,13 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
         changes.get("packages", spec.packages),
     )
     return msgspec.structs.replace(
-        spec, name=base, named="name" in changes, resources=resources, data=links, **wanted
+        spec,
+        name=base,
+        named=named,
+        payload=payload,
+        resources=resources,
+        data=links,
+        **wanted,
     )
 
 
@@ -313,7 +324,7 @@ def _names(label: str, value: object) -> tuple[str, ...]:
 def _refuse_unknown(
     given: Mapping[str, Any], known: Sequence[str], verb: str, fn: object = None
 ) -> None:
-    for name, value in given.items():
+    for name, value in ((n, v) for n, v in given.items() if n not in known):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         if callable(fn) and name in _parameters(fn):
             step = f"{name} belongs to the function: write args={{{name!r}: {value!r}}}."
@@ -343,19 +354,15 @@ def _origin(cell: str) -> Origin:
 
 
 def _script_payload(path: Path) -> Payload:
-    from cnai_sdk.capture.modules import carried_by
-
-    text = path.read_bytes()
-    files = {"script.py": text} | carried_by(path)
-    last = text.count(b"\n") + 1
-    return Payload(
-        entry=path.stem, files=files, spans=(Span(first=1, last=last, source=path.name),)
-    )
+    text = path.read_text(encoding="utf-8")
+    check_source(text, where=path.name)
+    carried = Carried(roots=[path.parent])
+    carried.add_imports_of(text)
+    span = Span(first=1, last=text.count("\n") + 1, source=path.name)
+    files = {"script.py": text.encode()} | carried.files
+    return Payload(entry=path.stem, files=files, spans=(span,))
 
 
 def _say(notices: Sequence[str]) -> None:
     for notice in dict.fromkeys(notices):
         print(f"Note: {notice}", file=sys.stderr)
-
-
-__all__ = ["Metric", "TrainJob", "parse_resources", "rerun_spec", "train", "train_script"]

@@ -25,6 +25,7 @@ import msgspec
 
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind
 from cnai_sdk.model.quota import Device, Fit, Quota
 from cnai_sdk.model.spec import Spec
@@ -46,13 +47,6 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     suspend: bool = False
     outputs_as_folder: bool = False
     place: str = ""
-
-
-class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a workload wrote: its path relative to the outputs, and its size in bytes."""
-
-    path: str
-    size: int
 
 
 class Backend(Protocol):

@@ -18,6 +18,7 @@ from cnai_sdk.capture.collector import Collector
 from cnai_sdk.capture.effects import effects, paths_not_in_data
 from cnai_sdk.capture.functions import inside
 from cnai_sdk.capture.literal import literal
+from cnai_sdk.capture.lookup import name_of
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.nodes import Cycle, Node, Part, in_order
 from cnai_sdk.capture.script import assembled
@@ -179,7 +180,7 @@ def _namespace(fn: Any) -> dict[str, Any]:
         return shell if wrapped and shell is not None else fn.__globals__
     inner = inside(fn, lambda f: not hasattr(f, "__wrapped__") and f.__name__ == _title(fn))
     if inner is None and not isinstance(fn, types.FunctionType):
-        inner = getattr(type(fn), "__call__", None)
+        inner = vars(type(fn)).get("__call__")
     found = getattr(inner, "__globals__", None)
     return found or shell or vars(sys.modules["__main__"])
 
@@ -216,10 +217,10 @@ def _target(fn: Any, title: str, space: dict[str, Any], collector: Collector) ->
 
 def _named(value: Any, fallback: str, space: dict[str, Any], collector: Collector) -> str:
     """The notebook's own name for an object, or one made for it."""
-    for name, item in list(space.items()):
-        if item is value and not name.startswith("_"):
-            collector.require(name, space)
-            return name
+    known = name_of(value, space)
+    if known:
+        collector.require(known, space)
+        return known
     name = f"_{fallback}"
     collector.bind(name, value, space)
     return name
@@ -291,16 +292,17 @@ def _pickles(
             files[path] = pickled(
                 group, refer=refer, limit=limit, where=collector.cell, seen=collector.shares
             )
-            loads.append(_load(path, tuple(group), used))
+            loads.append(_load(path, tuple(group), used, map(collector.cell, group)))
         if collector.values.keys() == before.keys():
             return files, loads
 
 
-def _load(path: str, names: tuple[str, ...], used: Iterable[str]) -> Node:
-    left = ", ".join(names) + ("," if len(names) == 1 else "")
-    part = Part(text=f'{left} = _cnai_load("{path}")')
-    text = part if len(names) > 1 else Part(text=f'({left}) = _cnai_load("{path}")')
-    return Node(names=names, kind="values", parts=(text,), eager=frozenset(used))
+def _load(path: str, names: tuple[str, ...], used: Iterable[str], cells: Iterable[str]) -> Node:
+    left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
+    where = ", ".join(dict.fromkeys(filter(None, cells)))
+    said = f"# values of {where}\n" if where else ""
+    part = Part(text=f'{said}{left} = _cnai_load("{path}")')
+    return Node(names=names, kind="values", parts=(part,), eager=frozenset(used))
 
 
 def _about(collector: Collector) -> Iterable[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cnai_sdk.capture import expressions, imports, refusals
 from cnai_sdk.capture.cells import Origins, Piece
@@ -20,61 +20,33 @@ from cnai_sdk.capture.functions import (
     replaced,
     source_of,
 )
+from cnai_sdk.capture.ledger import Ledger, Namespace
 from cnai_sdk.capture.literal import literal
 from cnai_sdk.capture.live import live
 from cnai_sdk.capture.lookup import (
-    containers,
+    filled_later,
     gives,
+    is_dispatcher,
     is_environment,
     is_shell_own,
+    name_of,
     reach,
     same,
 )
-from cnai_sdk.capture.modules import Carried, public_path
+from cnai_sdk.capture.modules import public_path
 from cnai_sdk.capture.names import Uses, uses
 from cnai_sdk.capture.nodes import Node, Part
 from cnai_sdk.capture.secrets import check_secret, check_source
 from cnai_sdk.capture.statements import definition_at, text_of
 
-Namespace = dict[str, Any]
 
-
-class Collector:
-    """What the script is made of so far.
+class Collector(Ledger):
+    """Follows live names, and enters what they are in the ledger.
 
     Args:
         carried: takes the local modules that are needed.
         cwd: where relative file names begin.
     """
-
-    def __init__(self, *, carried: Carried, cwd: Path) -> None:
-        self.nodes: dict[str, Node] = {}
-        self.values: dict[str, object] = {}
-        self.pieces: list[Piece] = []
-        self.future = False
-        self._carried = carried
-        self._cwd = cwd
-        self._bound: dict[str, object] = {}
-        self._cells: dict[str, str] = {}
-        self._spaces: dict[int, Origins] = {}
-        self._mutable: dict[int, str] = {}
-
-    def origins(self, namespace: Namespace) -> Origins:
-        """The sources of a namespace, read once."""
-        found = self._spaces.get(id(namespace))
-        if found is None:
-            found = self._spaces[id(namespace)] = Origins(namespace, cwd=self._cwd)
-        return found
-
-    def cell(self, name: str) -> str:
-        """The cell that bound a name of the script, or ''."""
-        return self._cells.get(name, "")
-
-    def literals(self) -> Iterable[tuple[str, object]]:
-        """Values that the script writes down, each with its cell."""
-        for name, node in self.nodes.items():
-            if node.kind == "literal":
-                yield self.cell(name) or name, self._bound[name]
 
     def require(self, name: str, namespace: Namespace, *, weak: bool = False) -> None:
         """Bind a global name of the captured code, with everything that it needs."""
@@ -85,8 +57,8 @@ class Collector:
         value = namespace[name]
         if is_shell_own(name, value):
             return
-        if name in self._bound:
-            if not same(self._bound[name], value):
+        if name in self.bound:
+            if not same(self.bound[name], value):
                 raise refusals.two_meanings(name, cell=self.cell(name))
             return
         self.bind(name, value, namespace)
@@ -94,10 +66,10 @@ class Collector:
     def bind(self, name: str, value: object, namespace: Namespace) -> None:
         """Give a name of the script a value, in the way that suits the value."""
         origins = self.origins(namespace)
-        self._bound[name] = value
-        self._cells[name] = origins.label(name) or self.cell(name)
+        self.bound[name] = value
+        self.cells[name] = origins.label(name) or self.cell(name)
         if isinstance(value, types.ModuleType):
-            self._import(name, imports.of_module(name, value))
+            self.enter_import(name, imports.of_module(name, value))
         elif type(value).__name__ in ("ZMQInteractiveShell", "TerminalInteractiveShell"):
             raise refusals.cannot_travel(name, value, cell=self.cell(name))
         elif not self._imported(name, value, origins) and not self._defined(
@@ -107,15 +79,15 @@ class Collector:
 
     def give(self, name: str, value: object, namespace: Namespace) -> None:
         """Bind a name to a value as data: as text where that is possible, else pickled."""
-        self._bound[name] = value
-        cell = self._cells.setdefault(name, self.origins(namespace).label(name))
+        self.bound[name] = value
+        cell = self.cells.setdefault(name, self.origins(namespace).label(name))
         if live(value) is not None:
             raise refusals.cannot_travel(name, value, cell=self.cell(name))
         if is_environment(value):
             raise refusals.environment_copy(name, cell=cell)
         check_secret(name, value, where=cell or "the notebook")
         used: set[str] = set()
-        text = self._shared(name, value) or expressions.expression(
+        text = self.shared_name(name, value) or expressions.expression(
             value, lambda item: self._noted(used, item, namespace)
         )
         if text is None or (text.isidentifier() and text in self.values):
@@ -127,81 +99,60 @@ class Collector:
             plain = False
         parts = (Part(text=f"{name} = {text}", source=cell),)
         kind: Any = "literal" if plain else "definition"
-        self.nodes[name] = Node(names=(name,), kind=kind, parts=parts, eager=frozenset(used))
+        self.nodes[name] = Node(
+            names=(name,),
+            kind=kind,
+            parts=parts,
+            eager=frozenset(used),
+            later=filled_later(name, value, text),
+        )
 
     def refer(self, value: Any, namespace: Namespace) -> str:
         """An expression that names a class, function or module in the script."""
         own = getattr(value, "__globals__", namespace)
         space = namespace if public_path(value) and own is not namespace else own
-        for name, bound in list(self._bound.items()):
+        for name, bound in list(self.bound.items()):
             if bound is value and name in self.nodes:
                 return name
         path = str(getattr(value, "__qualname__", ""))
         if path and "<" not in path and reach(space, path) is value:
             self.require(path.split(".")[0], space)
             return path
-        for name, item in list(space.items()):
-            if item is value and not name.startswith("_"):
-                self.require(name, space)
-                return name
-        return self._anonymous(value, space)
+        known = name_of(value, space)
+        if known:
+            self.require(known, space)
+        return known or self._anonymous(value, space)
 
     def notebook_name(self, value: Any, namespace: Namespace) -> str | None:
         """As `refer`, or None for what a plain pickle finds by importing it."""
         found = public_path(value)
         if found is None:
             return self.refer(value, namespace)
-        if self._carried.is_local(found[0]):
-            self._carried.add(found[0])
+        if self.carried.is_local(found[0]):
+            self.carried.add(found[0])
         return None
-
-    def shares(self, value: object) -> None:
-        """Told of a container inside a pickled value: a name for it is pickled beside it."""
-        name = self._mutable.get(id(value))
-        if name is not None and name in self.nodes and self.nodes[name].kind == "literal":
-            del self.nodes[name]
-            self.values[name] = self._bound[name]
 
     def _noted(self, used: set[str], value: Any, namespace: Namespace) -> str:
         name = self.refer(value, namespace)
         used.add(name.split(".")[0])
         return name
 
-    def _shared(self, name: str, value: object) -> str | None:
-        """The name that already stands for this very container."""
-        if literal(value) is None:
-            return None
-        for number, part in enumerate(containers(value)):
-            other = self._mutable.setdefault(id(part), name)
-            if other != name and self._bound.get(other) is not value:
-                self.shares(part)
-                self.values[name] = value
-                return name
-            if other != name and number == 0:
-                return other
-        return None
-
     def _anonymous(self, value: Any, namespace: Namespace) -> str:
         kind = str(getattr(value, "__name__", "value")).strip("<>").replace(".", "_")
         names = [kind, *(f"_{kind}_{number}" for number in range(1, 1000))]
         if not isinstance(value, types.ModuleType) and public_path(value) is None:
             names = names[1:] if kind == "lambda" else [f"_{kind}", *names[1:]]
-        free = (n for n in names if n not in self._bound and n not in namespace)
+        free = (n for n in names if n not in self.bound and n not in namespace)
         name = next(free)
         self.bind(name, value, namespace)
         return name
-
-    def _import(self, name: str, line: imports.Import) -> None:
-        if self._carried.is_local(line.module):
-            self._carried.add(line.module)
-        self.nodes[name] = Node(names=(name,), kind="import", parts=(Part(text=line.text),))
 
     def _imported(self, name: str, value: object, origins: Origins) -> bool:
         line = imports.as_written(name, value, origins)
         if line is None and callable(value):
             line = imports.by_reference(name, value)
         if line is not None:
-            self._import(name, line)
+            self.enter_import(name, line)
         return line is not None
 
     def _defined(self, name: str, value: Any, namespace: Namespace, origins: Origins) -> bool:
@@ -239,7 +190,7 @@ class Collector:
         else:
             parts = factory(name, function, found, free)
         eager = (reads.eager - variables) | lazy_defaults | set(free.values())
-        self._definition(name, parts, reads, eager=eager, without=variables)
+        self.enter_definition(name, parts, reads, eager=eager, without=variables)
         return True
 
     def _settled(
@@ -281,9 +232,9 @@ class Collector:
         name = f"_{owner.strip('_')}_{variable}"
         if isinstance(value, types.FunctionType | type | types.ModuleType):
             return self.refer(value, function.__globals__)
-        if name not in self._bound:
+        if name not in self.bound:
             source = self.origins(function.__globals__).of_code(function.__code__)
-            self._cells[name] = source.label if source else ""
+            self.cells[name] = source.label if source else ""
             check_secret(variable, value, where=self.cell(name) or "the notebook")
             self.bind(name, value, function.__globals__)
         return name
@@ -305,7 +256,7 @@ class Collector:
             if callable(value):
                 eager.add(text.split(".")[0])
             parts.append(Part(text=f"{name}.{attribute} = {text}"))
-        self._definition(name, tuple(parts), reads, eager=eager, without=set())
+        self.enter_definition(name, tuple(parts), reads, eager=eager, without=set())
         return True
 
     def _made(self, name: str, newest: Any, namespace: Namespace) -> bool:
@@ -314,7 +265,7 @@ class Collector:
         piece = Piece(text=text, source=source, first=binding.node.lineno)
         reads = uses(text)
         self._check(name, piece, reads, namespace, without={name})
-        self._definition(name, (_part(piece),), reads, eager=reads.eager, without=set())
+        self.enter_definition(name, (_part(piece),), reads, eager=reads.eager, without=set())
         return True
 
     def _decorated(self, name: str, value: Any, newest: Any, namespace: Namespace) -> bool:
@@ -338,72 +289,56 @@ class Collector:
         return inner is not None and self._with_decorators(name, inner)
 
     def _with_decorators(self, name: str, inner: types.FunctionType) -> bool:
-        held = self._bound[name]
+        held: Any = self.bound[name]
         done = self._function(name, inner)
-        self._bound[name] = held
+        self.bound[name] = held
+        if is_dispatcher(held):
+            self._dispatches(name, held, inner.__globals__)
         return done
+
+    def _dispatches(self, name: str, dispatcher: Any, namespace: Namespace) -> None:
+        """What `register` added to a singledispatch function."""
+        node = self.nodes[name]
+        used: set[str] = set()
+        for kind, function in dispatcher.registry.items():
+            if kind is not object:
+                typed = self._noted(used, kind, namespace)
+                text = f"{name}.register({typed}, {self._noted(used, function, namespace)})"
+                line = Node(
+                    names=(text,),
+                    kind="definition",
+                    parts=(Part(text=text),),
+                    eager=frozenset({name, *used}),
+                )
+                self.nodes[text] = line
+        self.nodes[name] = msgspec.structs.replace(node, lazy=node.lazy | used)
 
     def _check(
         self, name: str, piece: Piece, reads: Uses, namespace: Namespace, *, without: set[str]
     ) -> None:
         """Refuse what the source may not hold, then bind the names that it reads."""
-        self._cells[name] = piece.source.label
+        self.cells[name] = piece.source.label
         self.nodes.setdefault(name, Node(names=(name,), kind="definition", parts=()))
         self.pieces.append(piece)
         self.future = self.future or "from __future__ import annotations" in piece.source.text
         refuse_notebook_syntax(piece, name)
         check_source(piece.text, where=piece.source.label)
         for needed in sorted((reads.eager | reads.lazy) - without):
-            if needed != name or needed not in self._bound:
-                weak = needed in reads.weak | reads.sets | self._sets(namespace)
+            if needed != name or needed not in self.bound:
+                weak = needed in reads.weak | reads.sets | self.sets()
                 self.require(needed, namespace, weak=weak)
-        self._submodules(reads, namespace)
-
-    def _sets(self, namespace: Namespace) -> set[str]:
-        return {name for piece in self.pieces for name in uses(_statement(piece)).sets}
-
-    def _submodules(self, reads: Uses, namespace: Namespace) -> None:
-        """`import a.b` of another cell, for code that says `a.b.c`."""
-        imported = self.origins(namespace).imported()
-        for path in sorted(reads.dotted):
-            first, *rest = path.split(".")
-            module = namespace.get(first)
-            if not isinstance(module, types.ModuleType):
-                continue
-            for depth in range(1, len(rest) + 1):
-                real = ".".join([module.__name__, *rest[:depth]])
-                if real in imported and real not in self.nodes:
-                    self._import(real, imports.Import(text=f"import {real}", module=real))
-
-    def _definition(
-        self, name: str, parts: tuple[Part, ...], reads: Uses, *, eager: Any, without: set[str]
-    ) -> None:
-        lazy = (reads.lazy | reads.sets) - without - set(eager)
-        self.nodes[name] = Node(
-            names=(name,),
-            kind="definition",
-            parts=parts,
-            eager=frozenset(eager) - {name},
-            lazy=frozenset(lazy) - {name},
-        )
+        self.enter_submodules(reads, namespace)
 
     def _absent(self, name: str, namespace: Namespace) -> None:
         if name == "display":
             shown = (Part(text="display = print  # workers have no notebook to display in"),)
             self.nodes[name] = Node(names=(name,), kind="literal", parts=shown)
-            self._bound[name] = print
+            self.bound[name] = print
         elif name == "input":
-            raise refusals.asks_for_input(cell=self._last_cell())
+            raise refusals.asks_for_input(cell=self.last_cell())
         elif not hasattr(builtins, name):
-            raise refusals.undefined(name, cell=self._last_cell())
-
-    def _last_cell(self) -> str:
-        return self.pieces[-1].source.label if self.pieces else ""
+            raise refusals.undefined(name, cell=self.last_cell())
 
 
 def _part(piece: Piece) -> Part:
     return Part(text=piece.text, source=piece.source.label, line=piece.line)
-
-
-def _statement(piece: Piece) -> str:
-    return piece.text if "\n" in piece.text or "lambda" not in piece.text else f"_ = {piece.text}"

@@ -124,11 +124,24 @@ def _written(pieces: Iterable[Piece]) -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree_of(piece.text)):
             if not isinstance(node, ast.Call):
                 continue
+            if _writes(node):
+                continue
             opens = _OPENS.fullmatch(dotted_path(node.func)) is not None
-            for value in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            named = [k.value for k in node.keywords if k.arg not in ("mode", "encoding")]
+            for number, value in enumerate([*node.args, *named]):
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    if opens or _looks_like_path(value.value):
+                    first = opens and (number == 0 or number >= len(node.args))
+                    if first or _looks_like_path(value.value):
                         yield f"{piece.source.label}, line {_line(piece, value)}", value.value
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether it opens a file to write it."""
+    mode = call.args[1] if len(call.args) > 1 else None
+    mode = next((k.value for k in call.keywords if k.arg == "mode"), mode)
+    if dotted_path(call.func) != "open" or not isinstance(mode, ast.Constant):
+        return False
+    return bool(set("wax") & set(str(mode.value)))
 
 
 def _line(piece: Piece, node: ast.expr) -> int:

@@ -67,3 +67,31 @@ def is_shell_own(name: str, value: object) -> bool:
         return False
     code = getattr(value, "__globals__", {})
     return str(code.get("__name__", "")).startswith("IPython.")
+
+
+def is_dispatcher(value: Any) -> bool:
+    """Whether `functools.singledispatch` made it."""
+    return hasattr(value, "registry") and hasattr(value, "dispatch") and callable(value)
+
+
+def name_of(value: object, space: Mapping[str, Any]) -> str:
+    """The first public name that a namespace has for this very object, or ''."""
+    named = (name for name, item in list(space.items()) if item is value)
+    return next((name for name in named if not name.startswith("_")), "")
+
+
+def filled_later(name: str, value: object, text: str) -> tuple[str, str]:
+    """A container's beginning and filling statements; empty for other values.
+
+    >>> filled_later("REG", {}, "{'a': a}")
+    ('REG = {}', "REG.clear()\\nREG.update({'a': a})")
+    """
+    kinds: dict[type, tuple[str, str]] = {
+        list: ("[]", "extend"),
+        dict: ("{}", "update"),
+        set: ("set()", "update"),
+    }
+    empty, fill = kinds.get(type(value), ("", ""))
+    if not empty:
+        return "", ""
+    return f"{name} = {empty}", f"{name}.clear()\n{name}.{fill}({text})"

@@ -97,6 +97,12 @@ class Carried:
             )
         self._follow(root, name.split("."))
 
+    def add_imports_of(self, text: str) -> None:
+        """Carry the local modules that a script imports."""
+        for parts in _imports(text, []):
+            for root in self._roots:
+                self._follow(root, parts)
+
     def _root_of(self, name: str) -> Path | None:
         """The folder that `import name` starts from."""
         parts = name.split(".")

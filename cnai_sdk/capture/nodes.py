@@ -23,6 +23,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         names: what it binds.
         eager: names that must be bound, and work, before it.
         lazy: names that are needed once it is called.
+        later: for a container that decorators fill while it is needed: how it begins, and the
+            statement that gives it its content.
     """
 
     names: tuple[str, ...]
@@ -30,6 +32,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     eager: frozenset[str] = frozenset()
     lazy: frozenset[str] = frozenset()
+    later: tuple[str, str] = ("", "")
 
 
 class Cycle(Exception):
@@ -46,7 +49,26 @@ def in_order(nodes: Iterable[Node]) -> list[Node]:
     Raises:
         Cycle: when no such order exists.
     """
-    return _Order({name: node for node in nodes for name in node.names}).all()
+    order = _Order({name: node for node in nodes for name in node.names})
+    knots = [n for n in order.nodes() if n.later[0] and any(order.reaches(e, n) for e in n.eager)]
+    if knots:
+        return in_order([*order.nodes(without=knots), *(part for n in knots for part in _split(n))])
+    return order.all()
+
+
+def _split(node: Node) -> tuple[Node, Node]:
+    """The empty container, and its content once that exists."""
+    name, source = node.names[0], node.parts[0].source
+    empty = Part(text=node.later[0], source=source, line=node.parts[0].line)
+    return (
+        Node(names=(name,), kind="literal", parts=(empty,)),
+        Node(
+            names=(f"{name} filled",),
+            kind="definition",
+            parts=(Part(text=node.later[1]),),
+            eager=node.eager | {name},
+        ),
+    )
 
 
 class _Order:
@@ -56,6 +78,10 @@ class _Order:
         self._placed: set[int] = set()
         self._active: set[int] = set()
         self._closed: set[str] = set()
+
+    def nodes(self, *, without: Iterable[Node] = ()) -> list[Node]:
+        skipped = {id(node) for node in without}
+        return list({id(n): n for n in self._nodes.values() if id(n) not in skipped}.values())
 
     def all(self) -> list[Node]:
         for name in self._nodes:
@@ -75,7 +101,7 @@ class _Order:
             self._place(needed, must=True)
             self._close(needed)
         for needed in sorted(node.lazy - set(node.names)):
-            if not self._reaches(needed, node):
+            if not self.reaches(needed, node):
                 self._place(needed)
                 self._close(needed)
         if id(node) not in self._placed:
@@ -92,7 +118,7 @@ class _Order:
             self._place(needed)
             self._close(needed)
 
-    def _reaches(self, start: str, end: Node) -> bool:
+    def reaches(self, start: str, end: Node) -> bool:
         seen: set[str] = set()
         waiting = [start]
         while waiting:

@@ -198,8 +198,10 @@ def _strings(tree: ast.AST) -> Iterator[tuple[str, ast.Constant]]:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     named[id(item)] = key.value
         elif isinstance(node, ast.arguments):
-            pairs = [*zip(reversed([*node.posonlyargs, *node.args]), reversed(node.defaults))]
-            for arg, default in [*pairs, *zip(node.kwonlyargs, node.kw_defaults)]:
+            positional = [*node.posonlyargs, *node.args]
+            first = len(positional) - len(node.defaults)
+            pairs = [*zip(positional[first:], node.defaults, strict=True)]
+            for arg, default in [*pairs, *zip(node.kwonlyargs, node.kw_defaults, strict=True)]:
                 named[id(default)] = arg.arg
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):

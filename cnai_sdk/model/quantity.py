@@ -88,7 +88,7 @@ def show_bytes(amount: float) -> str:
     """Binary units and three significant digits.
 
     >>> show_bytes(1.2 * 2**30)
-    '1.2 GiB'
+    '1.2\xa0GiB'
     """
     size = float(amount)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
@@ -96,6 +96,17 @@ def show_bytes(amount: float) -> str:
             break
         size /= 1024
     return f"{show_number(size)}\N{NO-BREAK SPACE}{unit}"
+
+
+def show_bytes_of(amount: float, limit: float) -> str:
+    """Used of limit, with one unit where both have the same.
+
+    >>> show_bytes_of(1.2 * 2**30, 4 * 2**30)
+    '1.2 of 4\xa0GiB'
+    """
+    used, whole = show_bytes(amount), show_bytes(limit)
+    same = used.split("\N{NO-BREAK SPACE}")[1] == whole.split("\N{NO-BREAK SPACE}")[1]
+    return f"{used.split(chr(0xA0))[0] if same else used} of {whole}"
 
 
 def show_number(value: float) -> str:
@@ -115,7 +126,7 @@ def show_duration(seconds: float) -> str:
     """At most two units.
 
     >>> show_duration(192), show_duration(0.4), show_duration(3900)
-    ('3 m 12 s', '0.4 s', '1 h 5 m')
+    ('3\xa0m 12\xa0s', '0.4\xa0s', '1\xa0h 5\xa0m')
     """
     space = "\N{NO-BREAK SPACE}"
     if seconds < 10:

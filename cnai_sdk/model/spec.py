@@ -114,7 +114,9 @@ class _Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: dict[str, str] = {}
 
 
-class TrainSpec(_Base, frozen=True, kw_only=True, omit_defaults=True, tag="train", tag_field="kind"):
+class TrainSpec(
+    _Base, frozen=True, kw_only=True, omit_defaults=True, tag="train", tag_field="kind"
+):
     """Train a captured function on one or more workers.
 
     Attributes:
@@ -133,7 +135,9 @@ class TrainSpec(_Base, frozen=True, kw_only=True, omit_defaults=True, tag="train
     argv: tuple[str, ...] = ()
 
 
-class ServeSpec(_Base, frozen=True, kw_only=True, omit_defaults=True, tag="serve", tag_field="kind"):
+class ServeSpec(
+    _Base, frozen=True, kw_only=True, omit_defaults=True, tag="serve", tag_field="kind"
+):
     """Serve a captured class behind an address until it is stopped.
 
     Attributes:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
 from cnai_sdk.model.metric import from_wire
+from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.quantity import show_bytes, show_number
+from cnai_sdk.model.quantity import show_bytes, show_bytes_of, show_number
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Progress, Replica, Workload
-from cnai_sdk.text import to_html
+from cnai_sdk.text import left_text, time_text, to_html
 from cnai_sdk.widgets.chart import sparkline_svg
 from cnai_sdk.widgets.icons import phase_icon
 from cnai_sdk.widgets.verdict import verdict_html
 from cnai_sdk.widgets.words import (
     cpu_text,
-    left_text,
-    memory_text,
+    done_text,
     moment_text,
-    progress_text,
+    share_text,
     size_text,
-    time_text,
     waiting_text,
 )
 
@@ -49,13 +49,11 @@ def card_html(view: JobView, *, saved: float | None = None) -> str:
     workload = view.workload
     label = to_html(f"{workload.shown}, {workload.phase.label.lower()}")
     body = "".join((_head(view), _progress(view), _sections(view), _saved(view, saved)))
-    return f'<div class="cnai-Card" role="group" aria-label="{label_of(label)}">{body}</div>'
+    return f'<div class="cnai-Card" role="group" aria-label="{_attribute(label)}">{body}</div>'
 
 
-def label_of(html: str) -> str:
+def _attribute(html: str) -> str:
     """Escaped HTML as the value of an attribute: its text, without the elements of colours."""
-    import re
-
     return re.sub(r"<[^>]*>", "", html).replace('"', "&quot;")
 
 
@@ -64,7 +62,7 @@ def _head(view: JobView) -> str:
     phase = workload.phase
     fraction = workload.progress.fraction if workload.progress else None
     word = phase.label if phase.known else "Unknown"
-    label = "" if not workload.display_name else f' title="{label_of(to_html(workload.name))}"'
+    label = "" if not workload.display_name else f' title="{_attribute(to_html(workload.name))}"'
     return (
         f'<div class="cnai-head">{phase_icon(phase, fraction)}'
         f'<span class="cnai-title"><b>{word}</b> '
@@ -80,17 +78,18 @@ def _progress(view: JobView) -> str:
     if workload.phase in (Phase.SUCCEEDED, Phase.FAILED):
         return ""
     if progress is None or workload.phase in (Phase.QUEUED, Phase.STARTING):
-        said = waiting_text(workload)
+        said = "" if workload.phase.ended else waiting_text(workload)
         return f'<p class="cnai-say">{to_html(said)}</p>' if said else ""
-    name = to_html(progress_text(progress))
+    left = "" if workload.phase.ended else left_text(workload, view.now)
+    meta = " · ".join(part for part in (share_text(workload), left) if part)
     return (
-        f'<div class="cnai-progress"><span>{name}</span>{_bar(progress)}'
-        f'<span class="cnai-meta">{left_text(workload, view.now)}</span></div>'
+        f'<div class="cnai-progress"><span>{to_html(done_text(workload))}</span>{_bar(progress)}'
+        f'<span class="cnai-meta">{meta}</span></div>'
     )
 
 
 def _bar(progress: Progress) -> str:
-    name = label_of(to_html(progress.unit or "progress"))
+    name = _attribute(to_html(progress.unit or "progress"))
     if progress.fraction is None:
         return f'<div class="cnai-bar" role="progressbar" aria-label="{name}"></div>'
     share = round(100 * progress.fraction)
@@ -170,13 +169,19 @@ def _worker(workload: Workload, replica: Replica, devices: Sequence[str]) -> str
     device = devices[replica.rank] if replica.rank < len(devices) else "–"
     cells = ([to_html(device)] if devices else []) + [
         cpu_text(replica.cpu, cpu),
-        memory_text(replica.memory, memory),
+        _memory(replica.memory, memory),
     ]
     return (
         f"<tr><td>{phase_icon(replica.phase, fraction)} Worker {replica.rank}{said}</td>"
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
     )
+
+
+def _memory(used: int | None, limit: int | None) -> str:
+    if used is None:
+        return "–"
+    return show_bytes(used) if limit is None else show_bytes_of(used, limit)
 
 
 def _tail(view: JobView) -> str:
@@ -197,15 +202,17 @@ def _results(view: JobView) -> str:
     if view.result is not None and view.result != "null":
         rows += f"<dt>Result</dt><dd><code>{to_html(view.result)}</code></dd>"
     if view.outputs:
-        shown = ", ".join(
-            f'<bdi>{to_html(file.path)}</bdi> <span class="cnai-meta">{show_bytes(file.size)}</span>'
-            for file in view.outputs[:_OUTPUTS]
-        )
+        shown = ", ".join(_output(file) for file in view.outputs[:_OUTPUTS])
         more = len(view.outputs) - _OUTPUTS
         rows += f"<dt>Outputs</dt><dd>{shown}{f' and {more} more' if more > 0 else ''}</dd>"
     if not rows:
         return ""
     return f'<p class="cnai-cap">Result and outputs</p><dl class="cnai-results">{rows}</dl>'
+
+
+def _output(file: OutputFile) -> str:
+    size = f'<span class="cnai-meta">{show_bytes(file.size)}</span>'
+    return f"<bdi>{to_html(file.path)}</bdi> {size}"
 
 
 def _saved(view: JobView, saved: float | None) -> str:

@@ -25,12 +25,11 @@ def verdict_html(diagnosis: Diagnosis) -> str:
 
 
 def _fix(diagnosis: Diagnosis) -> str:
-    code = diagnosis.code if diagnosis.code and diagnosis.code not in diagnosis.fix else ""
-    return " ".join(
-        part for part in (to_html(diagnosis.fix), f"<code>{to_html(code)}</code>" if code else "") if part
-    )
+    if not diagnosis.code or diagnosis.code in diagnosis.fix:
+        return to_html(diagnosis.fix)
+    return f"{to_html(diagnosis.fix)} <code>{to_html(diagnosis.code)}</code>".lstrip()
 
 
 def _evidence(line: Evidence) -> str:
     also = "" if line.root else ' class="cnai-also"'
-    return f"<div{also}><span>{to_html(line.where)}</span><span>{to_html(line.text)}</span></div>"
+    return f"<div{also}><span>{to_html(line.where)}</span> <span>{to_html(line.text)}</span></div>"

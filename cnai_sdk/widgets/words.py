@@ -1,88 +1,48 @@
-"""The sentences of a card that are not foreign text."""
+"""The sentences of a card that a terminal says in another way, or does not say."""
 
 from __future__ import annotations
 
 import time
 
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.quantity import show_bytes, show_duration, show_number
-from cnai_sdk.model.workload import Progress, Workload
-
-_SPACE = "\N{NO-BREAK SPACE}"
+from cnai_sdk.model.quantity import show_number
+from cnai_sdk.model.workload import Workload
+from cnai_sdk.text import progress_text
+from cnai_sdk.text import size_text as workers_text
 
 
 def size_text(workload: Workload) -> str:
-    """How many workers, what each may use, and where.
+    """How many workers, what each may use, and where; the place is foreign text.
 
-    Foreign text: the place and the device come from a backend.
+    >>> from cnai_sdk.model.phase import Kind
+    >>> size_text(Workload(id="", name="", kind=Kind.TRAIN, phase=Phase.QUEUED, backend="local"))
+    'local'
     """
-    count = len(workload.replicas)
-    workers = f"{count} worker{'' if count == 1 else 's'}"
-    granted = workload.granted
-    cpu = (granted and granted.cpu) or workload.resources.cpu
-    each = [f"{show_number(cpu)}{_SPACE}CPU"] if cpu else []
-    gpu = (granted and granted.gpu) or workload.resources.gpu
-    if gpu:
-        each.append(f"{show_number(gpu)}{_SPACE}GPU")
-    size = " × ".join([workers, " and ".join(each)]) if each else workers
-    return " · ".join(part for part in (size if count else "", workload.place) if part)
+    workers = workers_text(workload)
+    return " · ".join(part for part in (workers, workload.place or workload.backend) if part)
 
 
-def time_text(workload: Workload, now: float) -> str:
-    """How long it ran or waits: '1 m 12 s', 'in 3 m 12 s', 'after 41 s'."""
-    since = workload.started or workload.created
-    if not since:
-        return ""
-    long = show_duration(max((workload.ended or now) - since, 0.0))
-    if workload.phase is Phase.SUCCEEDED:
-        return f"in {long}"
-    return f"after {long}" if workload.phase.ended else long
+def done_text(workload: Workload) -> str:
+    """How far it is in its own unit: 'Epoch 12 of 30'; the unit is foreign text."""
+    said = progress_text(workload.progress) if workload.progress else ""
+    return said[:1].upper() + said[1:]
 
 
-def progress_text(progress: Progress) -> str:
-    """How far it is, in its own unit; the unit is foreign text."""
-    unit = progress.unit
-    name = f"{unit[:1].upper()}{unit[1:]} " if unit else ""
-    done = show_number(progress.done)
-    return f"{name}{done}" if progress.total is None else f"{name}{done} of {show_number(progress.total)}"
-
-
-def left_text(workload: Workload, now: float) -> str:
-    """How far in per cent, and an estimate of what is left, rounded and said to be one."""
-    progress = workload.progress
-    if progress is None or progress.fraction is None:
-        return ""
-    share = f"{100 * progress.fraction:.0f}%"
-    since = progress.since or workload.started
-    if workload.phase is not Phase.RUNNING or not since or not 0 < progress.fraction < 1:
-        return share
-    left = (now - since) * (1 - progress.fraction) / progress.fraction
-    return f"{share} · about {_rounded(left)} left" if left >= 1 else share
-
-
-def _rounded(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{round(seconds / size)}{_SPACE}{unit}"
-    return f"{max(round(seconds, -1), 10):.0f}{_SPACE}s" if seconds >= 10 else f"10{_SPACE}s"
+def share_text(workload: Workload) -> str:
+    """How far it is in per cent, or '' when the length is unknown."""
+    fraction = workload.progress.fraction if workload.progress else None
+    return "" if fraction is None else f"{fraction:.0%}"
 
 
 def cpu_text(used: float | None, limit: float | None) -> str:
-    """Cores in use, of those granted; '–' when it is not known."""
+    """Cores in use, of those granted; '–' when it is not known.
+
+    >>> cpu_text(1.94, 2), cpu_text(None, 2)
+    ('1.9 of 2', '–')
+    """
     if used is None:
         return "–"
     return f"{used:.1f} of {show_number(limit)}" if limit else f"{used:.1f}"
-
-
-def memory_text(used: int | None, limit: int | None) -> str:
-    """Memory in use, of what is granted, in one unit; '–' when it is not known."""
-    if used is None:
-        return "–"
-    if limit is None:
-        return show_bytes(used)
-    amount, unit = show_bytes(limit).split(_SPACE)
-    size = {"MiB": 2**20, "GiB": 2**30, "TiB": 2**40}.get(unit, 1)
-    return f"{show_number(used / size)} of {amount}{_SPACE}{unit}"
 
 
 def moment_text(seconds: float) -> str:
@@ -100,6 +60,6 @@ def waiting_text(workload: Workload) -> str:
 
 
 def _ordinal(number: int) -> str:
-    if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else endings.get(number % 10, 'th')}"

@@ -75,9 +75,6 @@ def _serve_store_on_first_group(c10d: ModuleType) -> None:
         package.init_process_group = serving  # type: ignore[attr-defined]
 
 
-
-
-
 class _AfterImport(MetaPathFinder):
     """Adapts the module right after its own code has run, then steps aside."""
 

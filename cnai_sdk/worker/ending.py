@@ -81,27 +81,30 @@ def leave(code: int) -> NoReturn:
 
 
 def _finish_files() -> None:
-    """Write out what open files still hold: archives first, then text, then buffers."""
+    """Write out what open files still hold: text first, then archives, then buffers."""
     zips = getattr(sys.modules.get("zipfile"), "ZipFile", io.IOBase)
     kinds = (io.IOBase, zips)  # asked of the type: a proxy's __class__ may run code
     waiting: list[Any] = [o for o in gc.get_objects() if issubclass(type(o), kinds)]
-    waiting.sort(key=_depth)
+    waiting.sort(key=_turn)
     for file in waiting:
         try:
-            if not isinstance(file, io.IOBase):
-                file.close()
+            if _turn(file) == _ARCHIVE:
+                file.close()  # what ends a compressed stream is only written by close
             elif not file.closed and file.writable():
-                file.flush() if _depth(file) else file.close()
+                file.flush()
         except (OSError, ValueError):
             continue
 
 
-def _depth(file: object) -> int:
-    if isinstance(file, io.RawIOBase):
-        return 3
+_TEXT, _ARCHIVE, _BUFFER, _RAW = range(4)
+
+
+def _turn(file: object) -> int:
+    if isinstance(file, io.TextIOBase):
+        return _TEXT
     if isinstance(file, io.BufferedWriter | io.BufferedRandom | io.BufferedRWPair | io.BytesIO):
-        return 2
-    return 1 if isinstance(file, io.TextIOBase) else 0
+        return _BUFFER
+    return _RAW if isinstance(file, io.RawIOBase | io.BufferedReader) else _ARCHIVE
 
 
 def _flush_c_streams() -> None:

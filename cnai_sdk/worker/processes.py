@@ -8,6 +8,8 @@ import sys
 import types
 from typing import Any, TextIO
 
+_TORCH_FIXED_SEED = 67280421310721
+
 
 def prepare(*, loaded_with: int = 0) -> None:
     """Streams, signals, random state and thread counts, before any code of the user runs.
@@ -20,7 +22,7 @@ def prepare(*, loaded_with: int = 0) -> None:
     signal.signal(signal.SIGTERM, _asked_to_stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
-    _reseed_numpy()
+    _reseed_loaded()
     threads = int(os.environ.get("CNAI_THREADS", "0"))
     if loaded_with and threads not in (0, loaded_with):
         _limit_threads(threads)
@@ -47,10 +49,17 @@ def _asked_to_stop(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _reseed_numpy() -> None:
+def _reseed_loaded() -> None:
+    """Libraries that a template seeded when it was imported are seeded anew, as in a new process.
+
+    torch before 2.15 starts every process from one and the same seed; that stays.
+    """
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.initial_seed() != _TORCH_FIXED_SEED:
+        torch.seed()
 
 
 def _limit_threads(count: int) -> None:

@@ -133,6 +133,12 @@ def _until(ask: Callable[[], str | None], server: subprocess.Popen[bytes], log: 
     raise RuntimeError(f"the server did not start (exit code {server.poll()}):\n{said}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser last: once it has started, its event loop runs on, and no other can start."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: here in item.path.parents)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab for the whole run."""

@@ -64,7 +64,7 @@ def test_an_older_server_is_told_and_reload_reloads(page: Page, old: Lab, shots:
     opened(page, old.url())
     notice = page.get_by_text(f"The cnai-sdk server (0.0.1) is older than this page ({OWN}).")
     expect(notice).to_be_visible()
-    page.screenshot(path=str(shots / "handshake.png"))
+    page.screenshot(path=str(shots / "handshake.png"), animations="disabled")
     with page.expect_navigation():
         page.get_by_role("button", name="Reload").click()
 
@@ -74,7 +74,7 @@ def test_the_notice_speaks_chinese(page: Page, old: Lab, shots: Path) -> None:
     opened(page, old.url())
     expect(page.get_by_text("cnai-sdk 服务端（0.0.1）比此页面")).to_be_visible()
     expect(page.get_by_role("button", name="重新加载")).to_be_visible()
-    page.screenshot(path=str(shots / "handshake-zh.png"))
+    page.screenshot(path=str(shots / "handshake-zh.png"), animations="disabled")
 
 
 def test_a_missing_server_half_says_how_to_enable_it(page: Page, tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ def test_notebook_7_shows_the_notice_too(page: Page, tmp_path: Path, shots: Path
     with run_lab(tmp_path, command=("notebook", OLD[1])) as notebook:
         opened(page, notebook.url("tree"))
         expect(page.get_by_text("The cnai-sdk server (0.0.1) is older")).to_be_visible()
-        page.screenshot(path=str(shots / "handshake-notebook.png"))
+        page.screenshot(path=str(shots / "handshake-notebook.png"), animations="disabled")

@@ -13,7 +13,6 @@ import pytest
 # Imported here, not a plugin of the whole run: it would give every async test its own event loop.
 from pytest_jupyter.jupyter_core import *  # noqa: F403
 from pytest_jupyter.jupyter_server import *  # noqa: F403
-from tornado.httpclient import HTTPRequest
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Answer:
 Ask = Callable[..., Answer]
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 def jp_server_config() -> dict[str, Any]:
     """Our extension is on; what it is configured with, a test says by overriding this."""
     return {"ServerApp": {"jpserver_extensions": {"cnai_server_ext": True}}}
@@ -44,16 +43,15 @@ def ask(
 
     def asked(address: str, *, method: str = "GET", token: str | None = "") -> Answer:
         chosen = jp_serverapp.identity_provider.token if token == "" else token
-        request = HTTPRequest(
-            f"{jp_serverapp.base_url}cnai/api/{address}",
-            method=method,
-            headers={} if chosen is None else {"Authorization": f"token {chosen}"},
-            body="{}" if method in ("POST", "PUT", "PATCH") else None,
-            follow_redirects=False,
-        )
-        request.url = http_server_client.get_url(request.url)
         answer = jp_asyncio_loop.run_until_complete(
-            http_server_client.fetch(request, raise_error=False)
+            http_server_client.fetch(
+                f"{jp_serverapp.base_url}cnai/api/{address}",
+                method=method,
+                headers={} if chosen is None else {"Authorization": f"token {chosen}"},
+                body="{}" if method in ("POST", "PUT", "PATCH") else None,
+                follow_redirects=False,
+                raise_error=False,
+            )
         )
         return Answer(answer.code, json.loads(answer.body))
 

@@ -1,4 +1,4 @@
-"""What may import what: the contracts in pyproject.toml hold, and one module each is the vendor's."""
+"""What may import what: the contracts in pyproject.toml, and one importing module a vendor."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from cnai_sdk.backends.local.order import Order
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.template import PRELOAD
 from cnai_sdk.config import Config, runtime_dir
-from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
+from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.name import check_name
@@ -174,9 +174,10 @@ class LocalBackend:
     def _fits(self, spec: TrainSpec) -> Fit:
         capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
         ask = Ask(workers=spec.workers, resources=spec.resources)
-        alone = grant(ask, capacity, [])
-        if isinstance(alone, str):
-            return Fit(answer="never", why=alone)
+        try:
+            validate(spec.resources, spec.workers, capacity)
+        except CnaiError as error:
+            return Fit(answer="never", why=error.what)
         held, waiting = self._turns()
         answer = grant(ask, capacity, turns.as_held(held))
         if not waiting and not isinstance(answer, str):
@@ -431,6 +432,3 @@ def _files(root: Path) -> list[OutputFile]:
                 relative = path.relative_to(root).as_posix()
                 found.append(OutputFile(path=relative, size=path.stat().st_size))
     return found
-
-
-

@@ -1,15 +1,15 @@
 """One job's folder: what it was asked to do, what it did, what it left.
 
-    spec.json       what was asked for, without the payload's files, never a secret
-    payload/        the code that runs
-    outputs/        where the workers run; `job.outputs`
-    log/            what they printed
-    metrics.jsonl   what they reported
-    record.jsonl    events and states, appended
-    end.json        the final state; its space is taken at the start, so a full disk cannot lose it
-    result.json     what rank 0 returned
-    complaints.txt  what the supervisor itself printed, if it broke
-    lock            held by the supervisor for life: the lock, never a pid, says that it lives
+spec.json       what was asked for, without the payload's files, never a secret
+payload/        the code that runs
+outputs/        where the workers run; `job.outputs`
+log/            what they printed
+metrics.jsonl   what they reported
+record.jsonl    events and states, appended
+end.json        the final state; its space is taken at the start, so a full disk cannot lose it
+result.json     what rank 0 returned
+complaints.txt  what the supervisor itself printed, if it broke
+lock            held by the supervisor for life: the lock, never a pid, says that it lives
 """
 
 from __future__ import annotations

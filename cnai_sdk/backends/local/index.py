@@ -87,9 +87,7 @@ class Index:
     def get(self, id: str) -> Workload:
         """One workload, or NotFound."""
         row = self._do(
-            lambda db: db.execute(
-                "SELECT data, seq FROM workloads WHERE id = ?", (id,)
-            ).fetchone()
+            lambda db: db.execute("SELECT data, seq FROM workloads WHERE id = ?", (id,)).fetchone()
         )
         if row is None:
             raise NotFound(
@@ -201,7 +199,9 @@ class Index:
             return self._connection
         self.close()
         with _alone(self.home):
-            fresh = not self.path.exists()
+            fresh = not self.path.exists() or self.path.stat().st_size == 0
+            if fresh:
+                self._discard()
             db = sqlite3.connect(
                 self.path, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -245,11 +245,15 @@ class Index:
             damaged = self._inode
             self.close()
             if self.path.exists() and damaged in (0, self.path.stat().st_ino):
-                stamp = f"{int(time.time())}-{os.getpid()}"
-                for suffix in ("-wal", "-shm"):
-                    Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-                self.path.rename(self.home / f"index.damaged-{stamp}")
+                self._discard()
             self._inode = 0
+
+    def _discard(self) -> None:
+        """Put the file aside, if there is one, and what SQLite keeps beside it."""
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        if self.path.exists():
+            self.path.rename(self.home / f"index.damaged-{int(time.time())}-{os.getpid()}")
 
 
 def check_version(home: Path) -> None:

@@ -44,9 +44,7 @@ class Launcher:
         self._lock = threading.Lock()
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
-    def launch(
-        self, order: Order, lock: int, requests: socket.socket, *, plain: bool
-    ) -> bool:
+    def launch(self, order: Order, lock: int, requests: socket.socket, *, plain: bool) -> bool:
         """Hand the job over; True when the template took it.
 
         Args:
@@ -97,7 +95,9 @@ class Launcher:
                 return
             self._started[path.name] = self._start_template(path, environment)
 
-    def _start_template(self, path: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start_template(
+        self, path: Path, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         code = (
             f"import sys; sys.path += [p for p in {[_OWN]!r} if p not in sys.path]\n"
             "from cnai_sdk.backends.local.template import main\n"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 from cnai_sdk.backends.local import cgroup, usage
+from cnai_sdk.backends.local.capacity import cgroup_folders
 from cnai_sdk.backends.local.usage import Usage
 from cnai_sdk.model.quantity import show_bytes
 
@@ -23,15 +25,19 @@ class MemoryGuard:
     Args:
         limit: bytes for each rank and its children, or None.
         name: names the cgroups, where they are used.
+        root, proc: where the kernel's files are.
     """
 
-    def __init__(self, *, limit: int | None, name: str) -> None:
+    def __init__(
+        self, *, limit: int | None, name: str, root: Path = cgroup.ROOT, proc: Path = cgroup.PROC
+    ) -> None:
         self._limit = limit
         self._name = name
         self._pids: dict[int, int] = {}
         self._groups: dict[int, cgroup.WorkerGroup] = {}
-        self._kernel_holds = limit is not None and cgroup.usable() is None
-        self._kills_before = cgroup.machine_oom_kills()
+        self._root, self._proc = root, proc
+        self._kernel_holds = limit is not None and cgroup.usable(root, proc=proc) is None
+        self._kills_before = self._machine_kills()
         self._spent: dict[int, tuple[float, float]] = {}
         now = time.monotonic()
         self._next_look = now + _LOOK
@@ -41,7 +47,7 @@ class MemoryGuard:
     def add(self, rank: int, pid: int) -> None:
         """A rank has started."""
         self._pids[rank] = pid
-        own = cgroup.own_group() if self._kernel_holds else None
+        own = cgroup.own_group(self._root, proc=self._proc) if self._kernel_holds else None
         if own is None or self._limit is None:
             return
         with contextlib.suppress(OSError):
@@ -99,9 +105,14 @@ class MemoryGuard:
         group = self._groups.get(rank)
         if group is not None and group.oom_kills():
             return "MemoryExceeded", self._sentence(rank, group.peak())
-        if cgroup.machine_oom_kills() > self._kills_before:
+        if self._machine_kills() > self._kills_before:
             return "MachineOutOfMemory", f"The machine had no memory left when worker {rank} grew"
         return None
+
+    def _machine_kills(self) -> int:
+        return cgroup.machine_oom_kills(
+            self._proc, cgroup_folders(self._proc, self._root, "memory")
+        )
 
     def _sentence(self, rank: int, used: int | None) -> str:
         limit = show_bytes(self._limit or 0)

@@ -109,9 +109,7 @@ class LogWriter:
     def _new_segment(self) -> None:
         try:
             path = self._folder / f"{self._next:012d}"
-            descriptor = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError:
             return
         if self._descriptor >= 0:
@@ -258,9 +256,7 @@ class LogReader:
             return
         text = data.decode("utf-8", "replace")
         if flag == b"p":
-            found.append(
-                LogLine(text=text, rank=rank, number=first, time=stamp, partial=True)
-            )
+            found.append(LogLine(text=text, rank=rank, number=first, time=stamp, partial=True))
             return
         for number, line in enumerate(text.split("\n")[:-1], start=first):
             if number > self._after:

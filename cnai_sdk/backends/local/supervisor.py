@@ -215,7 +215,7 @@ class Supervisor:
     ) -> RankPlan:
         order, folder = self._order, self._folder
         environment = ranks.base_environment(order.environment)
-        environment |= self._spec.env | order.secrets | device
+        environment |= self._spec.env | order.secrets
         if order.secrets:
             environment["CNAI_SECRETS"] = ",".join(order.secrets)
         environment |= ranks.distributed_environment(
@@ -241,7 +241,7 @@ class Supervisor:
             rank=rank,
             payload=str(folder.payload),
             outputs=str(folder.outputs),
-            environment=environment | self._spec.env,
+            environment=environment | self._spec.env | device,
             cpus=lease.cpus[rank] if lease.cpus else (),
             out=out,
             store=store,

@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from cnai_sdk.backends.base import Capabilities, OutputFile
+from cnai_sdk.backends.base import Capabilities
+from cnai_sdk.model.output import OutputFile
 from cnai_sdk.backends.memory.driver import Driver, stays_inside
 from cnai_sdk.backends.memory.room import Room
 from cnai_sdk.backends.memory.shelf import Record, Shelf

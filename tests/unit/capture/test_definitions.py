@@ -95,7 +95,8 @@ CASES = {
     "a decorator that wraps": (
         [
             "import functools",
-            "def plus(n):\n    def deco(f):\n        @functools.wraps(f)\n        def inner(*a, **k):\n"
+            "def plus(n):\n    def deco(f):\n        @functools.wraps(f)\n"
+            "        def inner(*a, **k):\n"
             "            return f(*a, **k) + n\n        return inner\n    return deco",
             "@plus(10)\n@plus(100)\ndef f(x):\n    return x",
         ],
@@ -161,7 +162,8 @@ CASES = {
     ),
     "a class method and a static method": (
         [
-            "class T:\n    k = 3\n    @classmethod\n    def a(cls):\n        return cls.k + cls.b(1)\n"
+            "class T:\n    k = 3\n    @classmethod\n    def a(cls):\n"
+            "        return cls.k + cls.b(1)\n"
             "    @staticmethod\n    def b(x):\n        return x"
         ],
         "T.a",
@@ -334,6 +336,26 @@ CASES = {
         "g",
         {},
         "a\n  b!",
+    ),
+    "a registry that decorators fill": (
+        [
+            "REG = {}\ndef register(fn):\n    REG[fn.__name__] = fn\n    return fn",
+            "@register\ndef g():\n    return 1",
+            "def f():\n    return [REG['g'](), list(REG)]",
+        ],
+        "f",
+        {},
+        [1, ["g"]],
+    ),
+    "a function that dispatches on a type": (
+        [
+            "import functools\n@functools.singledispatch\ndef g(x):\n    return 'other'",
+            "@g.register\ndef _(x: int):\n    return 'int'",
+            "def f():\n    return [g(1), g('a')]",
+        ],
+        "f",
+        {},
+        ["int", "other"],
     ),
     "a star import": (["from math import *", "def f():\n    return floor(pi)"], "f", {}, 3),
     "a submodule that another cell imports": (

@@ -1,5 +1,8 @@
 # ruff: noqa: N802 - the names are NVML's own
-"""NVML's answers as recorded on real cards, behind the module's own functions."""
+"""NVML's answers as the cards named here are documented to give them, laid out by hand.
+
+No GPU was at hand: what a real driver answers may differ in detail.
+"""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ _EXAMPLE: dict[Any, Any] = {
     Phase: Phase.RUNNING,
     Kind: Kind.TRAIN,
     Payload: Payload(entry="digits"),
+    Workload: Workload(id="x", name="x", kind=Kind.TRAIN, phase=Phase.RUNNING, backend="local"),
 }
 for _field_info in (f for s in STRUCTS for f in msgspec.structs.fields(s) if f.required):
     _kind = str(_field_info.type)

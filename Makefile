@@ -1,0 +1,49 @@
+# Every command sets up what it needs first, and only once.
+PYTHON ?= python3
+BIN := .venv/bin
+# The tools of the environment first: jlpm looks for node, and builds for jupyter-builder, on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo bench lab build format clean
+
+help: ## what can be asked for
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: ## everything for working on the project, into .venv and node_modules
+	@$(PYTHON) scripts/setup.py develop
+
+check: setup ## lint, format, types and layers; changes nothing
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	jlpm run check
+
+test: setup ## every test: Python, its docstrings, the browser, the lab extension
+	jlpm run test
+	pytest
+
+demo: ## train a classifier of digits on two workers
+	@$(PYTHON) scripts/setup.py demo
+	python examples/digits.py
+
+bench: setup ## measure ourselves and our peers, side by side
+	python -m bench
+
+lab: setup ## JupyterLab on the examples
+	jupyter lab --ServerApp.root_dir=examples
+
+build: setup ## the wheel and the source archive, into dist/
+	rm -rf dist
+	jlpm build:prod
+	python -m build --no-isolation
+
+format: setup ## rewrite the files as `make check` wants them
+	ruff check --fix .
+	ruff format .
+	jlpm run format
+
+clean: ## remove what was built and set up
+	rm -rf .venv .venv-uv node_modules build dist labextension/dist labextension/lib
+	rm -rf labextension/*.tsbuildinfo .*_cache

@@ -1,0 +1,5 @@
+"""`python -m cnai_sdk.cli`, for a shell that does not find `cnai`."""
+
+from cnai_sdk.cli import main
+
+main()

@@ -1,0 +1,119 @@
+"""Commands for what later commands and notebooks find: secrets, use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnai_sdk.cli.printing import json_option, print_json
+from cnai_sdk.errors import CnaiError
+
+if TYPE_CHECKING:
+    from cnai_sdk.secrets import SecretStore
+
+
+def _store() -> SecretStore:
+    from cnai_sdk.secrets import SecretStore
+
+    return SecretStore.default()
+
+
+def _complete_secret(ctx: click.Context, parameter: Any, incomplete: str) -> list[CompletionItem]:
+    try:
+        return [CompletionItem(n) for n in _store().names() if n.startswith(incomplete)]
+    except CnaiError:
+        return []
+
+
+@click.group()
+def secrets() -> None:
+    """Keep secrets for jobs, by name, in a file that only you can read."""
+
+
+@secrets.command("set")
+@click.argument("name")
+@json_option
+def set_secret(name: str, as_json: bool) -> None:
+    """Keep a secret. Its value is asked for, or read from standard input."""
+    from cnai_sdk.secrets import check_secret_name
+
+    check_secret_name(name)
+    if sys.stdin.isatty():
+        value = click.prompt(f"Value of {name}", hide_input=True, err=True)
+    else:
+        value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    _store().set(name, value)
+    if as_json:
+        print_json({"set": name})
+    else:
+        click.echo(f"{name} is kept. A job gets it with --secret {name}, or secrets=[{name!r}].")
+
+
+@secrets.command("list")
+@json_option
+def list_secrets(as_json: bool) -> None:
+    """List the names; never a value."""
+    names = _store().names()
+    if as_json:
+        print_json(names)
+        return
+    for name in names:
+        click.echo(name)
+    if not names:
+        click.echo("No secrets yet. cnai secrets set NAME keeps one.", err=True)
+
+
+@secrets.command("remove")
+@click.argument("name", shell_complete=_complete_secret)
+@json_option
+def remove_secret(name: str, as_json: bool) -> None:
+    """Forget a secret."""
+    _store().remove(name)
+    if as_json:
+        print_json({"removed": name})
+    else:
+        click.echo(f"{name} was removed.")
+
+
+@click.command()
+@click.argument("backend", required=False, metavar="[local]")
+@json_option
+def use(backend: str | None, as_json: bool) -> None:
+    """Choose where jobs run by default, or say where they do.
+
+    It holds for programs started later; those that run now keep what they have.
+    """
+    from cnai_sdk.config import config_path, load_config, write_setting
+
+    if backend is not None:
+        _refuse_unknown(backend)
+        write_setting("backend", backend)
+    config = load_config()
+    if as_json:
+        found = {"backend": config.backend, "why": config.backend_why, "file": str(config_path())}
+        print_json(found)
+        return
+    if backend is not None:
+        click.echo(f"Programs started from now on use {backend} ({config_path()}).")
+    else:
+        click.echo(f"{config.backend} ({config.backend_why})")
+    if backend is not None and config.backend != backend:
+        click.echo(
+            f"In this terminal CNAI_BACKEND={os.environ['CNAI_BACKEND']} goes before it. "
+            "Run: unset CNAI_BACKEND",
+            err=True,
+        )
+
+
+def _refuse_unknown(backend: str) -> None:
+    import msgspec
+
+    from cnai_sdk.client import Client
+    from cnai_sdk.config import Config, load_config
+
+    config: Config = msgspec.structs.replace(load_config(), backend=backend)
+    Client(config=config).use(backend)

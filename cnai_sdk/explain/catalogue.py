@@ -1,0 +1,100 @@
+"""The catalogue: one row a failure, read from the package's own data.
+
+A row is found by the workload's `reason`, by the code that a worker ended with, or by its pattern
+in an exception or in a line of the log. Its sentences are templates: {worker}, {0} and {1} for the
+match and its groups, and what `wording` knows ({limit}, {double}, {place} ...).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+
+SHORT = 32
+"""A row of a list has room for so many characters."""
+
+Level = Literal["root", "weak", "cascade"]
+"""A cause; a cause only where no worker has a better one; a consequence of what happened to
+another worker or process."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to fail.
+
+    Attributes:
+        id: its name, the same in every version.
+        short: for rows and notifications, at most 32 characters when filled in.
+        match: a pattern, without regard to case, '^' and '$' at every line.
+        sample: a text that it was recorded from or written for; the pattern finds it.
+        origin: 'recorded' here, from a 'report', or from a project's 'source'.
+        anywhere: the pattern counts in any line of a failed worker, not only in the exception
+            that ended it.
+        reason: the workload's reason that means this row.
+        events: reasons of events that prove it.
+        exits: exit codes that mean this row when the log says nothing better.
+        then: what a worker with this row did, said of it when another worker is at the root.
+        changes: arguments of `rerun` that one button can set, as templates.
+    """
+
+    id: str
+    short: str
+    happened: str
+    why: str = ""
+    fix: str = ""
+    code: str = ""
+    changes: dict[str, str] = {}
+    match: str = ""
+    sample: str = ""
+    origin: Literal["recorded", "report", "source", "own"] = "own"
+    level: Level = "root"
+    anywhere: bool = False
+    reason: str = ""
+    events: tuple[str, ...] = ()
+    exits: tuple[int, ...] = ()
+    then: str = "failed too"
+
+    @property
+    def pattern(self) -> re.Pattern[str] | None:
+        """The compiled pattern, or None when the row is not found in text."""
+        return _compiled(self.match) if self.match else None
+
+
+@functools.cache
+def _compiled(match: str) -> re.Pattern[str]:
+    return re.compile(match, re.IGNORECASE | re.MULTILINE)
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """All rows; where two patterns find the same text, the earlier row is meant."""
+    found: list[Row] = []
+    for file in sorted(files(__package__).joinpath("rows").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            tables = tomllib.loads(file.read_text(encoding="utf-8"))
+            found += [msgspec.convert({"id": id} | table, Row) for id, table in tables.items()]
+    return tuple(found)
+
+
+@functools.cache
+def row(id: str) -> Row:
+    """The row of that id.
+
+    >>> row("OOM_KILLED").reason
+    'MemoryExceeded'
+    """
+    return next(each for each in rows() if each.id == id)
+
+
+def row_for_reason(reason: str) -> Row | None:
+    """The row that a workload's reason alone decides, or None."""
+    return next((each for each in rows() if reason and each.reason == reason), None)
+
+
+def row_for_exit(code: int) -> Row | None:
+    """The row that an exit code suggests, or None."""
+    return next((each for each in rows() if code in each.exits), None)

@@ -1,0 +1,115 @@
+"""The lines that prove a verdict: the root's own first, then what followed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cnai_sdk.explain.facts import Facts
+from cnai_sdk.explain.findings import Finding, last_attempt
+from cnai_sdk.explain.pages import Page
+from cnai_sdk.explain.tracebacks import Raised
+from cnai_sdk.explain.wording import LONGEST, place_words
+from cnai_sdk.model.diagnosis import Evidence
+from cnai_sdk.text import clean, cut
+
+_MOST = 6
+_MOST_CONSEQUENCES = 3
+_LAST_LINES = 2
+
+
+def consequences_of(root: Finding, found: Sequence[Finding]) -> list[Finding]:
+    """The best finding of every other worker that failed."""
+    others: dict[int, Finding] = {}
+    for each in found:
+        if each.rank is not None and each.rank != root.rank:
+            others.setdefault(each.rank, each)
+    return list(others.values())
+
+
+def consequence_sentence(consequences: Sequence[Finding]) -> str:
+    """What the other workers did then, so that their louder errors are not taken for the cause."""
+    if not consequences:
+        return ""
+    thens = {each.row.then for each in consequences}
+    then = thens.pop() if len(thens) == 1 else "failed too"
+    ranks = sorted(each.rank for each in consequences if each.rank is not None)
+    if len(ranks) == 1:
+        return f"Worker {ranks[0]} then {then}; that error is only a consequence."
+    named = ", ".join(str(rank) for rank in ranks[:_MOST])
+    more = f" and {len(ranks) - _MOST} more" if len(ranks) > _MOST else ""
+    return f"Workers {named}{more} then {then}; those errors are only consequences."
+
+
+def evidence_for(
+    facts: Facts, pages: Mapping[int, Page], root: Finding, consequences: Sequence[Finding]
+) -> tuple[Evidence, ...]:
+    """At most six lines."""
+    also = [line for each in consequences for line in _of_consequence(pages, each)]
+    also = also[:_MOST_CONSEQUENCES]
+    proof = [*_of_log(pages, root), *_of_exception(root), *_of_events(facts, root)]
+    return (*dict.fromkeys(proof[: _MOST - len(also)]), *also)
+
+
+def _of_log(pages: Mapping[int, Page], root: Finding) -> list[Evidence]:
+    page = pages.get(root.rank) if root.rank is not None else None
+    if page is None:
+        return []
+    if root.at is not None:
+        return [_line(page, root.at)]
+    if root.row.reason:
+        return []
+    filled = [n for n, text in enumerate(page.lines) if text.strip()]
+    return [_line(page, n) for n in filled[-_LAST_LINES:]]
+
+
+def _of_exception(root: Finding) -> list[Evidence]:
+    return _of_place(root.ended.root) if root.ended else []
+
+
+def _of_place(raised: Raised) -> list[Evidence]:
+    place = raised.place
+    if place is None or not place.source:
+        return []
+    return [Evidence(where=place_words(place), text=cut(place.source, LONGEST))]
+
+
+def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
+    """What the backend saw, where it is more than that a worker ended."""
+    seen = [
+        e
+        for e in last_attempt(facts.events)
+        if e.warning and e.message and e.reason in (root.row.reason, *root.row.events)
+    ]
+    if not seen and root.row.reason and facts.workload.message:
+        return [Evidence(where="event", text=_plain(facts.workload.message))]
+    return [
+        Evidence(
+            where="event" if e.rank is None else f"event, worker {e.rank}",
+            text=_plain(e.message),
+            rank=e.rank,
+        )
+        for e in seen[:2]
+    ]
+
+
+def _of_consequence(pages: Mapping[int, Page], each: Finding) -> list[Evidence]:
+    page = pages.get(each.rank) if each.rank is not None else None
+    if page is None or each.at is None:
+        return []
+    return [_line(page, each.at, root=False)]
+
+
+def _line(page: Page, at: int, *, root: bool = True) -> Evidence:
+    number = page.numbers[at]
+    return Evidence(
+        where=f"worker {page.rank}, line {number:,}",
+        text=cut(page.lines[at].strip(), LONGEST),
+        root=root,
+        rank=page.rank,
+        line=number,
+    )
+
+
+def _plain(text: str) -> str:
+    last = clean(text.strip().rpartition("\n")[2][: 4 * LONGEST], colours=False)
+    return cut(last, LONGEST)

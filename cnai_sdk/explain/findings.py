@@ -1,0 +1,135 @@
+"""Finds which rows fit what a failed workload left behind, the best one first."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from cnai_sdk.explain.catalogue import Row, row, row_for_exit, rows
+from cnai_sdk.explain.facts import Facts
+from cnai_sdk.explain.pages import Page
+from cnai_sdk.explain.tracebacks import Ended, Raised, read_traceback
+from cnai_sdk.model.event import Event
+
+_LEVELS = {"root": 0, "weak": 1, "cascade": 2}
+_IN_EXCEPTION, _EXCEPTION, _IN_LINES, _EXIT = range(4)
+_TRACEBACK_ENDS = (1, 130, None)
+_ASKED_TO_END = (-signal.SIGTERM, 143, -signal.SIGKILL, 137)
+_LAST_LINES = 80
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that fits, with what it was found in.
+
+    Attributes:
+        tier: how much the place of the find says, 0 the most.
+        order: place of its worker in the order of failing.
+        groups: what the pattern matched, then its groups.
+        at: index of the line in the worker's page, or None.
+    """
+
+    row: Row
+    rank: int | None
+    tier: int = _EXIT
+    order: int = 0
+    groups: tuple[str, ...] = ()
+    at: int | None = None
+    ended: Ended | None = None
+    exit_code: int | None = None
+
+    @property
+    def weight(self) -> tuple[int, int, int]:
+        """Sorts causes before consequences, then the first worker to fail, then the surest."""
+        return (_LEVELS[self.row.level], self.order, self.tier)
+
+
+def find(facts: Facts, pages: Mapping[int, Page]) -> list[Finding]:
+    """Every row that fits a failed worker, root before consequence."""
+    found: list[Finding] = []
+    for order, (rank, code) in enumerate(failures(facts, pages).items()):
+        found += _of_worker(rank, code, order, pages.get(rank))
+    return sorted(found, key=lambda each: each.weight)
+
+
+def failures(facts: Facts, pages: Mapping[int, Page]) -> dict[int, int | None]:
+    """Failed workers of the last attempt with their exit codes, the first to fail first."""
+    ended: dict[int, int | None] = {}
+    for event in last_attempt(facts.events):
+        if event.rank is not None and event.warning and event.reason != "Shadowed":
+            ended.setdefault(event.rank, event.exit_code)
+    for event in last_attempt(facts.events):
+        if event.rank is not None and event.reason == "WorkerExited" and event.exit_code:
+            ended[event.rank] = event.exit_code
+    for replica in facts.workload.replicas:
+        if replica.exit_code:
+            ended.setdefault(replica.rank, replica.exit_code)
+    well = {r.rank for r in facts.workload.replicas if r.exit_code == 0}
+    return ended or {rank: None for rank in pages if rank not in well}
+
+
+def last_attempt(events: Sequence[Event]) -> Sequence[Event]:
+    """The events since the last time it was started again.
+
+    `WorkerFailed` names the rank that failed first, before any exit that follows from it.
+    """
+    last = max((n for n, e in enumerate(events) if e.reason == "Retrying"), default=-1)
+    chosen = events[last + 1 :]
+    return sorted(chosen, key=lambda event: event.reason != "WorkerFailed")
+
+
+def _of_worker(rank: int, code: int | None, order: int, page: Page | None) -> Iterator[Finding]:
+    ended = read_traceback(page.lines) if page and code in _TRACEBACK_ENDS else None
+    base = Finding(row=row("EXIT_CODE"), rank=rank, order=order, ended=ended, exit_code=code)
+    if page and ended:
+        yield from _in_exception(base, ended)
+    if page:
+        yield from _in_lines(base, page, every=ended is None)
+    if ended is None and code is not None and (order == 0 or code not in _ASKED_TO_END):
+        yield msgspec.structs.replace(base, row=row_for_exit(code) or row("EXIT_CODE"))
+
+
+def _in_exception(base: Finding, ended: Ended) -> Iterator[Finding]:
+    matched = [hit for raised in _told(ended) for hit in _rows_in(base, raised)]
+    yield from matched[:1]
+    if not matched:
+        yield msgspec.structs.replace(
+            base,
+            row=row("INTERRUPTED" if ended.last.type == "KeyboardInterrupt" else "USER_EXCEPTION"),
+            tier=_EXCEPTION,
+            at=ended.root.at,
+        )
+
+
+def _told(ended: Ended) -> list[Raised]:
+    """The exceptions that say why: the root, then what wraps it; not what was being handled."""
+    return list(dict.fromkeys((ended.root, ended.last)))
+
+
+def _rows_in(base: Finding, raised: Raised) -> Iterator[Finding]:
+    for each in rows():
+        match = each.pattern.search(raised.text) if each.pattern and not each.reason else None
+        if match:
+            groups = (match[0], *(group or "" for group in match.groups()))
+            yield msgspec.structs.replace(
+                base,
+                row=each,
+                tier=_IN_EXCEPTION,
+                groups=groups,
+                at=raised.at + raised.text.count("\n", 0, match.start()),
+            )
+
+
+def _in_lines(base: Finding, page: Page, *, every: bool) -> Iterator[Finding]:
+    """Rows in the lines themselves; all rows near the end where no exception says more."""
+    start = max(len(page.lines) - _LAST_LINES, 0)
+    for each in rows():
+        if each.pattern is None or each.reason or not (each.anywhere or every):
+            continue
+        offset = 0 if each.anywhere else page.offset_of(start)
+        if match := each.pattern.search(page.text, offset):
+            groups = (match[0], *(group or "" for group in match.groups()))
+            yield msgspec.structs.replace(
+                base, row=each, tier=_IN_LINES, groups=groups, at=page.line_at(match.start())
+            )

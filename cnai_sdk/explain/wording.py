@@ -1,0 +1,140 @@
+"""What the sentences of a row may name, and how amounts are raised."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+from collections.abc import Mapping
+
+from cnai_sdk.explain.facts import Facts
+from cnai_sdk.explain.findings import Finding
+from cnai_sdk.explain.tracebacks import Ended, Frame, Raised
+from cnai_sdk.model.quantity import show_bytes, show_duration
+from cnai_sdk.text import cut
+
+LONGEST = 200
+"""Foreign text in a sentence or a line of evidence has at most so many columns."""
+
+_MI, _GI = 2**20, 2**30
+
+
+def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
+    """The values of a template's names; '' for what is not known."""
+    workload = facts.workload
+    limit = workload.granted.memory if workload.granted else None
+    limit = limit or workload.resources.memory
+    peak = {r.rank: r.memory for r in workload.replicas}.get(finding.rank or 0) or 0
+    return {
+        "worker": "a worker" if finding.rank is None else f"worker {finding.rank}",
+        "Worker": "A worker" if finding.rank is None else f"Worker {finding.rank}",
+        "rank": str(finding.rank or 0),
+        "course": "",
+        "longer": longer_time(2 * workload.timeout) if workload.timeout else "",
+        "workers": str(len(workload.replicas)),
+        "said": cut(workload.message.strip().rpartition("\n")[2], LONGEST),
+        "limit": show_bytes(limit) if limit else "",
+        "double": doubled_memory(limit) if limit else "",
+        "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
+        "timeout": show_duration(workload.timeout) if workload.timeout else "",
+        "exit": exit_words(finding.exit_code),
+        **_exception_words(facts, finding.ended),
+    }
+
+
+def _exception_words(facts: Facts, ended: Ended | None) -> Mapping[str, str]:
+    names = ("type", "message", "source", "raised_by", "alone", "debug")
+    if ended is None:
+        return dict.fromkeys(names, "") | {"source": "the code"}
+    root = ended.root
+    debug = debug_call(ended) if len(facts.workload.replicas) > 1 else ""
+    return {
+        "type": root.type,
+        "message": f": {cut(root.message, LONGEST)}" if root.message else "",
+        "source": root.place.shown if root.place else "the code",
+        "raised_by": raised_by(ended),
+        "alone": " To debug it alone:" if debug else "",
+        "debug": debug,
+    }
+
+
+def raised_by(ended: Ended) -> str:
+    """Sentences that name the place, and the exceptions around it."""
+    root, last = ended.root, ended.last
+    parts = [_place_sentence(root)]
+    if root.link == "cause":
+        parts.append(f"It ended the worker as {_named(last)}.")
+    elif root.link == "member":
+        parts.append(f"It is one of those in {_named(last)}.")
+    elif ended.behind and ended.behind[0].link == "context":
+        parts.append(f"It came while {_named(ended.behind[0])} was handled.")
+    return " ".join(part for part in parts if part)
+
+
+def _place_sentence(raised: Raised) -> str:
+    place = raised.place
+    if place is None:
+        return ""
+    where = place_words(place)
+    deepest = raised.frames[-1]
+    by = "raised it." if deepest.own else f"called {deepest.shown}, which raised it."
+    return f"{where[0].upper()}{where[1:]} {by}" if place.file.startswith("cell") else f"{where} {by}"
+
+
+def place_words(frame: Frame) -> str:
+    """'cell [3], line 9'."""
+    return f"{frame.shown}, line {frame.line}"
+
+
+def _named(raised: Raised) -> str:
+    return cut(f"{raised.type}: {raised.message}" if raised.message else raised.type, 120)
+
+
+def debug_call(ended: Ended) -> str:
+    """The call that runs the same function in one worker.
+
+    The outermost frame in a function is the function that was handed to train().
+    """
+    chain = (ended.last, *ended.behind)
+    functions = [frame.function for raised in chain for frame in raised.frames if frame.own]
+    entry = next((name for name in functions if name != "<module>"), "")
+    return f"cnai.train({entry}, workers=1)" if entry.isidentifier() else "job.rerun(workers=1)"
+
+
+def exit_words(code: int | None) -> str:
+    """'exit code 3', or 'signal 11 (SIGSEGV)'."""
+    if code is None:
+        return "an unknown exit code"
+    if code >= 0:
+        return f"exit code {code}"
+    known = {s.value: s.name for s in signal.Signals}
+    return f"signal {-code} ({known[-code]})" if -code in known else f"signal {-code}"
+
+
+def doubled_memory(limit: int) -> str:
+    """Twice the memory, rounded up to a whole unit.
+
+    >>> doubled_memory(8 * 2**30), doubled_memory(700 * 2**20), doubled_memory(50 * 2**20)
+    ('16Gi', '2Gi', '100Mi')
+    """
+    twice = 2 * limit
+    return f"{math.ceil(twice / _GI)}Gi" if twice >= _GI else f"{math.ceil(twice / _MI)}Mi"
+
+
+def longer_time(seconds: float) -> str:
+    """A length of time that train() takes, rounded up to a whole unit.
+
+    >>> longer_time(75), longer_time(1200), longer_time(5000), longer_time(2.5)
+    ('2m', '20m', '84m', '3s')
+    """
+    if seconds <= 60:
+        return f"{math.ceil(seconds)}s"
+    if seconds <= 7200:
+        return f"{math.ceil(seconds / 60)}m"
+    return f"{math.ceil(seconds / 3600)}h"
+
+
+def filled(template: str, words: Mapping[str, str], groups: tuple[str, ...] = ()) -> str:
+    """The sentence, with the spaces that an empty name leaves behind taken away."""
+    text = template.format(*(cut(group, LONGEST) for group in groups), **words)
+    return re.sub(r" {2,}", " ", text).strip()

@@ -1,0 +1,96 @@
+"""Text measured in a terminal's columns: a Han character takes two of them, an accent none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_TOKEN = re.compile(r" +|[^ ]+")
+
+
+def char_width(char: str) -> int:
+    """Columns that one character takes.
+
+    >>> char_width("a"), char_width("训"), char_width("\\u0301")
+    (1, 2, 0)
+    """
+    if char.isascii():
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def display_width(text: str) -> int:
+    """Columns that a text without controls takes.
+
+    >>> display_width("训练 2")
+    6
+    """
+    return len(text) if text.isascii() else sum(map(char_width, text))
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most so many columns, with '…' where something is left out.
+
+    >>> cut("accuracy", 5), cut("训练作业", 6)
+    ('accu…', '训练…')
+    """
+    if display_width(text) <= width:
+        return text
+    room = max(width - 1, 0)
+    return _head(text, room) + "…"[:width]
+
+
+def _head(text: str, width: int) -> str:
+    used = 0
+    for position, char in enumerate(text):
+        used += char_width(char)
+        if used > width:
+            return text[:position]
+    return text
+
+
+def pad(text: str, width: int) -> str:
+    """The text with spaces up to a width.
+
+    >>> pad("训", 4) + "|"
+    '训  |'
+    """
+    return text + " " * (width - display_width(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most so many columns, broken at spaces, or inside a word that is too long.
+
+    Leading spaces stay, since a line of source has them.
+
+    >>> wrap("Worker 0 then lost its peer", 14)
+    ['Worker 0 then', 'lost its peer']
+    """
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        lines += _wrap_one(paragraph.expandtabs(4), max(width, 2))
+    return lines
+
+
+def _wrap_one(text: str, width: int) -> list[str]:
+    lines, line, used = [], "", 0
+    for token in _TOKEN.findall(text):
+        size = display_width(token)
+        if used + size <= width:
+            line, used = line + token, used + size
+            continue
+        if token[0] == " ":
+            lines.append(line)
+            line, used = "", 0
+            continue
+        if line.strip():
+            lines.append(line.rstrip())
+            line = ""
+        while display_width(token) > width:
+            piece = _head(token, width)
+            lines.append(piece)
+            token = token[len(piece) :]
+        line, used = token, display_width(token)
+    return [*lines, line.rstrip()] if line.strip() or not lines else lines

@@ -1,0 +1,139 @@
+"""The sentences about a workload that every surface says in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cnai_sdk.model.metric import Number, from_wire
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.quantity import show_bytes, show_bytes_of, show_duration, show_number
+from cnai_sdk.model.workload import Progress, Workload
+from cnai_sdk.text.foreign import one_line
+
+SPACE = "\N{NO-BREAK SPACE}"
+_MATTERS = ("acc", "f1", "auc", "reward", "bleu", "iou", "map", "r2", "perplexity", "loss", "error")
+
+
+def ordinal(number: int) -> str:
+    """A place in a line.
+
+    >>> ordinal(1), ordinal(12), ordinal(22)
+    ('1st', '12th', '22nd')
+    """
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{dict(enumerate(('st', 'nd', 'rd'), 1)).get(number % 10, 'th')}"
+
+
+def size_text(workload: Workload) -> str:
+    """How many workers, and what each was given: '2 workers × 2 CPU'; '' when there is none."""
+    count = len(workload.replicas)
+    if not count:
+        return ""
+    granted, asked = workload.granted, workload.resources
+    cpu = (granted.cpu if granted else None) or asked.cpu
+    gpu = (granted.gpu if granted else 0.0) or asked.gpu
+    each = [f"{show_number(cpu)}{SPACE}CPU"] if cpu else []
+    if gpu:
+        each.append(f"{show_number(gpu)}{SPACE}GPU")
+    elif asked.gpu_memory is not None:
+        each.append(f"{show_bytes(asked.gpu_memory)} of a GPU")
+    return " × ".join([f"{count} worker{'' if count == 1 else 's'}", *each])
+
+
+def time_text(workload: Workload, now: float) -> str:
+    """How long it runs or waits, or ran: '1 m 12 s', 'in 3 m 12 s', 'after 41 s'.
+
+    Args:
+        now: Unix seconds.
+    """
+    since = workload.started or workload.created
+    if not since:
+        return ""
+    lasted = show_duration(max((workload.ended or now) - since, 0.0))
+    if workload.phase is Phase.SUCCEEDED:
+        return f"in {lasted}"
+    return f"after {lasted}" if workload.phase.ended else lasted
+
+
+def progress_text(progress: Progress) -> str:
+    """How far it is in its own unit.
+
+    >>> progress_text(Progress(done=12, total=30, unit="epoch"))
+    'epoch 12 of 30'
+    """
+    unit = one_line(progress.unit, 20)
+    done = show_number(progress.done)
+    so_far = done if progress.total is None else f"{done} of {show_number(progress.total)}"
+    return f"{unit} {so_far}" if unit else so_far
+
+
+def left_text(workload: Workload, now: float) -> str:
+    """An estimate of what is left, rounded and said to be one; '' when there is none to make."""
+    progress = workload.progress
+    if progress is None or progress.fraction is None or workload.phase is not Phase.RUNNING:
+        return ""
+    since = progress.since or workload.started
+    if not since or not 0 < progress.fraction < 1:
+        return ""
+    seconds = (now - since) * (1 - progress.fraction) / progress.fraction
+    return f"about {_rounded(seconds)} left"
+
+
+def _rounded(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)}{SPACE}{unit}"
+    return f"{max(round(seconds, -1), 10):.0f}{SPACE}s"
+
+
+def share_text(used: float | None, limit: float | None) -> str:
+    """Cores in use, of those granted; '–' when it is not known.
+
+    >>> share_text(1.92, 2), share_text(None, 2)
+    ('1.9 of 2', '–')
+    """
+    if used is None:
+        return "–"
+    return f"{used:.1f} of {show_number(limit)}" if limit else f"{used:.1f}"
+
+
+def memory_text(used: int | None, limit: int | None) -> str:
+    """Memory in use, of what is granted, in one unit; '–' when it is not known.
+
+    >>> memory_text(2**30, 2**32)
+    '1 of 4\\xa0GiB'
+    """
+    if used is None:
+        return "–"
+    return show_bytes_of(used, limit) if limit else show_bytes(used)
+
+
+def metric_that_matters(metrics: dict[str, Number]) -> str:
+    """The one number of a row, value first: '0.912 accuracy'; '' without metrics.
+
+    >>> metric_that_matters({"loss": 0.284, "accuracy": 0.9121})
+    '0.912 accuracy'
+    """
+    name = _first_that_matters(metrics)
+    if name is None:
+        return ""
+    return f"{show_number(from_wire(metrics[name]))} {one_line(name, 24)}"
+
+
+def _first_that_matters(names: Iterable[str]) -> str | None:
+    known = list(names)
+    for word in _MATTERS:
+        for name in known:
+            if word in name.lower():
+                return name
+    return known[0] if known else None
+
+
+def waiting_text(workload: Workload) -> str:
+    """What a workload that does not run yet waits for."""
+    queued = workload.queued
+    if workload.phase is not Phase.QUEUED or queued is None:
+        return workload.message
+    place = f"{ordinal(queued.position)} in line"
+    return f"{place}, waits for {queued.waits_for}" if queued.waits_for else place

@@ -1,0 +1,223 @@
+"""The card in a real JupyterLab: it follows its job, obeys its buttons, and stays when saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from .conftest import Lab
+
+SLOW = 60_000
+TRAINING = '''
+def patient(until):
+    import math, time
+    from pathlib import Path
+    epoch = 0
+    while not Path(until).exists():
+        if epoch < 12:
+            epoch += 1
+            if cnai.rank() == 0:
+                cnai.report(step=epoch, accuracy=1 - 0.5 / epoch, loss=math.exp(-epoch / 4))
+                cnai.progress(epoch, 30, unit="epoch")
+            print(f"epoch {epoch}  loss {math.exp(-epoch / 4):.3f}")
+        time.sleep(0.05)
+    (cnai.output_dir() / "model.pt").write_bytes(b"weights" * 1000)
+    return {"accuracy": 0.974}
+'''
+FAILING = '''
+def careless():
+    if cnai.rank() == 1:
+        raise ValueError("bad label 7 <img src=x onerror=alert(1)>")
+    import time
+    time.sleep(600)
+'''
+IMPORT = "import cnai_sdk as cnai"
+
+
+@pytest.fixture
+def shots(shots: Path) -> Path:
+    """Where the pictures go; SHOTS names another folder."""
+    folder = Path(os.environ.get("SHOTS") or shots)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def write(lab: Lab) -> Callable[..., str]:
+    """Writes a notebook into the server's folder; its path there."""
+
+    def written(name: str, *sources: str) -> str:
+        cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+        book = nbformat.v4.new_notebook(cells=cells)
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(book, lab.root / name)
+        return name
+
+    return written
+
+
+def open_notebook(page: Page, lab: Lab, name: str, *, width: int = 1200, height: int = 900) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(lab.url(f"lab/tree/{name}"))
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_attached(
+        timeout=SLOW
+    )
+
+
+def open_without_kernel(page: Page, lab: Lab, name: str) -> None:
+    page.goto(lab.url(f"lab/tree/{name}"))
+    page.get_by_role("button", name="No Kernel", exact=True).click(timeout=SLOW)
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+
+
+def run_all(page: Page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def save(page: Page) -> None:
+    page.locator(".jp-NotebookPanel").press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=SLOW)
+
+
+def card(page: Page, phase: str) -> Locator:
+    found = page.locator(".cnai-Card", has=page.locator(".cnai-title > b", has_text=phase))
+    expect(found.first).to_be_visible(timeout=SLOW)
+    return found.first
+
+
+def picture(page: Page, to: Path) -> None:
+    page.locator(".jp-NotebookPanel").screenshot(path=to)
+
+
+def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
+    page: Page, lab: Lab, write: Callable[..., str], shots: Path, tmp_path: Path
+):
+    go = tmp_path / "go"
+    call = f'job = cnai.train(patient, workers=2, args={{"until": {str(go)!r}}})\njob'
+    open_notebook(page, lab, write("follow.ipynb", IMPORT, TRAINING, call))
+    run_all(page)
+
+    running = card(page, "Running")
+    expect(running.get_by_text("Epoch 12 of 30")).to_be_visible(timeout=SLOW)
+    expect(running.get_by_role("progressbar", name="epoch")).to_have_attribute(
+        "aria-valuenow", "40"
+    )
+    expect(running.get_by_text("Worker 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_enabled()
+    picture(page, shots / "card-running-light.png")
+
+    go.touch()
+    ended = card(page, "Succeeded")
+    expect(ended.get_by_text('{"accuracy": 0.974}')).to_be_visible()
+    expect(ended.get_by_text("model.pt")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SLOW)
+    picture(page, shots / "card-succeeded-light.png")
+
+    save(page)
+    kept = nbformat.read(lab.root / "follow.ipynb", as_version=4).cells[-1].outputs
+    assert set(kept[0].data) == {"text/html", "text/plain"}
+    for session in lab.api("api/sessions"):
+        lab.api(f"api/sessions/{quote(session['id'])}", method="DELETE")
+
+    open_without_kernel(page, lab, "follow.ipynb")
+    expect(card(page, "Succeeded").get_by_text(re.compile("As of "))).to_be_visible()
+    expect(page.get_by_text("Loading widget...")).to_be_hidden()
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+    expect(page.get_by_text("Error displaying widget: model not found")).to_be_hidden()
+    picture(page, shots / "card-saved-light.png")
+
+
+def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
+    page: Page, lab: Lab, write: Callable[..., str], shots: Path
+):
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    call = "job = cnai.train(careless, workers=2)\njob"
+    open_notebook(page, lab, write("fail.ipynb", IMPORT, FAILING, call))
+    run_all(page)
+
+    failed = card(page, "Failed")
+    expect(failed.get_by_text("What happened")).to_be_visible()
+    expect(failed.locator("img")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SLOW)
+    picture(page, shots / "card-failed-light.png")
+    assert asked == []
+
+
+def test_stop_works_while_the_kernel_waits_for_the_job(
+    page: Page, lab: Lab, write: Callable[..., str], shots: Path, tmp_path: Path
+):
+    until = str(tmp_path / "never")
+    call = f'job = cnai.train(patient, workers=2, name="stopped", args={{"until": {until!r}}})\njob'
+    open_notebook(page, lab, write("stop.ipynb", IMPORT, TRAINING, call, "job.wait().status.value"))
+    run_all(page)
+
+    card(page, "Running")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    card(page, "Stopped")
+    expect(page.get_by_text("'Stopped'", exact=True)).to_be_visible(timeout=SLOW)
+    picture(page, shots / "card-stopped-light.png")
+
+
+def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
+    page: Page, lab: Lab, write: Callable[..., str], tmp_path: Path
+):
+    go = tmp_path / "go"
+    go.touch()
+    call = f'cnai.train(patient, name="twice", args={{"until": {str(go)!r}}})'
+    open_notebook(page, lab, write("again.ipynb", IMPORT, TRAINING, call))
+    run_all(page)
+
+    card(page, "Succeeded")
+    page.get_by_role("button", name="Run again").click()
+    expect(page.locator(".cnai-name")).to_have_text(["twice-2"], timeout=SLOW)
+    card(page, "Succeeded")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SLOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "theme", "width"),
+    [("dark", "JupyterLab Dark", 1200), ("narrow", "JupyterLab Light", 560)],
+)
+def test_a_card_fits_where_it_stands(
+    page: Page,
+    lab: Lab,
+    write: Callable[..., str],
+    shots: Path,
+    tmp_path: Path,
+    name: str,
+    theme: str,
+    width: int,
+):
+    settings = "lab/api/settings/@jupyterlab/apputils-extension:themes"
+    lab.api(settings, method="PUT", body={"raw": json.dumps({"theme": theme})})
+    go = tmp_path / "go"
+    call = f'job = cnai.train(patient, workers=2, args={{"until": {str(go)!r}}})\njob'
+    failing = "cnai.train(careless, workers=2)"
+    open_notebook(
+        page, lab, write(f"{name}.ipynb", IMPORT, TRAINING, FAILING, call, failing), width=width
+    )
+    run_all(page)
+    try:
+        running = card(page, "Running")
+        expect(running.get_by_text("Epoch 12 of 30")).to_be_visible(timeout=SLOW)
+        card(page, "Failed")
+        for shown in page.locator(".cnai-Card").all():
+            wider = shown.evaluate("card => card.scrollWidth - card.clientWidth")
+            assert wider <= 0
+        picture(page, shots / f"card-{name}.png")
+    finally:
+        go.touch()
+        lab.api(settings, method="PUT", body={"raw": json.dumps({"theme": "JupyterLab Light"})})
+    card(page, "Succeeded")

@@ -1,0 +1,1 @@
+"""The local backend's own promises, on real processes."""

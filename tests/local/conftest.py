@@ -1,0 +1,154 @@
+"""A store of its own for each test, and small scripts that really run in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import pytest_asyncio
+
+from cnai_sdk.backends.local.backend import LocalBackend
+from cnai_sdk.config import Config
+from cnai_sdk.model.spec import Payload, TrainSpec
+from cnai_sdk.model.workload import Workload
+
+PATIENCE = 60.0
+
+
+class Machine:
+    """The local backend, and what tests do with it."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.home = config.home
+        self.backend = LocalBackend(config)
+
+    def spec(self, body: str, **fields: Any) -> TrainSpec:
+        """A spec whose function has this body; `cnai` and `os` are imported."""
+        inside = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        script = (
+            f"import os, sys, time\nimport cnai_sdk as cnai\n\n\ndef work():\n{inside}\n\n\n"
+            'if __name__ == "__main__":\n    _cnai_result = work()\n'
+        )
+        payload = Payload(entry="work", files={"script.py": script.encode()})
+        return TrainSpec(**{"name": "work", "payload": payload, **fields})
+
+    async def submit(self, body: str, **fields: Any) -> Workload:
+        """Submit, and return at once."""
+        secrets = fields.pop("values", {})
+        return await self.backend.submit(self.spec(body, **fields), secrets=secrets)
+
+    async def run(self, body: str, **fields: Any) -> Workload:
+        """Submit, and wait for the end."""
+        return await self.ended((await self.submit(body, **fields)).id)
+
+    async def until(self, id: str, so: Callable[[Workload], bool]) -> Workload:
+        """The first state for which `so` holds."""
+        async with asyncio.timeout(PATIENCE), aclosing(cast(Any, self.backend.watch())) as updates:
+            async for update in updates:
+                for workload in update.workloads:
+                    if workload.id == id and so(workload):
+                        return cast(Workload, workload)
+        raise AssertionError("a watch never ends by itself")
+
+    async def ended(self, id: str) -> Workload:
+        """The workload once it has ended."""
+        return await self.until(id, lambda w: w.phase.ended)
+
+    async def running(self, id: str) -> Workload:
+        """The workload once all its workers are up."""
+        return await self.until(id, lambda w: w.phase.value == "Running" or w.phase.ended)
+
+    async def lines(self, id: str, **options: Any) -> list[str]:
+        """The log."""
+        batches = self.backend.logs(id, **options)
+        return [line.text async for batch in batches for line in batch if not line.partial]
+
+    async def reasons(self, id: str) -> list[str]:
+        """The events' words."""
+        return [event.reason for event in await self.backend.events(id)]
+
+    def folder(self, id: str) -> Path:
+        """The job's folder."""
+        return self.home / "jobs" / id
+
+    def processes(self, id: str) -> list[int]:
+        """All processes of a job that live, by its mark."""
+        mark = f"CNAI_MARK={self.backend._index.folder(id).mark}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    async def gone(self, id: str) -> None:
+        """Wait until no process of the job is left."""
+        async with asyncio.timeout(PATIENCE):
+            while self.processes(id):
+                await asyncio.sleep(0.02)
+
+    def supervisor(self, id: str) -> int:
+        """The process id of a running job's supervisor: the marked process whose parent is not."""
+        marked = set(self.processes(id))
+        for pid in marked:
+            stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if int(stat[1]) not in marked:
+                return pid
+        raise AssertionError("no supervisor")
+
+
+@pytest_asyncio.fixture(params=["plain", "warm"])
+async def machine(
+    request: pytest.FixtureRequest, tmp_path: Path, warm_sockets: None
+) -> AsyncIterator[Machine]:
+    """Both ways to start: every promise holds for each."""
+    made = Machine(Config(home=tmp_path / "store", warm=request.param == "warm"))
+    if request.param == "warm":
+        made.backend.warm_up()
+        async with asyncio.timeout(PATIENCE):
+            while not made.backend._launcher.is_warm(os.environ):
+                await asyncio.sleep(0.05)
+    yield made
+    for workload in await made.backend.list():
+        if workload.host == made.backend._host.name:
+            await made.backend.delete(workload.id)
+    await made.backend.close()
+
+
+@pytest_asyncio.fixture
+async def plain(tmp_path: Path) -> AsyncIterator[Machine]:
+    """Only the plain way, where the way does not matter."""
+    made = Machine(Config(home=tmp_path / "store", warm=False))
+    yield made
+    for workload in await made.backend.list():
+        if workload.host == made.backend._host.name:
+            await made.backend.delete(workload.id)
+    await made.backend.close()
+
+
+@pytest.fixture(scope="session")
+def warm_sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One template for all these tests, which ends when its socket's folder is gone."""
+    folder = tmp_path_factory.mktemp("run")
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    yield
+    subprocess.run(
+        [sys.executable, "-c", "pass"], check=True, timeout=30
+    )  # nothing is left to wait for: an unused template ends by itself
+    if before is None:
+        del os.environ["XDG_RUNTIME_DIR"]
+    else:
+        os.environ["XDG_RUNTIME_DIR"] = before
