@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from cnai_sdk import runtime
 from cnai_sdk import training as _training
 from cnai_sdk.config import Config, load_config
@@ -69,6 +71,7 @@ class Client:
                 )
             with self._lock:
                 self._why = "cnai.use"
+                self._config = msgspec.structs.replace(self._config, backend=name)
                 if self._backend is not None and self._backend.name != name:
                     self._backend = None
         place = runtime.call(self.backend.capabilities()).place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def _link(path: Path, here: Path) -> DataLink:
 
 
 def _refuse_nesting(paths: Sequence[str]) -> None:
-    for outer, inner in zip(paths, paths[1:], strict=False):
+    for outer, inner in itertools.pairwise(paths):
         if inner.startswith(outer + "/"):
             raise InvalidRequest(
                 f"data has {inner!r}, which is inside {outer!r}.",

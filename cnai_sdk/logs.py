@@ -39,7 +39,7 @@ class Log(Sequence[str]):
 
 
 class LogStream:
-    """Lines as they are printed, until the workload has ended. Iterate, or show it in a notebook."""
+    """Lines as they are printed, until the workload has ended; iterate, or show it."""
 
     def __init__(self, batches: AsyncIterator[Sequence[LogLine]]) -> None:
         self._batches = batches

@@ -170,6 +170,7 @@ def train_script(
     memory: int | str | None = None,
     gpu: float | None = None,
     gpu_memory: int | str | None = None,
+    gpu_model: str | None = None,
     timeout: float | str | None = None,
     retries: int = 0,
     env: Mapping[str, str] | None = None,
@@ -179,8 +180,10 @@ def train_script(
 ) -> TrainJob:
     """Submit a script as it is, with the local modules that it imports."""
     if not path.is_file():
-        raise NotFound(f"There is no file {path}.", next_step="Name a Python script.")
-    resources = parse_resources(cpu, memory, gpu, gpu_memory, None)
+        raise InvalidRequest(f"There is no file {path}.", next_step="Name a Python script.")
+    for number, argument in enumerate(argv, start=1):
+        check_secret("", argument, where=f"argument {number}")
+    resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
     wanted = _wanted(workers, retries, timeout, env, secrets, packages)
     links, notices = links_for(data, Path.cwd())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
@@ -255,6 +258,7 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
         changes.get("secrets", spec.secrets),
         changes.get("packages", spec.packages),
     )
+    wanted["interpreter"] = spec.interpreter or sys.executable  # it runs where its packages are
     return msgspec.structs.replace(
         spec,
         name=base,

@@ -89,10 +89,8 @@ class Origins:
         """Statements that bind a name, the newest first."""
         for source in reversed(self.sources):
             for binding in reversed(bindings(source.text)):
-                if (
-                    binding.name == name
-                    or binding.kind == "star"
-                    and name in vars(_loaded(binding.module))
+                if binding.name == name or (
+                    binding.kind == "star" and name in vars(_loaded(binding.module))
                 ):
                     yield source, binding
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnai_sdk.cli.printing import in_colour, print_error
-from cnai_sdk.errors import CnaiError, InvalidRequest
+from cnai_sdk.errors import InvalidRequest, JobFailed
 from cnai_sdk.model.phase import Phase
 
 if TYPE_CHECKING:
@@ -88,25 +88,25 @@ def follow_to_end(backend: Backend, job: Handle, *, as_json: bool) -> int:
     """
     try:
         print_log(backend, job.workload, follow=True, as_json=as_json)
-        ended = job.workload
+        job.wait()
     except KeyboardInterrupt:
         say_it_goes_on(job)
         return INTERRUPTED
-    if ended.phase is Phase.FAILED:
-        _print_verdict(job, as_json=as_json)
-    elif not as_json:
+    except JobFailed as failure:
+        _print_verdict(failure, as_json=as_json)
+    ended = job.workload
+    if ended.phase is not Phase.FAILED and not as_json:
         click.echo(in_colour(f"{ended.shown}: {ended.phase.label}", ended.phase), err=True)
     return exit_code(ended)
 
 
-def _print_verdict(job: Handle, *, as_json: bool) -> None:
-    explanation = job.explain()
-    found = explanation.diagnosis
-    if as_json and found is not None:
-        error = CnaiError(found.happened, why=found.why, next_step=found.code or found.fix)
-        print_error(error, as_json=True)
-    else:
-        click.echo(str(explanation), err=True)
+def _print_verdict(failure: JobFailed, *, as_json: bool) -> None:
+    if as_json:
+        print_error(failure, as_json=True)
+        return
+    from cnai_sdk.text import verdict_text
+
+    click.echo(verdict_text(failure.diagnosis), err=True)
 
 
 def exit_code(workload: Workload) -> int:

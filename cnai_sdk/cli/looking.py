@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 from cnai_sdk.cli.following import INTERRUPTED, print_log, say_it_goes_on
 from cnai_sdk.cli.names import client_of, complete_job, job_of
 from cnai_sdk.cli.printing import in_colour, json_option, padded, print_json
+from cnai_sdk.errors import JobFailed
 from cnai_sdk.model.phase import Kind, Phase
 
 if TYPE_CHECKING:
@@ -83,6 +85,9 @@ def logs(
     backend = client_of(ctx).backend
     try:
         print_log(backend, job.workload, rank=rank, tail=tail, follow=follow, as_json=as_json)
+        if follow:
+            with contextlib.suppress(JobFailed):
+                job.wait()  # whoever asks for the status after this finds that it has ended
     except KeyboardInterrupt:
         say_it_goes_on(job)
         ctx.exit(INTERRUPTED)

@@ -8,9 +8,9 @@ from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, last_attempt
 from cnai_sdk.explain.pages import Page
 from cnai_sdk.explain.tracebacks import Raised
-from cnai_sdk.explain.wording import LONGEST, place_words
+from cnai_sdk.explain.wording import LONGEST, clipped, place_words
 from cnai_sdk.model.diagnosis import Evidence
-from cnai_sdk.text import clean, cut
+from cnai_sdk.text import clean
 
 _MOST = 6
 _MOST_CONSEQUENCES = 3
@@ -70,7 +70,7 @@ def _of_place(raised: Raised) -> list[Evidence]:
     place = raised.place
     if place is None or not place.source:
         return []
-    return [Evidence(where=place_words(place), text=cut(place.source, LONGEST))]
+    return [Evidence(where=place_words(place), text=clipped(place.source))]
 
 
 def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
@@ -103,7 +103,7 @@ def _line(page: Page, at: int, *, root: bool = True) -> Evidence:
     number = page.numbers[at]
     return Evidence(
         where=f"worker {page.rank}, line {number:,}",
-        text=cut(page.lines[at].strip(), LONGEST),
+        text=clipped(page.lines[at].strip()),
         root=root,
         rank=page.rank,
         line=number,
@@ -112,4 +112,4 @@ def _line(page: Page, at: int, *, root: bool = True) -> Evidence:
 
 def _plain(text: str) -> str:
     last = clean(text.strip().rpartition("\n")[2][: 4 * LONGEST], colours=False)
-    return cut(last, LONGEST)
+    return clipped(last)

@@ -48,6 +48,11 @@ class Frame(msgspec.Struct, frozen=True):
         return not self.file.startswith(("/", "<")) or "/payload/" in self.file
 
     @property
+    def in_cell(self) -> bool:
+        """True for a cell of the notebook."""
+        return self.file.startswith("cell ")
+
+    @property
     def shown(self) -> str:
         """The file as a person knows it: 'cell [3]', 'helpers.py', 'torch'."""
         if self.own:

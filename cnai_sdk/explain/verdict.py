@@ -10,10 +10,9 @@ from cnai_sdk.explain.evidence import consequence_sentence, consequences_of, evi
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, failures, find, last_attempt
 from cnai_sdk.explain.pages import Page, pages_of
-from cnai_sdk.explain.wording import filled, words_of
+from cnai_sdk.explain.wording import clipped, filled, words_of
 from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.text import cut
 
 
 def diagnose(facts: Facts) -> Diagnosis | None:
@@ -65,7 +64,7 @@ def _verdict(
     place = root.ended.root.place if root.ended else None
     return Diagnosis(
         id=chosen.id,
-        short=cut(filled(chosen.short, words, root.groups), SHORT),
+        short=clipped(filled(chosen.short, words, root.groups), SHORT),
         happened=filled(chosen.happened, words, root.groups),
         why=_why(facts, root, words, consequences),
         fix=filled(chosen.fix, words, root.groups),
@@ -73,7 +72,7 @@ def _verdict(
         changes=changes,
         evidence=evidence_for(facts, pages, root, consequences),
         rank=root.rank,
-        cell=place.file if place and place.file.startswith("cell ") else "",
+        cell=place.file if place and place.in_cell else "",
     )
 
 

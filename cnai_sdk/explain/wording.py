@@ -11,10 +11,9 @@ from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding
 from cnai_sdk.explain.tracebacks import Ended, Frame, Raised
 from cnai_sdk.model.quantity import show_bytes, show_duration
-from cnai_sdk.text import cut
 
 LONGEST = 200
-"""Foreign text in a sentence or a line of evidence has at most so many columns."""
+"""Foreign text in a sentence or a line of evidence has at most so many characters."""
 
 _MI, _GI = 2**20, 2**30
 
@@ -32,7 +31,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
         "course": "",
         "longer": longer_time(2 * workload.timeout) if workload.timeout else "",
         "workers": str(len(workload.replicas)),
-        "said": cut(workload.message.strip().rpartition("\n")[2], LONGEST),
+        "said": clipped(workload.message.strip().rpartition("\n")[2]),
         "limit": show_bytes(limit) if limit else "",
         "double": doubled_memory(limit) if limit else "",
         "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
@@ -50,7 +49,7 @@ def _exception_words(facts: Facts, ended: Ended | None) -> Mapping[str, str]:
     debug = debug_call(ended) if len(facts.workload.replicas) > 1 else ""
     return {
         "type": root.type,
-        "message": f": {cut(root.message, LONGEST)}" if root.message else "",
+        "message": f": {clipped(root.message)}" if root.message else "",
         "source": root.place.shown if root.place else "the code",
         "raised_by": raised_by(ended),
         "alone": " To debug it alone:" if debug else "",
@@ -76,9 +75,11 @@ def _place_sentence(raised: Raised) -> str:
     if place is None:
         return ""
     where = place_words(place)
+    if place.in_cell:
+        where = where[0].upper() + where[1:]
     deepest = raised.frames[-1]
-    by = "raised it." if deepest.own else f"called {deepest.shown}, which raised it."
-    return f"{where[0].upper()}{where[1:]} {by}" if place.file.startswith("cell") else f"{where} {by}"
+    by = "raised it" if deepest.own else f"called {deepest.shown}, which raised it"
+    return f"{where} {by}."
 
 
 def place_words(frame: Frame) -> str:
@@ -87,7 +88,7 @@ def place_words(frame: Frame) -> str:
 
 
 def _named(raised: Raised) -> str:
-    return cut(f"{raised.type}: {raised.message}" if raised.message else raised.type, 120)
+    return clipped(f"{raised.type}: {raised.message}" if raised.message else raised.type, 120)
 
 
 def debug_call(ended: Ended) -> str:
@@ -109,6 +110,15 @@ def exit_words(code: int | None) -> str:
         return f"exit code {code}"
     known = {s.value: s.name for s in signal.Signals}
     return f"signal {-code} ({known[-code]})" if -code in known else f"signal {-code}"
+
+
+def clipped(text: str, most: int = LONGEST) -> str:
+    """The text in at most so many characters.
+
+    >>> clipped("a long name", 7)
+    'a long…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def doubled_memory(limit: int) -> str:
@@ -136,5 +146,5 @@ def longer_time(seconds: float) -> str:
 
 def filled(template: str, words: Mapping[str, str], groups: tuple[str, ...] = ()) -> str:
     """The sentence, with the spaces that an empty name leaves behind taken away."""
-    text = template.format(*(cut(group, LONGEST) for group in groups), **words)
+    text = template.format(*(clipped(group) for group in groups), **words)
     return re.sub(r" {2,}", " ", text).strip()

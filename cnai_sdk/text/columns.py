@@ -30,8 +30,8 @@ def display_width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(char_width, text))
 
 
-def cut(text: str, width: int) -> str:
-    """The text in at most so many columns, with '…' where something is left out.
+def cut(text: str, width: int, *, mark: str = "…") -> str:
+    """The text in at most so many columns, with a mark where something is left out.
 
     >>> cut("accuracy", 5), cut("训练作业", 6)
     ('accu…', '训练…')
@@ -39,7 +39,7 @@ def cut(text: str, width: int) -> str:
     if display_width(text) <= width:
         return text
     room = max(width - 1, 0)
-    return _head(text, room) + "…"[:width]
+    return _head(text, room) + mark[:width]
 
 
 def _head(text: str, width: int) -> str:

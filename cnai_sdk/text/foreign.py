@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 
 from cnai_sdk.text.columns import cut
 from cnai_sdk.text.screen import PLAIN, Colour, Style, harmless, runs
 
 _NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_BLANKS = re.compile(r"[ \t\n]+")  # not the no-break space, which holds a number to its unit
 
 
 def clean(text: str, *, colours: bool) -> str:
@@ -36,7 +38,7 @@ def one_line(text: str, width: int | None = None) -> str:
     >>> one_line("two\\nlines"), one_line("a long name", 7)
     ('two lines', 'a long…')
     """
-    flat = " ".join(clean(text, colours=False).split())
+    flat = _BLANKS.sub(" ", clean(text, colours=False)).strip(" ")
     return flat if width is None else cut(flat, width)
 
 

@@ -46,10 +46,13 @@ def job_text(view: JobView, *, width: int = 80, ascii: bool = False) -> str:
         ascii: with characters that every terminal has; others are written as escapes.
     """
     lines = [_head(view, width - 3, ascii), *_body(view, width - 3, ascii)]
-    text = "\n".join(cut(line.rstrip(), width) for line in lines)
-    if not ascii:
-        return text
-    return text.translate(_PLAINER).encode("ascii", "backslashreplace").decode()
+    if ascii:
+        lines = [_plainer(line) for line in lines]
+    return "\n".join(cut(line.rstrip(), width, mark="~" if ascii else "…") for line in lines)
+
+
+def _plainer(line: str) -> str:
+    return line.translate(_PLAINER).encode("ascii", "backslashreplace").decode()
 
 
 def verdict_text(diagnosis: Diagnosis, *, width: int = 76) -> str:
@@ -66,16 +69,12 @@ def verdict_text(diagnosis: Diagnosis, *, width: int = 76) -> str:
         ("Why", diagnosis.why),
         ("What to do", diagnosis.fix),
     ):
-        shown = wrap(_sentence(said), room) if said else []
+        shown = wrap(clean(said, colours=False), room) if said else []
         if title == "What to do" and diagnosis.code and diagnosis.code not in diagnosis.fix:
             shown += wrap(clean(diagnosis.code, colours=False), room)
         lines += _labelled(title, shown)
     shown = [line for each in diagnosis.evidence for line in _evidence(each, diagnosis, room)]
     return "\n".join(line.rstrip() for line in [*lines, *_labelled("Evidence", shown)])
-
-
-def _sentence(text: str) -> str:
-    return " ".join(clean(text, colours=False).split(" "))
 
 
 def _labelled(title: str, lines: list[str]) -> list[str]:
@@ -138,7 +137,7 @@ def _standing(view: JobView, width: int, ascii: bool) -> Iterator[str]:
         yield "  " + "   ".join(part for part in parts if part)
     elif progress is not None and workload.phase is not Phase.SUCCEEDED:
         yield f"  {progress_text(progress)}"
-    said = one_line(waiting_text(workload))
+    said = one_line(waiting_text(workload), 3 * width)
     if said and workload.phase is not Phase.SUCCEEDED:
         yield from (f"  {line}" for line in wrap(said, width - 2))
 
@@ -165,6 +164,8 @@ def _metric(view: JobView, name: str, column: Sequence[str], ascii: bool) -> str
 
 
 def _workers(workload: Workload) -> Iterator[str]:
+    if workload.phase is Phase.QUEUED:
+        return
     for replica in workload.replicas[:_WORKERS]:
         yield f"  worker {replica.rank}   {_worker(workload, replica)}"
     if len(workload.replicas) > _WORKERS:

@@ -39,6 +39,7 @@ _TOKEN = re.compile(
     r"|(?P<escape>\x1b[ -/]*[0-~]?)"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
 )
+_MOVES = re.compile(r"[\r\b]|(?:\x1b\[|\x9b)[0-?]*[ -/]*K")
 # Invisible characters that reorder or hide what stands around them; joiners of emoji stay.
 _HIDDEN = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -64,9 +65,21 @@ def runs(text: str) -> Iterator[tuple[Style, str]]:
         return
     shown = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     shown = _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", shown)
-    cells = _Screen().show(shown)
-    for style, group in groupby(cells, key=lambda cell: cell[1]):
-        yield style, "".join(char for char, _ in group)
+    pieces = _Screen().show(shown) if _MOVES.search(shown) else _in_order(shown)
+    for style, group in groupby(pieces, key=lambda piece: piece[1]):
+        yield style, "".join(characters for characters, _ in group)
+
+
+def _in_order(text: str) -> Iterator[tuple[str, Style]]:
+    """The pieces of a text that never goes back, which is nearly every coloured line."""
+    style = PLAIN
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "text" or match["control"] == "\t":
+            yield match[0], style
+        elif match["control"] == "\n":
+            yield "\n", PLAIN
+        elif match["final"] == "m":
+            style = _styled(style, match["args"])
 
 
 class _Screen:
@@ -89,6 +102,7 @@ class _Screen:
         return self._done + self._line
 
     def _print(self, text: str) -> None:
+        self._line += [(" ", PLAIN)] * (self._column - len(self._line))
         for char in text:
             width = char_width(char)
             if width == 0 and self._column:
@@ -127,12 +141,14 @@ class _Screen:
             self._erase(args)
 
     def _erase(self, which: str) -> None:
+        """Erased cells are no text: at the end of a line nothing is left of them."""
         if which in ("", "0"):
             del self._line[self._column :]
-        elif which in ("1", "2"):
-            blank = self._column if which == "2" else min(self._column + 1, len(self._line))
-            rest = [] if which == "2" else self._line[blank:]
-            self._line = [(" ", PLAIN)] * blank + rest
+        elif which == "1":
+            done = self._line[: self._column + 1]
+            self._line[: len(done)] = [(" ", PLAIN)] * len(done)
+        elif which == "2":
+            self._line = []
 
 
 _FLAGS = {1: "bold", 3: "italic", 4: "underline", 7: "inverse"}

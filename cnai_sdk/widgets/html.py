@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -10,21 +11,22 @@ from importlib.resources import files
 from cnai_sdk.model.metric import from_wire
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.quantity import show_bytes, show_bytes_of, show_number
+from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Progress, Replica, Workload
-from cnai_sdk.text import left_text, time_text, to_html
+from cnai_sdk.text import to_html
+from cnai_sdk.text.words import (
+    left_text,
+    memory_text,
+    progress_text,
+    share_text,
+    size_text,
+    time_text,
+    waiting_text,
+)
 from cnai_sdk.widgets.chart import sparkline_svg
 from cnai_sdk.widgets.icons import phase_icon
 from cnai_sdk.widgets.verdict import verdict_html
-from cnai_sdk.widgets.words import (
-    cpu_text,
-    done_text,
-    moment_text,
-    share_text,
-    size_text,
-    waiting_text,
-)
 
 _METRICS = 6
 _WORKERS = 8
@@ -67,9 +69,14 @@ def _head(view: JobView) -> str:
         f'<div class="cnai-head">{phase_icon(phase, fraction)}'
         f'<span class="cnai-title"><b>{word}</b> '
         f'<bdi class="cnai-name"{label}>{to_html(workload.shown)}</bdi> '
-        f'<span class="cnai-meta">{to_html(size_text(workload))}</span></span> '
+        f'<span class="cnai-meta">{to_html(_size(workload))}</span></span> '
         f'<span class="cnai-time">{time_text(workload, view.now)}</span></div>'
     )
+
+
+def _size(workload: Workload) -> str:
+    place = workload.place or workload.backend
+    return " · ".join(part for part in (size_text(workload), place) if part)
 
 
 def _progress(view: JobView) -> str:
@@ -80,11 +87,12 @@ def _progress(view: JobView) -> str:
     if progress is None or workload.phase in (Phase.QUEUED, Phase.STARTING):
         said = "" if workload.phase.ended else waiting_text(workload)
         return f'<p class="cnai-say">{to_html(said)}</p>' if said else ""
-    left = "" if workload.phase.ended else left_text(workload, view.now)
-    meta = " · ".join(part for part in (share_text(workload), left) if part)
+    share = "" if progress.fraction is None else f"{progress.fraction:.0%}"
+    meta = " · ".join(part for part in (share, left_text(workload, view.now)) if part)
+    said = progress_text(progress)
     return (
-        f'<div class="cnai-progress"><span>{to_html(done_text(workload))}</span>{_bar(progress)}'
-        f'<span class="cnai-meta">{meta}</span></div>'
+        f'<div class="cnai-progress"><span>{to_html(said[:1].upper() + said[1:])}</span>'
+        f'{_bar(progress)}<span class="cnai-meta">{meta}</span></div>'
     )
 
 
@@ -168,20 +176,14 @@ def _worker(workload: Workload, replica: Replica, devices: Sequence[str]) -> str
     said = f" <small>{to_html(replica.message)}</small>" if replica.message else ""
     device = devices[replica.rank] if replica.rank < len(devices) else "–"
     cells = ([to_html(device)] if devices else []) + [
-        cpu_text(replica.cpu, cpu),
-        _memory(replica.memory, memory),
+        share_text(replica.cpu, cpu),
+        memory_text(replica.memory, memory),
     ]
     return (
         f"<tr><td>{phase_icon(replica.phase, fraction)} Worker {replica.rank}{said}</td>"
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
     )
-
-
-def _memory(used: int | None, limit: int | None) -> str:
-    if used is None:
-        return "–"
-    return show_bytes(used) if limit is None else show_bytes_of(used, limit)
 
 
 def _tail(view: JobView) -> str:
@@ -220,6 +222,10 @@ def _saved(view: JobView, saved: float | None) -> str:
         return ""
     name = to_html(view.workload.name)
     return (
-        f'<p class="cnai-saved">As of {moment_text(saved)}. '
+        f'<p class="cnai-saved">As of {_moment(saved)}. '
         f"<code>cnai.job(&quot;{name}&quot;)</code> shows it as it is now.</p>"
     )
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))

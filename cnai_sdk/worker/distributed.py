@@ -55,7 +55,7 @@ def _serve_store_on_first_group(c10d: ModuleType) -> None:
 
     def serving(*args: Any, **kwargs: Any) -> Any:
         if not _stores:
-            from torch.distributed import TCPStore
+            from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
             store = TCPStore(
                 os.environ["MASTER_ADDR"],

@@ -17,8 +17,10 @@ def prepare(*, loaded_with: int = 0) -> None:
     Args:
         loaded_with: the thread count under which libraries were loaded before a fork, or 0.
     """
-    sys.stdout = sys.__stdout__ = _stream(1)  # a fork's own remember what the template wrote to
-    sys.stderr = sys.__stderr__ = _stream(2)
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = _stream(descriptor)  # a fork's own remember what the template wrote to
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGTERM, _asked_to_stop)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()

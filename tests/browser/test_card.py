@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Lab
 
-SLOW = 60_000
-TRAINING = '''
+SLOW = 30_000
+TRAINING = """
 def patient(until):
     import math, time
     from pathlib import Path
@@ -31,14 +31,14 @@ def patient(until):
         time.sleep(0.05)
     (cnai.output_dir() / "model.pt").write_bytes(b"weights" * 1000)
     return {"accuracy": 0.974}
-'''
-FAILING = '''
+"""
+FAILING = """
 def careless():
     if cnai.rank() == 1:
         raise ValueError("bad label 7 <img src=x onerror=alert(1)>")
     import time
     time.sleep(600)
-'''
+"""
 IMPORT = "import cnai_sdk as cnai"
 
 

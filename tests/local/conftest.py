@@ -118,7 +118,7 @@ async def machine(
     if request.param == "warm":
         made.backend.warm_up()
         async with asyncio.timeout(PATIENCE):
-            while not made.backend._launcher.is_warm(os.environ):
+            while not made.backend._submitter.launcher.is_warm(os.environ):
                 await asyncio.sleep(0.05)
     yield made
     for workload in await made.backend.list():

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from typing import Any
 
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
@@ -14,7 +15,7 @@ from cnai_sdk.model.spec import Resources
 from .conftest import Machine
 
 
-async def result(machine: Machine, body: str, **fields: object) -> object:
+async def result(machine: Machine, body: str, **fields: Any) -> Any:
     """What rank 0 returns."""
     ended = await machine.run(body, **fields)
     assert ended.phase is Phase.SUCCEEDED, await machine.lines(ended.id)
@@ -114,7 +115,7 @@ async def test_the_shipped_package_is_cnai_sdk_and_other_names_say_so(machine: M
         told += "; no client"
     return [told, cnai_sdk.__file__.split("/store/")[1].split("/")[0], hasattr(cnai_sdk, "tune")]
     """
-    told, where, has_tune = await result(machine, body)  # type: ignore[misc]
+    told, where, has_tune = await result(machine, body)
     assert "cnai_sdk.train does not exist inside a job" in told
     assert told.endswith("no client")
     assert where in ("worker", "jobs")
@@ -125,10 +126,11 @@ async def test_import_paths_arguments_and_environment_are_the_same(machine: Mach
     body = """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "OMP_NUM_THREADS", "MPLBACKEND")
     paths = [p for p in sys.path if "/store/" not in p]
-    return [paths, sys.argv[1:], __name__, {n: os.environ.get(n) for n in names}, os.getcwd() == str(cnai.output_dir())]
+    here = os.getcwd() == str(cnai.output_dir())
+    return [paths, sys.argv[1:], __name__, {n: os.environ.get(n) for n in names}, here]
     """
     told = await result(machine, body, argv=("--fast",), workers=2)
-    paths, argv, name, environment, in_outputs = told  # type: ignore[misc]
+    paths, argv, name, environment, in_outputs = told
     assert argv == ["--fast"]
     assert name == "__main__"
     assert environment == {

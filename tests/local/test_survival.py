@@ -187,7 +187,7 @@ async def test_a_template_that_is_killed_leaves_running_jobs_and_comes_back(
     tmp_path: Path, warm_sockets: None
 ) -> None:
     machine = Machine(Config(home=tmp_path / "store"))
-    launcher = machine.backend._launcher
+    launcher = machine.backend._submitter.launcher
     launcher.warm_up(os.environ)
     async with asyncio.timeout(PATIENCE):
         while not launcher.is_warm(os.environ):

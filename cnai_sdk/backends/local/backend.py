@@ -7,16 +7,15 @@ import contextlib
 import os
 import sys
 import time
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from cnai_sdk.backends.base import Capabilities
-from cnai_sdk.backends.local import control, launch, turns
+from cnai_sdk.backends.local import control, turns
 from cnai_sdk.backends.local.changes import changes
-from cnai_sdk.backends.local.folder import JobFolder, retries_of
+from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.logbook import LogReader, tail_start
@@ -28,20 +27,18 @@ from cnai_sdk.backends.local.machine import (
     quota_of,
     validate,
 )
-from cnai_sdk.backends.local.order import Order
 from cnai_sdk.backends.local.reaper import look_after
-from cnai_sdk.backends.local.template import PRELOAD
+from cnai_sdk.backends.local.submitting import Submitter, only_train
 from cnai_sdk.config import Config, runtime_dir
 from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
-from cnai_sdk.model.name import check_name
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Device, Fit, Quota, QuotaItem
-from cnai_sdk.model.spec import Spec, TrainSpec, kind_of, replicas_of
+from cnai_sdk.model.spec import Spec, TrainSpec, replicas_of
 from cnai_sdk.model.stream import Change, Snapshot, Update
-from cnai_sdk.model.workload import Queued, Replica, Workload
+from cnai_sdk.model.workload import Queued, Workload
 
 _LOOK_AGAIN = 2.0
 _SETTLE = 0.02
@@ -68,11 +65,8 @@ class LocalBackend:
         self._sockets = runtime_dir()
         self._host = this_host()
         self._machine = LocalMachine()
-        self._launcher = launch.Launcher(
-            self._sockets, idle=config.template_idle, preload=PRELOAD, warm=config.warm
-        )
-        self._worker: Path | None = None
-        self._metrics: dict[str, tuple[list[Metric], int]] = {}
+        self._submitter = Submitter(config, self._index, self._sockets, self._host, self._machine)
+        self._metrics: dict[str, tuple[Sequence[Metric], int]] = {}
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -81,95 +75,18 @@ class LocalBackend:
 
     def warm_up(self) -> None:
         """Start the warm template in the background, if it is not there."""
-        self._launcher.warm_up(os.environ)
+        self._submitter.launcher.warm_up(os.environ)
 
     # -- making ------------------------------------------------------------------
 
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
-        return await asyncio.to_thread(self._submit, spec, dict(secrets))
-
-    def _submit(self, spec: Spec, secrets: dict[str, str]) -> Workload:
-        train = _only_train(spec)
-        check_name(train.name)
-        notices = self._check(train)
-        workload = self._first_state(train, notices)
-        folder = self._index.folder(workload.id)
-        lock = folder.claim()
-        try:
-            workload = self._index.insert(workload, named=train.named)
-            folder.fill(train, workload, self._worker_package())
-            self._link_data(train, folder)
-            self._launch(train, workload, lock, secrets)
-        except BaseException:
-            folder.remove()
-            self._index.delete(workload.id)
-            raise
-        finally:
-            os.close(lock)
-        return workload
-
-    def _worker_package(self) -> Path:
-        if self._worker is None or not self._worker.exists():
-            self._worker = launch.install_worker(self._config.home)
-        return self._worker
-
-    def _check(self, spec: TrainSpec) -> tuple[str, ...]:
-        capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
-        return validate(spec.resources, spec.workers, capacity)
-
-    def _first_state(self, spec: TrainSpec, notices: Sequence[str]) -> Workload:
-        id = f"{spec.name}-{uuid.uuid4().hex[:8]}"
-        return Workload(
-            id=id,
-            name=spec.name,
-            base=spec.name,
-            kind=kind_of(spec),
-            phase=Phase.QUEUED,
-            backend=self.name,
-            place="this machine",
-            display_name=spec.display_name,
-            created=time.time(),
-            replicas=tuple(Replica(rank=rank) for rank in range(replicas_of(spec))),
-            resources=spec.resources,
-            retries=retries_of(spec),
-            timeout=spec.timeout,
-            origin=spec.origin,
-            labels=spec.labels,
-            notices=tuple(notices),
-            host=self._host.name,
-            boot=self._host.boot,
-        )
-
-    def _link_data(self, spec: TrainSpec, folder: JobFolder) -> None:
-        for link in spec.data:
-            place = folder.outputs / link.path
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place.symlink_to(link.source)
-
-    def _launch(
-        self, spec: TrainSpec, workload: Workload, lock: int, secrets: dict[str, str]
-    ) -> None:
-        interpreter = spec.interpreter or sys.executable
-        order = Order(
-            home=str(self._config.home),
-            id=workload.id,
-            environment=dict(os.environ),
-            secrets=secrets,
-            interpreter=interpreter,
-            log_limit=self._config.log_limit,
-        )
-        other = os.path.realpath(interpreter) != os.path.realpath(sys.executable)
-        changed = launch.template.import_time_variables(spec.env)
-        with control.listen(self._socket(workload.id)) as requests:
-            self._launcher.launch(
-                order, lock, requests, plain=bool(other or changed or spec.packages)
-            )
+        return await asyncio.to_thread(self._submitter.submit, spec, dict(secrets))
 
     def _socket(self, id: str) -> Path:
         return self._sockets / f"{id}.sock"
 
     async def fits(self, spec: Spec) -> Fit:
-        return await asyncio.to_thread(self._fits, _only_train(spec))
+        return await asyncio.to_thread(self._fits, only_train(spec))
 
     def _fits(self, spec: TrainSpec) -> Fit:
         capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
@@ -193,14 +110,14 @@ class LocalBackend:
     async def list(self) -> Sequence[Workload]:
         return await asyncio.to_thread(self._list)
 
-    def _list(self) -> list[Workload]:
+    def _list(self) -> Sequence[Workload]:
         found = [look_after(self._index, self._host, w) for w in self._index.all()]
         return self._with_places(found)
 
     def _true(self, workload: Workload) -> Workload:
         return self._with_places([look_after(self._index, self._host, workload)])[0]
 
-    def _with_places(self, workloads: list[Workload]) -> list[Workload]:
+    def _with_places(self, workloads: Sequence[Workload]) -> Sequence[Workload]:
         if not any(w.phase is Phase.QUEUED for w in workloads):
             return workloads
         places = turns.places(self._index, self._host.is_mine)
@@ -276,11 +193,11 @@ class LocalBackend:
     async def metrics(self, id: str, *, since: int = 0) -> Sequence[Metric]:
         return await asyncio.to_thread(self._read_metrics, id, since)
 
-    def _read_metrics(self, id: str, since: int) -> list[Metric]:
+    def _read_metrics(self, id: str, since: int) -> Sequence[Metric]:
         folder = self._folder(id)
-        known, offset = self._metrics.get(id, ([], 0))
+        known, offset = self._metrics.get(id, ((), 0))
         fresh, offset = folder.metrics_after(offset)
-        known = known + fresh if fresh else known
+        known = [*known, *fresh] if fresh else known
         self._metrics[id] = (known, offset)
         return known[since:] if since else known
 
@@ -398,15 +315,6 @@ def _with_queued(item: QuotaItem, waiting: Sequence[turns.Turn], index: Index) -
         each = {"cpu": asked.cpu or 1.0, "memory": asked.memory or 0, "gpu": asked.gpu}
         total += replicas_of(spec) * float(each.get(item.resource, 0.0))
     return msgspec.structs.replace(item, queued=total)
-
-
-def _only_train(spec: Spec) -> TrainSpec:
-    if not isinstance(spec, TrainSpec):
-        raise Unsupported(
-            f"This machine does not run workloads of the kind {kind_of(spec)} yet.",
-            next_step="It trains: cnai.train(...).",
-        )
-    return spec
 
 
 def _merge(place: Queued, told: Queued | None) -> Queued:

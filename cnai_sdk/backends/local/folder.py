@@ -28,7 +28,7 @@ from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.spec import Spec, TrainSpec
 from cnai_sdk.model.workload import Workload
 
-_SPEC = msgspec.json.Decoder(Spec)  # type: ignore[arg-type]
+_SPEC = msgspec.json.Decoder(Spec)
 _EVENT = msgspec.json.Decoder(Event)
 _METRIC = msgspec.json.Decoder(Metric)
 _WORKLOAD = msgspec.json.Decoder(Workload)

@@ -27,8 +27,9 @@ def look_after(index: Index, host: Host, workload: Workload) -> Workload:
     if workload.phase.ended or not host.is_mine(workload.host, workload.boot):
         return workload
     folder = index.folder(workload.id)
+    ended = folder.ended()
     if folder.is_held():
-        return workload
+        return ended or workload  # the folder knows the end a moment before the index
     return _end(index, folder, workload, rebooted=host.boot != workload.boot)
 
 

@@ -74,7 +74,7 @@ def fingerprint(interpreter: str, paths: Sequence[str], environment: Mapping[str
 
 
 def serve(path: Path, *, idle: float, preload: Sequence[str]) -> None:
-    """Import, then fork a supervisor for every request, until nobody has asked for `idle` seconds."""
+    """Import, then fork a supervisor for each request, until none came for `idle` seconds."""
     _import_all(preload)
     server = control.listen(path)
     inode = path.stat().st_ino

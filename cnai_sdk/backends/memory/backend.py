@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from cnai_sdk.backends.base import Capabilities
-from cnai_sdk.model.output import OutputFile
 from cnai_sdk.backends.memory.driver import Driver, stays_inside
 from cnai_sdk.backends.memory.room import Room
 from cnai_sdk.backends.memory.shelf import Record, Shelf
@@ -23,6 +22,7 @@ from cnai_sdk.errors import (
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.name import check_name
+from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Device, Fit, Quota
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of, replicas_of

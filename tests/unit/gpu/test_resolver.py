@@ -58,7 +58,9 @@ def test_shares_fill_one_card_before_they_open_the_next(h200s):
 
 
 def test_two_workers_with_a_gpu_each_see_one_device_each(h200s):
-    first, second = assign(Resources(gpu=1.0), 2, h200s)
+    granted = assign(Resources(gpu=1.0), 2, h200s)
+    assert not isinstance(granted, str)
+    first, second = granted
     assert (first.devices, second.devices) == (("GPU-h200",), ("GPU-second",))
     assert first.environment["LOCAL_RANK"] == second.environment["LOCAL_RANK"] == "0"
 

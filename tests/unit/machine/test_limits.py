@@ -20,6 +20,7 @@ def start(code):
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return process
 
@@ -63,7 +64,7 @@ def test_nothing_is_read_before_it_is_due(holder):
     guard = MemoryGuard(limit=None, name="cnai-test")
     guard.add(0, holder.pid)
     assert until(guard.sample)
-    assert guard.due() > 0
+    assert (guard.due() or 0) > 0
     assert guard.sample() == {}
 
 
@@ -84,6 +85,7 @@ def test_pages_shared_with_the_parent_are_not_held_against_a_forked_worker():
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
+        assert parent.stdout is not None
         child = int(parent.stdout.readline())
         assert usage.tree(parent.pid) == [parent.pid, child]
         assert usage.upper_memory([child]) > 200 * MIB
@@ -118,8 +120,8 @@ def test_a_delegated_v2_group_with_the_memory_controller_can_be_used(tmp_path):
 
 def test_why_groups_cannot_be_used_is_a_sentence(tmp_path):
     machine = v2(tmp_path, controllers="cpu")
-    assert "memory controller" in cgroup.usable(machine.cgroup, proc=machine.proc)
-    assert "does not show" in cgroup.usable(tmp_path / "nothing", proc=machine.proc)
+    assert "memory controller" in (cgroup.usable(machine.cgroup, proc=machine.proc) or "")
+    assert "does not show" in (cgroup.usable(tmp_path / "nothing", proc=machine.proc) or "")
 
 
 def test_a_worker_is_put_into_a_group_with_its_limit_and_the_group_goes_away(tmp_path):
