@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from pathlib import Path, PurePosixPath
 
 from cnai_sdk.errors import InvalidRequest, NotFound
 from cnai_sdk.model.spec import DataLink
@@ -47,7 +46,7 @@ def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]
         found[link.path] = link
     if found:
         notices.append(_READ_ONLY)
-    _refuse_nesting(sorted(found))
+    _refuse_nesting(found)
     return tuple(found.values()), notices
 
 
@@ -59,19 +58,19 @@ def _link(path: Path, here: Path) -> DataLink:
             why=f"It was looked for at {source}.",
             next_step="Correct the path; it is relative to the notebook's folder.",
         )
-    inside = source.is_relative_to(here) and source != here
-    name = source.relative_to(here).as_posix() if inside else source.name
-    if not name:
+    name = source.relative_to(here).as_posix() if source.is_relative_to(here) else source.name
+    if source == here or not name:
         raise InvalidRequest(
-            f"data has {str(path)!r}, which is the whole folder that the notebook is in.",
+            f"data has {str(path)!r}, which is all of {source}.",
             next_step="Name the files and folders that the workers need.",
         )
     return DataLink(path=name, source=str(source))
 
 
-def _refuse_nesting(paths: Sequence[str]) -> None:
-    for outer, inner in itertools.pairwise(paths):
-        if inner.startswith(outer + "/"):
+def _refuse_nesting(paths: Collection[str]) -> None:
+    for inner in paths:
+        outer = next((str(p) for p in PurePosixPath(inner).parents if str(p) in paths), None)
+        if outer is not None:
             raise InvalidRequest(
                 f"data has {inner!r}, which is inside {outer!r}.",
                 next_step=f"Keep {outer!r}; it brings everything in it.",

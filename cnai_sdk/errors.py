@@ -48,6 +48,10 @@ class CnaiError(Exception):
             lines.append(f"What to do: {self.next_step}")
         return "\n".join(lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook: what is said above, without the frames of this package."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InvalidRequest(CnaiError, ValueError):
     """The call cannot be carried out as written; nothing was created."""
@@ -112,6 +116,9 @@ class JobFailed(CnaiError):
 
     def __str__(self) -> str:
         return self._text
+
+    def _render_traceback_(self) -> list[str]:
+        return [self._text]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.name, self.diagnosis, self._text))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.capture import capture, check_secret
+from cnai_sdk.arguments import parse_args, parse_options, parse_resources
+from cnai_sdk.capture import capture
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
@@ -25,7 +26,6 @@ from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
-from cnai_sdk.model.quantity import parse_duration, parse_memory
 from cnai_sdk.model.spec import Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.secrets import SecretStore
 
@@ -138,10 +138,18 @@ def train(
     """Submit a function; see `Client.train` for its arguments."""
     _refuse_unknown(unknown, _CHANGEABLE, "train", fn)
     resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
-    wanted = _wanted(workers, retries, timeout, env, secrets, packages)
+    wanted = parse_options(
+        workers=workers,
+        retries=retries,
+        timeout=timeout,
+        env=env,
+        secrets=secrets,
+        packages=packages,
+    )
+    given = parse_args(args)
     links, data_notices = links_for(data, Path.cwd())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
-    captured = capture(fn, dict(args or {}), data=[x.path for x in links], limit=config.value_limit)
+    captured = capture(fn, given, data=[x.path for x in links], limit=config.value_limit)
     label, display = label_for(captured.title)
     spec = TrainSpec(
         name=check_name(name) if name is not None else label,
@@ -184,7 +192,14 @@ def train_script(
     for number, argument in enumerate(argv, start=1):
         check_secret("", argument, where=f"argument {number}")
     resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
-    wanted = _wanted(workers, retries, timeout, env, secrets, packages)
+    wanted = parse_options(
+        workers=workers,
+        retries=retries,
+        timeout=timeout,
+        env=env,
+        secrets=secrets,
+        packages=packages,
+    )
     links, notices = links_for(data, Path.cwd())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
     label, display = label_for(path.stem)
@@ -202,29 +217,6 @@ def train_script(
     job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=values)))
     _say([*notices, *job._last.notices])
     return job
-
-
-def parse_resources(
-    cpu: object, memory: object, gpu: object, gpu_memory: object, gpu_model: object
-) -> Resources:
-    """What each worker asks for, checked for what can be checked without a machine."""
-    for label, value in (("cpu", cpu), ("gpu", gpu)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise InvalidRequest(
-                f"{label}={value!r} is not a number.", next_step=f"Write {label}=1, for one."
-            )
-        if isinstance(value, int | float) and not 0 < value < 1e6:
-            raise InvalidRequest(
-                f"{label}={value} cannot be given.",
-                next_step=f"Write a number above 0, or leave {label} out.",
-            )
-    return Resources(
-        cpu=None if cpu is None else float(cpu),  # type: ignore[arg-type]
-        memory=None if memory is None else parse_memory(memory),
-        gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
-        gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
-        gpu_model=None if gpu_model is None else str(gpu_model),
-    )
 
 
 def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
@@ -250,14 +242,8 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
         gpu_model=asked.gpu_model if wishes["gpu_model"] is not None else old.gpu_model,
     )
     links = links_for(changes.pop("data"), Path.cwd())[0] if "data" in changes else spec.data
-    wanted = _wanted(
-        changes.get("workers", spec.workers),
-        changes.get("retries", spec.retries),
-        changes.get("timeout", spec.timeout),
-        changes.get("env", spec.env),
-        changes.get("secrets", spec.secrets),
-        changes.get("packages", spec.packages),
-    )
+    options = ("workers", "retries", "timeout", "env", "secrets", "packages")
+    wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in options})
     wanted["interpreter"] = spec.interpreter or sys.executable  # it runs where its packages are
     return msgspec.structs.replace(
         spec,
@@ -268,61 +254,6 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
         data=links,
         **wanted,
     )
-
-
-def _wanted(
-    workers: object,
-    retries: object,
-    timeout: object,
-    env: object,
-    secrets: object,
-    packages: object,
-) -> dict[str, Any]:
-    return {
-        "workers": _count("workers", workers, least=1),
-        "retries": _count("retries", retries, least=0),
-        "timeout": None if timeout is None else parse_duration(timeout),
-        "env": _environment(env),
-        "secrets": _names("secrets", secrets),
-        "packages": _names("packages", packages),
-        "interpreter": sys.executable,
-    }
-
-
-def _count(label: str, value: object, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 4096:
-        raise InvalidRequest(
-            f"{label}={value!r} is not a number of {label}.",
-            next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",
-        )
-    return value
-
-
-def _environment(env: object) -> dict[str, str]:
-    if env is None:
-        return {}
-    if not isinstance(env, Mapping):
-        raise InvalidRequest(
-            f"env={env!r} is not a dict.", next_step='Write env={"NCCL_DEBUG": "INFO"}.'
-        )
-    for name, value in env.items():
-        if not isinstance(name, str) or not isinstance(value, str) or "=" in name or not name:
-            raise InvalidRequest(
-                f"env has {name!r}: {value!r}, and both must be text.",
-                next_step=f'Write env={{"{name}": "{value}"}}.',
-            )
-        check_secret(name, value, where="env")
-    return dict(env)
-
-
-def _names(label: str, value: object) -> tuple[str, ...]:
-    example = {"secrets": '["HF_TOKEN"]', "packages": '["tqdm>=4.66"]'}[label]
-    ok = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
-    if not ok:
-        raise InvalidRequest(
-            f"{label}={value!r} is not a list of names.", next_step=f"Write {label}={example}."
-        )
-    return tuple(value)  # type: ignore[arg-type]
 
 
 def _refuse_unknown(

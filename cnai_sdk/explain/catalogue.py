@@ -34,7 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         origin: 'recorded' here, from a 'report', or from a project's 'source'.
         anywhere: the pattern counts in any line of a failed worker, not only in the exception
             that ended it.
-        reason: the workload's reason that means this row.
+        reason: the workload's reason that means this row. Such a row's pattern only chooses
+            among the rows of that reason.
         events: reasons of events that prove it.
         exits: exit codes that mean this row when the log says nothing better.
         then: what a worker with this row did, said of it when another worker is at the root.
@@ -47,7 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     why: str = ""
     fix: str = ""
     code: str = ""
-    changes: dict[str, str] = {}
+    changes: dict[str, str | list[str]] = {}
     match: str = ""
     sample: str = ""
     origin: Literal["recorded", "report", "source", "own"] = "own"
@@ -90,9 +91,9 @@ def row(id: str) -> Row:
     return next(each for each in rows() if each.id == id)
 
 
-def row_for_reason(reason: str) -> Row | None:
-    """The row that a workload's reason alone decides, or None."""
-    return next((each for each in rows() if reason and each.reason == reason), None)
+def rows_for_reason(reason: str) -> tuple[Row, ...]:
+    """The rows that a workload's reason decides; the last one holds where no pattern fits."""
+    return tuple(each for each in rows() if reason and each.reason == reason)
 
 
 def row_for_exit(code: int) -> Row | None:

@@ -21,23 +21,45 @@ def consequences_of(root: Finding, found: Sequence[Finding]) -> list[Finding]:
     """The best finding of every other worker that failed."""
     others: dict[int, Finding] = {}
     for each in found:
-        if each.rank is not None and each.rank != root.rank:
+        if each.rank is not None and each.rank != root.rank and not each.only_ended:
             others.setdefault(each.rank, each)
     return list(others.values())
 
 
-def consequence_sentence(consequences: Sequence[Finding]) -> str:
-    """What the other workers did then, so that their louder errors are not taken for the cause."""
-    if not consequences:
-        return ""
-    thens = {each.row.then for each in consequences}
-    then = thens.pop() if len(thens) == 1 else "failed too"
-    ranks = sorted(each.rank for each in consequences if each.rank is not None)
-    if len(ranks) == 1:
-        return f"Worker {ranks[0]} then {then}; that error is only a consequence."
+def aftermath(root: Finding, consequences: Sequence[Finding]) -> str:
+    """What the other workers did, so that their louder errors are not taken for the cause."""
+    same = [each for each in consequences if _same(root, each)]
+    follow = [each for each in consequences if each not in same and each.row.level != "root"]
+    also = [each for each in consequences if each not in same and each not in follow]
+    parts = []
+    if follow:
+        one = len(follow) == 1
+        what = "that error is only a consequence" if one else "those errors are only consequences"
+        parts.append(f"{_named(follow)} then {_then(follow)}; {what}.")
+    if same:
+        parts.append(f"{_named(same)} failed in the same way.")
+    if also:
+        parts.append(f"{_named(also)} then {_then(also)}.")
+    return " ".join(parts)
+
+
+def _same(root: Finding, other: Finding) -> bool:
+    if other.row.id != root.row.id or other.row.level == "cascade":
+        return False
+    mine, theirs = root.ended, other.ended
+    return mine is None or theirs is None or mine.root.type == theirs.root.type
+
+
+def _then(findings: Sequence[Finding]) -> str:
+    thens = {each.row.then for each in findings}
+    return thens.pop() if len(thens) == 1 else "failed too"
+
+
+def _named(findings: Sequence[Finding]) -> str:
+    ranks = sorted(each.rank for each in findings if each.rank is not None)
     named = ", ".join(str(rank) for rank in ranks[:_MOST])
     more = f" and {len(ranks) - _MOST} more" if len(ranks) > _MOST else ""
-    return f"Workers {named}{more} then {then}; those errors are only consequences."
+    return f"Worker {named}" if len(ranks) == 1 else f"Workers {named}{more}"
 
 
 def evidence_for(
@@ -51,7 +73,8 @@ def evidence_for(
 
 
 def _of_log(pages: Mapping[int, Page], root: Finding) -> list[Evidence]:
-    page = pages.get(root.rank) if root.rank is not None else None
+    whose = root.rank if root.page is None else root.page
+    page = pages.get(whose) if whose is not None else None
     if page is None:
         return []
     if root.at is not None:
@@ -75,11 +98,10 @@ def _of_place(raised: Raised) -> list[Evidence]:
 
 def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
     """What the backend saw, where it is more than that a worker ended."""
-    seen = [
-        e
-        for e in last_attempt(facts.events)
-        if e.warning and e.message and e.reason in (root.row.reason, *root.row.events)
-    ]
+    proves = {root.row.reason, *root.row.events} - {""}
+    if root.row.exits or root.row.id == "EXIT_CODE":
+        proves.add("WorkerFailed")
+    seen = [e for e in last_attempt(facts.events) if e.message and e.reason in proves]
     if not seen and root.row.reason and facts.workload.message:
         return [Evidence(where="event", text=_plain(facts.workload.message))]
     return [

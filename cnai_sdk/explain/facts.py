@@ -8,6 +8,7 @@ import msgspec
 
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.spec import Span
 from cnai_sdk.model.workload import Workload
 
 
@@ -20,6 +21,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         metrics: what its ranks reported, oldest first.
         distributions: import name to the installed distributions that provide it, as
             `importlib.metadata.packages_distributions` says for whoever submitted it.
+        left: whether it returned a result or wrote a file; None when that is not known.
+        spans: which lines of the script came from which cell.
         modules: names of the modules and packages that stand beside the notebook.
     """
 
@@ -28,4 +31,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[LogLine, ...] = ()
     metrics: tuple[Metric, ...] = ()
     distributions: Mapping[str, tuple[str, ...]] = {}
+    left: bool | None = None
+    spans: tuple[Span, ...] = ()
     modules: frozenset[str] = frozenset()

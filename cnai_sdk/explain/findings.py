@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -26,6 +27,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tier: how much the place of the find says, 0 the most.
         order: place of its worker in the order of failing.
+        page: whose page `at` is in, when it is not the worker's own.
         groups: what the pattern matched, then its groups.
         at: index of the line in the worker's page, or None.
     """
@@ -34,10 +36,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rank: int | None
     tier: int = _EXIT
     order: int = 0
+    page: int | None = None
     groups: tuple[str, ...] = ()
     at: int | None = None
     ended: Ended | None = None
     exit_code: int | None = None
+
+    @property
+    def only_ended(self) -> bool:
+        """True when all that is known of the worker is that the job itself ended it."""
+        return self.tier == _EXIT and self.exit_code in _ASKED_TO_END
 
     @property
     def weight(self) -> tuple[int, int, int]:
@@ -49,7 +57,7 @@ def find(facts: Facts, pages: Mapping[int, Page]) -> list[Finding]:
     """Every row that fits a failed worker, root before consequence."""
     found: list[Finding] = []
     for order, (rank, code) in enumerate(failures(facts, pages).items()):
-        found += _of_worker(rank, code, order, pages.get(rank))
+        found += _of_worker(facts, rank, code, order, pages.get(rank))
     return sorted(found, key=lambda each: each.weight)
 
 
@@ -79,8 +87,16 @@ def last_attempt(events: Sequence[Event]) -> Sequence[Event]:
     return sorted(chosen, key=lambda event: event.reason != "WorkerFailed")
 
 
-def _of_worker(rank: int, code: int | None, order: int, page: Page | None) -> Iterator[Finding]:
-    ended = read_traceback(page.lines) if page and code in _TRACEBACK_ENDS else None
+def groups_of(match: re.Match[str]) -> tuple[str, ...]:
+    """What the pattern matched, then its groups."""
+    return (match[0], *(group or "" for group in match.groups()))
+
+
+def _of_worker(
+    facts: Facts, rank: int, code: int | None, order: int, page: Page | None
+) -> Iterator[Finding]:
+    readable = page is not None and code in (*_TRACEBACK_ENDS, *_ASKED_TO_END)
+    ended = read_traceback(page.lines, facts.spans) if page and readable else None
     base = Finding(row=row("EXIT_CODE"), rank=rank, order=order, ended=ended, exit_code=code)
     if page and ended:
         yield from _in_exception(base, ended)
@@ -111,12 +127,11 @@ def _rows_in(base: Finding, raised: Raised) -> Iterator[Finding]:
     for each in rows():
         match = each.pattern.search(raised.text) if each.pattern and not each.reason else None
         if match:
-            groups = (match[0], *(group or "" for group in match.groups()))
             yield msgspec.structs.replace(
                 base,
                 row=each,
                 tier=_IN_EXCEPTION,
-                groups=groups,
+                groups=groups_of(match),
                 at=raised.at + raised.text.count("\n", 0, match.start()),
             )
 
@@ -129,7 +144,10 @@ def _in_lines(base: Finding, page: Page, *, every: bool) -> Iterator[Finding]:
             continue
         offset = 0 if each.anywhere else page.offset_of(start)
         if match := each.pattern.search(page.text, offset):
-            groups = (match[0], *(group or "" for group in match.groups()))
             yield msgspec.structs.replace(
-                base, row=each, tier=_IN_LINES, groups=groups, at=page.line_at(match.start())
+                base,
+                row=each,
+                tier=_IN_LINES,
+                groups=groups_of(match),
+                at=page.line_at(match.start()),
             )

@@ -8,21 +8,26 @@ from typing import Literal
 
 import msgspec
 
-Link = Literal["", "cause", "context", "member"]
+from cnai_sdk.model.spec import Span
+
+Link = Literal["", "cause", "context", "member", "original"]
 """How an exception stands to the one printed after it: nothing, its direct cause, what was being
-handled; or to the group printed before it: one of its members."""
+handled; or to the one printed before it: a member of that group, what that one was made from in
+another process."""
 
 _LINKS: dict[str, Link] = {
     "The above exception was the direct cause of the following exception:": "cause",
     "During handling of the above exception, another exception occurred:": "context",
 }
 _START = "Traceback (most recent call last):"
+_ORIGINAL = "Original Traceback (most recent call last):"
 _GROUP_START = "Exception Group Traceback (most recent call last):"
 _RANK = re.compile(r"\[rank\d+\]: ?")
 _GROUP_EDGE = re.compile(r"\s*(?:\| ?|\+ (?=Exception Group)|\+-[+-]*(?: \d+ -*)?$)")
 _FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
 _MEMBER = re.compile(r"\+-[+-]*(?: \d+ -+)?$")
+_LIBRARY = re.compile(r"/lib/python3\.\d+/(?:(?:site|dist)-packages/)?")
 _ELSEWHERE = ("Exception in thread", "Exception ignored in")
 _LONGEST_MESSAGE = 30
 
@@ -57,7 +62,7 @@ class Frame(msgspec.Struct, frozen=True):
         """The file as a person knows it: 'cell [3]', 'helpers.py', 'torch'."""
         if self.own:
             return self.file.rpartition("/payload/")[2].removeprefix("code/")
-        parts = re.split(r"/(?:site-packages|dist-packages|lib/python3\.\d+)/", self.file)
+        parts = _LIBRARY.split(self.file)
         return parts[-1].partition("/")[0].removesuffix(".py") if len(parts) > 1 else self.file
 
 
@@ -93,29 +98,36 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Raised:
-        """Where to look first: the direct cause, or a group's first member, else the last."""
+        """Where to look first: the direct cause, a group's first member, the original of another
+        process, else the last.
+        """
         meant = self.last
         for each in self.behind:
-            if each.link not in ("cause", "member"):
+            if each.link not in ("cause", "member", "original"):
                 break
             meant = each
         return meant
 
 
-def read_traceback(lines: Sequence[str]) -> Ended | None:
-    """The last traceback in a worker's lines that the worker may have ended with, or None."""
-    chains = list(_chains(lines))
+def read_traceback(lines: Sequence[str], spans: Sequence[Span] = ()) -> Ended | None:
+    """The last traceback in a worker's lines that the worker may have ended with, or None.
+
+    Args:
+        spans: which lines of the script came from which cell, for tracebacks that other processes
+            printed and that name the script.
+    """
+    chains = list(_chains(lines, spans))
     return _ended(chains[-1]) if chains else None
 
 
 def _ended(chain: list[Raised]) -> Ended:
-    if any(each.link == "member" for each in chain):
-        group = next(n for n, each in enumerate(chain) if each.link != "member")
-        return Ended(last=chain[group], behind=tuple(chain[group + 1 : group + 2]))
+    for n, each in enumerate(chain):
+        if each.link in ("member", "original"):
+            return Ended(last=chain[n - 1], behind=(each,))
     return Ended(last=chain[-1], behind=tuple(reversed(chain[:-1])))
 
 
-def _chains(lines: Sequence[str]) -> Iterator[list[Raised]]:
+def _chains(lines: Sequence[str], spans: Sequence[Span]) -> Iterator[list[Raised]]:
     """Exceptions that belong together, in the order printed."""
     chain: list[Raised] = []
     at = 0
@@ -125,14 +137,14 @@ def _chains(lines: Sequence[str]) -> Iterator[list[Raised]]:
         if not text.endswith(_START) and not grouped:
             at += 1
             continue
-        member = _is_member(lines, at)
+        inside = _inside(lines, at)
         link = _link_before(lines, at)
         elsewhere = at > 0 and lines[at - 1].startswith(_ELSEWHERE)
-        raised, at = _read_one(lines, at + 1)
+        raised, at = _read_one(lines, at + 1, spans)
         if raised is None or elsewhere:
             continue
-        if member and chain:
-            chain.append(msgspec.structs.replace(raised, link="member"))
+        if inside and chain:
+            chain.append(msgspec.structs.replace(raised, link=inside))
         elif link and chain:
             chain[-1] = msgspec.structs.replace(chain[-1], link=link)
             chain.append(raised)
@@ -152,8 +164,10 @@ def _bare(line: str) -> str:
     return line
 
 
-def _is_member(lines: Sequence[str], at: int) -> bool:
-    return at > 0 and _MEMBER.search(lines[at - 1]) is not None
+def _inside(lines: Sequence[str], at: int) -> Link:
+    if _bare(lines[at]) == _ORIGINAL:
+        return "original"
+    return "member" if at > 0 and _MEMBER.search(lines[at - 1]) else ""
 
 
 def _link_before(lines: Sequence[str], at: int) -> Link:
@@ -163,14 +177,15 @@ def _link_before(lines: Sequence[str], at: int) -> Link:
     return ""
 
 
-def _read_one(lines: Sequence[str], at: int) -> tuple[Raised | None, int]:
+def _read_one(lines: Sequence[str], at: int, spans: Sequence[Span]) -> tuple[Raised | None, int]:
     """The exception whose frames begin at a line, and the index behind it."""
     frames: list[Frame] = []
     while at < len(lines):
         line = _bare(lines[at])
         if match := _FRAME.match(line):
             source = _source(lines, at + 1)
-            frames.append(Frame(match[1], int(match[2]), match[3] or "", source, at))
+            file, number = _origin(match[1], int(match[2]), spans)
+            frames.append(Frame(file, number, match[3] or "", source, at))
         elif line and not line[0].isspace():
             break
         at += 1
@@ -185,6 +200,14 @@ def _read_one(lines: Sequence[str], at: int) -> tuple[Raised | None, int]:
         at=at,
     )
     return raised, at + 1
+
+
+def _origin(file: str, number: int, spans: Sequence[Span]) -> tuple[str, int]:
+    if file.endswith("/payload/script.py"):
+        for span in spans:
+            if span.first <= number <= span.last:
+                return span.source, number - span.first + span.line
+    return file, number
 
 
 def _source(lines: Sequence[str], at: int) -> str:

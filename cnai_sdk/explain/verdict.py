@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnai_sdk.explain.catalogue import SHORT, Row, row, row_for_reason, rows
-from cnai_sdk.explain.evidence import consequence_sentence, consequences_of, evidence_for
+import msgspec
+
+from cnai_sdk.explain.catalogue import SHORT, Row, row, rows_for_reason
+from cnai_sdk.explain.evidence import aftermath, consequences_of, evidence_for
 from cnai_sdk.explain.facts import Facts
-from cnai_sdk.explain.findings import Finding, failures, find, last_attempt
+from cnai_sdk.explain.findings import Finding, failures, find, groups_of, last_attempt
 from cnai_sdk.explain.pages import Page, pages_of
+from cnai_sdk.explain.particulars import diverged, finished_early, particulars_of
 from cnai_sdk.explain.wording import clipped, filled, words_of
 from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.phase import Phase
+
+_WAITED = ("GLOO_PEER_DIED", "GLOO_HANG", "NCCL_PEER_DIED", "NCCL_WATCHDOG")
+_QUICK = 2.0
 
 
 def diagnose(facts: Facts) -> Diagnosis | None:
@@ -21,32 +28,67 @@ def diagnose(facts: Facts) -> Diagnosis | None:
     The same facts give the same verdict: there is no clock, no network and no guess in it.
     """
     phase = facts.workload.phase
+    pages = pages_of(facts)
     if phase is Phase.FAILED:
-        pages = pages_of(facts)
         found = find(facts, pages)
         return _verdict(facts, pages, _root(facts, pages, found), found)
+    if phase is Phase.SUCCEEDED:
+        notable = _notable(facts, pages)
+        return _verdict(facts, pages, notable, []) if notable else None
     return None
 
 
 def _root(facts: Facts, pages: Mapping[int, Page], found: Sequence[Finding]) -> Finding:
-    return _by_reason(facts, pages) or (found[0] if found else _unexplained(facts, pages))
+    decided = _by_reason(facts, pages)
+    if decided is not None:
+        return decided
+    if not found:
+        return _unexplained(facts, pages)
+    best = found[0]
+    if best.row.id in _WAITED and finished_early(facts):
+        return msgspec.structs.replace(best, row=row("UNEVEN_BATCHES"))
+    if best.row.id == "EXIT_CODE" and any(e.reason == "DiskFull" for e in facts.events):
+        return msgspec.structs.replace(best, row=row("DISK_FULL"))
+    return best
 
 
 def _by_reason(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
     """What the backend itself saw decides before anything that was printed."""
     reason = facts.workload.reason
+    candidates = rows_for_reason(reason)
+    if not candidates:
+        return None
     ranks = [e.rank for e in last_attempt(facts.events) if e.reason == reason]
     rank = ranks[0] if ranks else None
-    for each in rows():
-        if not reason or each.reason != reason or each.pattern is None:
-            continue
-        for text, page in [*((p.text, p) for p in pages.values()), (facts.workload.message, None)]:
-            if match := each.pattern.search(text):
-                groups = (match[0], *(group or "" for group in match.groups()))
-                at = page.line_at(match.start()) if page else None
-                return Finding(row=each, rank=page.rank if page else rank, groups=groups, at=at)
-    plain = row_for_reason(reason)
-    return Finding(row=plain, rank=rank) if plain else None
+    for each in candidates[:-1]:
+        for page in pages.values():
+            if each.pattern and (match := each.pattern.search(page.text)):
+                at = page.line_at(match.start())
+                groups = groups_of(match)
+                return Finding(row=each, rank=rank, page=page.rank, groups=groups, at=at)
+        if each.pattern and (match := each.pattern.search(facts.workload.message)):
+            return Finding(row=each, rank=rank, groups=groups_of(match))
+    return Finding(row=candidates[-1], rank=rank)
+
+
+def _notable(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
+    """What a person should know of a workload that succeeded."""
+    found = diverged(facts)
+    if found is not None:
+        rank = found[1].rank
+        return Finding(row=row("NAN_LOSS"), rank=rank, at=_first_nan(pages.get(rank)))
+    workload = facts.workload
+    silent = facts.left is False and not pages and not facts.metrics and not workload.metrics
+    quick = workload.started and workload.ended and workload.ended - workload.started < _QUICK
+    if silent and quick and workload.progress is None:
+        return Finding(row=row("NOOP_SUCCESS"), rank=None)
+    return None
+
+
+def _first_nan(page: Page | None) -> int | None:
+    pattern = row("NAN_LOSS").pattern
+    match = pattern.search(page.text) if page and pattern else None
+    return page.line_at(match.start()) if page and match else None
 
 
 def _unexplained(facts: Facts, pages: Mapping[int, Page]) -> Finding:
@@ -57,14 +99,13 @@ def _unexplained(facts: Facts, pages: Mapping[int, Page]) -> Finding:
 def _verdict(
     facts: Facts, pages: Mapping[int, Page], root: Finding, found: Sequence[Finding]
 ) -> Diagnosis:
-    words = words_of(facts, root)
+    words = {**words_of(facts, root), **particulars_of(facts, root)}
     chosen = root.row
     consequences = consequences_of(root, found)
     changes = _changes(chosen, words, root.groups)
-    place = root.ended.root.place if root.ended else None
     return Diagnosis(
         id=chosen.id,
-        short=clipped(filled(chosen.short, words, root.groups), SHORT),
+        short=_short(filled(chosen.short, words, root.groups)),
         happened=filled(chosen.happened, words, root.groups),
         why=_why(facts, root, words, consequences),
         fix=filled(chosen.fix, words, root.groups),
@@ -72,8 +113,20 @@ def _verdict(
         changes=changes,
         evidence=evidence_for(facts, pages, root, consequences),
         rank=root.rank,
-        cell=place.file if place and place.in_cell else "",
+        cell=_cell(root),
     )
+
+
+def _cell(root: Finding) -> str:
+    if root.ended is None:
+        return ""
+    places = (root.ended.root.place, root.ended.last.place)
+    return next((place.file for place in places if place and place.in_cell), "")
+
+
+def _short(text: str) -> str:
+    """At most 32 characters; what stands in parentheses goes first."""
+    return clipped(text if len(text) <= SHORT else re.sub(r" \([^()]*\)$", "", text), SHORT)
 
 
 def _why(
@@ -83,7 +136,7 @@ def _why(
     parts = (
         filled(root.row.why, words, root.groups),
         words["raised_by"] if root.ended else "",
-        consequence_sentence(consequences),
+        aftermath(root, consequences),
         f"It failed in each of its {tries} attempts." if tries > 1 else "",
     )
     return " ".join(part for part in parts if part)
@@ -91,5 +144,10 @@ def _why(
 
 def _changes(chosen: Row, words: Mapping[str, str], groups: tuple[str, ...]) -> dict[str, Any]:
     """The changes that one button can make; none when one of them is not known."""
-    values = {name: filled(each, words, groups) for name, each in chosen.changes.items()}
+    values: dict[str, Any] = {}
+    for name, template in chosen.changes.items():
+        if isinstance(template, str):
+            values[name] = filled(template, words, groups)
+        else:
+            values[name] = [text for each in template if (text := filled(each, words, groups))]
     return values if all(values.values()) else {}

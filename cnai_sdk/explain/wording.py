@@ -63,6 +63,8 @@ def raised_by(ended: Ended) -> str:
     parts = [_place_sentence(root)]
     if root.link == "cause":
         parts.append(f"It ended the worker as {_named(last)}.")
+    elif root.link == "original":
+        parts.append(clipped(last.message, 120))
     elif root.link == "member":
         parts.append(f"It is one of those in {_named(last)}.")
     elif ended.behind and ended.behind[0].link == "context":

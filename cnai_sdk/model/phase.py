@@ -21,6 +21,9 @@ class _Open(StrEnum):
         foreign._value_ = value
         return foreign
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
     @property
     def known(self) -> bool:
         """True when this version of the SDK knows the word."""

@@ -36,10 +36,9 @@ def cut(text: str, width: int, *, mark: str = "…") -> str:
     >>> cut("accuracy", 5), cut("训练作业", 6)
     ('accu…', '训练…')
     """
-    if display_width(text) <= width:
+    if len(_head(text, width)) == len(text):
         return text
-    room = max(width - 1, 0)
-    return _head(text, room) + mark[:width]
+    return _head(text, max(width - 1, 0)) + mark[:width]
 
 
 def _head(text: str, width: int) -> str:
@@ -88,9 +87,19 @@ def _wrap_one(text: str, width: int) -> list[str]:
         if line.strip():
             lines.append(line.rstrip())
             line = ""
-        while display_width(token) > width:
-            piece = _head(token, width)
-            lines.append(piece)
-            token = token[len(piece) :]
+        *whole, token = _pieces(token, width)
+        lines += whole
         line, used = token, display_width(token)
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
+
+
+def _pieces(token: str, width: int) -> list[str]:
+    """A word in pieces that fit; one piece when it fits."""
+    pieces, start, used = [], 0, 0
+    for position, char in enumerate(token):
+        size = char_width(char)
+        if used + size > width:
+            pieces.append(token[start:position])
+            start, used = position, 0
+        used += size
+    return [*pieces, token[start:]]

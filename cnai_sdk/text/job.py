@@ -35,6 +35,7 @@ _ICONS = {
 }
 _PLAINER = str.maketrans("×·…│–\N{NO-BREAK SPACE}", "x-~|- ")
 _METRICS, _WORKERS, _LINES, _OUTPUTS = 6, 8, 3, 6
+_SENTENCES, _PROOF = 12, 4
 _BAR, _SPARK, _COLUMN, _NAME = 32, 12, 37, 11
 
 
@@ -69,12 +70,20 @@ def verdict_text(diagnosis: Diagnosis, *, width: int = 76) -> str:
         ("Why", diagnosis.why),
         ("What to do", diagnosis.fix),
     ):
-        shown = wrap(clean(said, colours=False), room) if said else []
+        shown = _paragraph(said, room, _SENTENCES) if said else []
         if title == "What to do" and diagnosis.code and diagnosis.code not in diagnosis.fix:
-            shown += wrap(clean(diagnosis.code, colours=False), room)
+            shown += _paragraph(diagnosis.code, room, _SENTENCES)
         lines += _labelled(title, shown)
     shown = [line for each in diagnosis.evidence for line in _evidence(each, diagnosis, room)]
     return "\n".join(line.rstrip() for line in [*lines, *_labelled("Evidence", shown)])
+
+
+def _paragraph(text: str, width: int, most: int) -> list[str]:
+    """Wrapped, and no more than so many lines of it."""
+    lines = wrap(cut(clean(text, colours=False), width * most), width)
+    if len(lines) > most:
+        lines[most - 1 :] = [cut(lines[most - 1] + " …", width)]
+    return lines
 
 
 def _labelled(title: str, lines: list[str]) -> list[str]:
@@ -84,7 +93,7 @@ def _labelled(title: str, lines: list[str]) -> list[str]:
 def _evidence(line: Evidence, diagnosis: Diagnosis, room: int) -> Iterator[str]:
     places = max(display_width(one_line(each.where, 30)) for each in diagnosis.evidence)
     where = one_line(line.where, 30)
-    for shown in wrap(clean(line.text, colours=False), max(room - places - 2, 20)):
+    for shown in _paragraph(line.text, max(room - places - 2, 20), _PROOF):
         yield f"{pad(where, places)}  {shown}"
         where = ""
 

@@ -29,8 +29,9 @@ class Style(NamedTuple):
 
 
 PLAIN = Style()
+_MARKS = 30  # on one character; the Stream-Safe Text Format of Unicode (UAX #15) has as many
 
-# No alternative can match what another starts with, and no class overlaps its follower: linear.
+# Linear: in no alternative does a repeated class overlap what may follow it.
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
     r"|(?P<csi>(?:\x1b\[|\x9b)(?P<args>[0-?]*)[ -/]*(?P<final>[@-~]?))"
@@ -107,7 +108,8 @@ class _Screen:
             width = char_width(char)
             if width == 0 and self._column:
                 before, style = self._line[self._column - 1]
-                self._line[self._column - 1] = (before + char, style)
+                if len(before) <= _MARKS:
+                    self._line[self._column - 1] = (before + char, style)
                 continue
             cells = [(char, self._style)] + [("", self._style)] * (width - 1)
             end = self._column + len(cells)

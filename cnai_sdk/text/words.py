@@ -11,6 +11,7 @@ from cnai_sdk.model.workload import Progress, Workload
 from cnai_sdk.text.foreign import one_line
 
 SPACE = "\N{NO-BREAK SPACE}"
+_WORTH_SAYING = 5.0
 _MATTERS = ("acc", "f1", "auc", "reward", "bleu", "iou", "map", "r2", "perplexity", "loss", "error")
 
 
@@ -77,7 +78,7 @@ def left_text(workload: Workload, now: float) -> str:
     if not since or not 0 < progress.fraction < 1:
         return ""
     seconds = (now - since) * (1 - progress.fraction) / progress.fraction
-    return f"about {_rounded(seconds)} left"
+    return f"about {_rounded(seconds)} left" if seconds >= _WORTH_SAYING else ""
 
 
 def _rounded(seconds: float) -> str:

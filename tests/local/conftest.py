@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from cnai_sdk.backends.local.backend import LocalBackend
+from cnai_sdk.client import Client
 from cnai_sdk.config import Config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload
@@ -152,3 +153,22 @@ def warm_sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["XDG_RUNTIME_DIR"]
     else:
         os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a notebook is in; the process works there."""
+    folder = tmp_path / "notebook"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CNAI_SECRETS_FILE", str(tmp_path / "private" / "secrets.json"))
+    return folder
+
+
+@pytest.fixture
+def client(tmp_path: Path, notebook: Path) -> Iterator[Client]:
+    """The verbs as a notebook has them, on a store of its own."""
+    made = Client(config=Config(home=tmp_path / "store", warm=False))
+    yield made
+    for job in made.jobs():
+        job.delete()

@@ -232,7 +232,9 @@ class Attempt:
             self._fail(rank, code)
 
     def _fail(self, rank: int, code: int) -> None:
-        reason, message = "WorkerFailed", f"Worker {rank} ended with {_exit_words(code)}"
+        raised = self._standing.raised(rank)
+        how = f"raised {raised}" if raised else f"ended with {_exit_words(code)}"
+        reason, message = "WorkerFailed", f"Worker {rank} {how}"
         if code == -signal.SIGKILL:
             reason, message = self._guard.killed_by_kernel(rank) or (reason, message)
         self._standing.event(reason, message, rank=rank, warning=True, exit_code=code)

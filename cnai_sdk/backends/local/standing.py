@@ -35,6 +35,7 @@ class Standing:
         self._dirty = False
         self._written = 0.0
         self._events: list[Event] = []
+        self._raised: dict[int, str] = {}
 
     def event(
         self,
@@ -80,6 +81,10 @@ class Standing:
         with contextlib.suppress(KeyError, TypeError, ValueError, msgspec.ValidationError):
             if "metrics" in frame:
                 self._take_metrics(rank, frame, attempt)
+            elif "error" in frame:
+                kind, text = frame["error"]["type"], str(frame["error"]["message"]).strip()
+                first = text.splitlines()[0][:200] if text else ""
+                self._raised[rank] = f"{kind}: {first}" if first else str(kind)
             elif "progress" in frame and rank == 0:
                 done, total, unit = frame["progress"]
                 since = self.workload.progress.since if self.workload.progress else time.time()
@@ -101,6 +106,10 @@ class Standing:
         self.replica(rank, metrics=self.workload.replicas[rank].metrics | values)
         if rank == 0:
             self.change(metrics=self.workload.metrics | values)
+
+    def raised(self, rank: int) -> str:
+        """The exception that a worker said it ended with, or ''."""
+        return self._raised.pop(rank, "")
 
     def flush(self, *, now: bool = False) -> float | None:
         """Write what waits; seconds until the next write is due, or None when nothing waits."""

@@ -61,3 +61,8 @@ def test_wrapping_keeps_the_indent_of_a_source_line() -> None:
 def test_wrapping_keeps_line_ends_and_a_number_with_its_unit() -> None:
     assert wrap("one\ntwo", 20) == ["one", "two"]
     assert wrap("it used 8.1\N{NO-BREAK SPACE}GiB", 12) == ["it used", "8.1\N{NO-BREAK SPACE}GiB"]
+
+
+def test_a_word_of_two_wide_characters_breaks_between_characters() -> None:
+    assert wrap("训练模型", 5) == ["训练", "模型"]
+    assert wrap("ab " + "训" * 5, 4) == ["ab", "训训", "训训", "训"]

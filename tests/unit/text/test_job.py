@@ -190,3 +190,11 @@ def test_evidence_with_a_long_place_still_has_room_for_its_text() -> None:
     )
     assert all(display_width(line) <= 76 for line in verdict_text(long).split("\n"))
     assert verdict_text(long).count("word") == 20
+
+
+def test_a_verdict_with_far_too_much_in_it_stays_readable() -> None:
+    endless = made_of("a word " * 9_000, Phase.FAILED).diagnosis
+    assert endless is not None
+    lines = verdict_text(endless).split("\n")
+    assert len(lines) < 60
+    assert sum(line.endswith("…") for line in lines) >= 4

@@ -9,7 +9,7 @@ import pytest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
 from cnai_sdk.model.workload import Granted, Progress, Queued, Workload
-from cnai_sdk.text import progress_text, row_text, size_text
+from cnai_sdk.text import left_text, progress_text, row_text, size_text
 from cnai_sdk.text.columns import display_width
 from tests.unit.text.hostile import CORPUS
 from tests.unit.text.test_foreign import obeyed
@@ -117,3 +117,28 @@ def test_a_job_without_workers_has_no_size() -> None:
 
 def test_progress_without_a_unit_is_only_numbers() -> None:
     assert progress_text(Progress(done=3, total=9)) == "3 of 9"
+
+
+@pytest.mark.parametrize(
+    ("done", "elapsed", "left"),
+    [
+        (50, 60, "about 60 s left"),
+        (50, 600, "about 10 min left"),
+        (10, 3600, "about 9 h left"),
+        (1, 7200, "about 8 d left"),
+        (50, 13, "about 10 s left"),
+        (99, 60, ""),
+        (0, 60, ""),
+        (100, 60, ""),
+    ],
+)
+def test_an_estimate_is_rounded_says_so_and_is_left_out_when_it_is_nothing(
+    done: float, elapsed: float, left: str
+) -> None:
+    work = workload(Phase.RUNNING, progress=Progress(done=done, total=100, since=1000))
+    assert left_text(work, 1000 + elapsed).replace("\N{NO-BREAK SPACE}", " ") == left
+
+
+def test_a_job_that_does_not_run_has_no_time_left() -> None:
+    work = workload(Phase.STOPPED, progress=Progress(done=5, total=10, since=1000))
+    assert left_text(work, 1100) == ""

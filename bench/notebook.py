@@ -1,0 +1,21 @@
+"""Cells of a notebook, run by IPython's own shell in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+
+class Notebook:
+    """One shell, whose cells see each other."""
+
+    def __init__(self) -> None:
+        self._shell = InteractiveShell.instance()
+
+    def run(self, cell: str) -> None:
+        """Run a cell as a person would; what it raises is raised here."""
+        self._shell.run_cell(cell, store_history=True).raise_error()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._shell.user_ns[name]

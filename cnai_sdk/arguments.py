@@ -1,0 +1,167 @@
+"""What a verb was called with, checked for what can be checked without a machine.
+
+Belongs here: checks of arguments that every backend shares. Never here: whether a machine or a
+cluster can grant them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from cnai_sdk.capture import check_secret
+from cnai_sdk.errors import InvalidRequest, SecretRefused
+from cnai_sdk.model.quantity import parse_duration, parse_memory
+from cnai_sdk.model.spec import Resources
+
+_TOLD = re.compile(
+    r"CNAI_(?!KEEP_GROUPS$).*|(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)"
+)
+_REQUIREMENT = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?"
+    r"\s*(?:@\s*(?:git\+)?https?://\S+|\(?\s*(?:[<>=!~]=?=?\s*[\w.*+!-]+\s*,?\s*)*\)?)\s*(?:;.+)?"
+    r"|(?:git\+)?https?://\S+",
+    re.ASCII,
+)
+_PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+
+
+def parse_resources(
+    cpu: object, memory: object, gpu: object, gpu_memory: object, gpu_model: object
+) -> Resources:
+    """What each worker asks for.
+
+    Raises:
+        InvalidRequest: a number that no machine could grant.
+    """
+    for label, value in (("cpu", cpu), ("gpu", gpu)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InvalidRequest(
+                f"{label}={value!r} is not a number.", next_step=f"Write {label}=1, for one."
+            )
+        if isinstance(value, int | float) and not 0 < value < 1e6:
+            raise InvalidRequest(
+                f"{label}={value} cannot be given.",
+                next_step=f"Write a number above 0, or leave {label} out.",
+            )
+    return Resources(
+        cpu=None if cpu is None else float(cpu),  # type: ignore[arg-type]
+        memory=None if memory is None else parse_memory(memory),
+        gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
+        gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
+        gpu_model=None if gpu_model is None else str(gpu_model),
+    )
+
+
+def parse_options(
+    *,
+    workers: object,
+    retries: object,
+    timeout: object,
+    env: object,
+    secrets: object,
+    packages: object,
+) -> dict[str, Any]:
+    """The fields of a TrainSpec that need no machine to be checked.
+
+    Raises:
+        InvalidRequest: one of them cannot be carried out as written.
+        SecretRefused: env or packages has a secret in it.
+    """
+    return {
+        "workers": _count("workers", workers, least=1),
+        "retries": _count("retries", retries, least=0),
+        "timeout": None if timeout is None else parse_duration(timeout),
+        "env": _environment(env),
+        "secrets": _names("secrets", secrets),
+        "packages": tuple(map(_requirement, _names("packages", packages))),
+        "interpreter": sys.executable,
+    }
+
+
+def parse_args(args: object) -> dict[str, Any]:
+    """The keyword arguments for the function that is captured.
+
+    Raises:
+        InvalidRequest: not a dict of names.
+
+    >>> parse_args(None), parse_args({"lr": 0.1})
+    ({}, {'lr': 0.1})
+    """
+    if args is None:
+        return {}
+    if not isinstance(args, Mapping) or not all(isinstance(name, str) for name in args):
+        raise InvalidRequest(
+            f"args={args!r} is not a dict of the function's arguments.",
+            next_step='Write args={"lr": 0.1}.',
+        )
+    return dict(args)
+
+
+def _count(label: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 4096:
+        raise InvalidRequest(
+            f"{label}={value!r} is not a number of {label}.",
+            next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",
+        )
+    return value
+
+
+def _environment(env: object) -> dict[str, str]:
+    if env is None:
+        return {}
+    if not isinstance(env, Mapping):
+        raise InvalidRequest(
+            f"env={env!r} is not a dict.", next_step='Write env={"NCCL_DEBUG": "INFO"}.'
+        )
+    for name, value in env.items():
+        if not isinstance(name, str) or not isinstance(value, str) or "=" in name or not name:
+            raise InvalidRequest(
+                f"env has {name!r}: {value!r}, and both must be text.",
+                next_step=f'Write env={{"{name or "NAME"}": "{value}"}}.',
+            )
+        if "\0" in name + value:
+            raise InvalidRequest(
+                f"env has {name!r} with a zero byte, which no environment can hold.",
+                next_step="Write it without the zero byte.",
+            )
+        if _TOLD.fullmatch(name):
+            raise InvalidRequest(
+                f"env has {name!r}, which every worker is told already.",
+                why="It says which worker it is, or where it works; another value would part it "
+                "from the rest.",
+                next_step=f"Leave {name} out; workers= says how many there are.",
+            )
+        check_secret(name, value, where="env")
+    return dict(env)
+
+
+def _names(label: str, value: object) -> tuple[str, ...]:
+    example = {"secrets": '["HF_TOKEN"]', "packages": '["tqdm>=4.66"]'}[label]
+    ok = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+    if not ok:
+        raise InvalidRequest(
+            f"{label}={value!r} is not a list of names.", next_step=f"Write {label}={example}."
+        )
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def _requirement(text: str) -> str:
+    check_secret("packages", text, where="packages")
+    if _PASSWORD_IN_URL.search(text):
+        raise SecretRefused(
+            "packages has a URL with a password in it, which is not sent.",
+            why="It would be written into the store, where others can read it.",
+            next_step="Keep the password in pip's configuration or ~/.netrc, which are handed on.",
+        )
+    if not _REQUIREMENT.fullmatch(text.strip()):
+        raise InvalidRequest(
+            f"packages has {text!r}, which is not a requirement.",
+            why="A requirement is a package's name, with a version where you want one; it is no "
+            "option of pip and no local path.",
+            next_step='Write packages=["tqdm>=4.66"]; local modules beside the notebook travel '
+            "by themselves.",
+        )
+    return text.strip()

@@ -1,0 +1,136 @@
+"""What some rows say beyond their pattern: a package's name, a step, the course of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cnai_sdk.explain.facts import Facts
+from cnai_sdk.explain.findings import Finding, last_attempt
+from cnai_sdk.explain.wording import clipped, longer_time
+from cnai_sdk.model.metric import Metric, from_wire
+from cnai_sdk.model.quantity import show_duration, show_number
+from cnai_sdk.text import clean
+
+_DIVERGES = ("loss", "grad")
+
+
+def particulars_of(facts: Facts, finding: Finding) -> Mapping[str, str]:
+    """More names for the templates of this row; none for most rows."""
+    say = _SAY.get(finding.row.id)
+    return say(facts, finding) if say else {}
+
+
+def _module(facts: Facts, finding: Finding) -> dict[str, str]:
+    """A package is named only where installed metadata says that it provides the import.
+
+    What a log says is foreign: a command made from it could install anything that somebody has
+    published under a name like it.
+    """
+    name = finding.groups[1].partition(".")[0]
+    known = facts.distributions.get(name, ())
+    if name in facts.modules:
+        return {
+            "found": f"{name} stands beside the notebook, and is carried when the function or a "
+            "cell that it uses imports it by name. Here nothing that was captured did.",
+            "advice": f"Write 'import {name}' in the function, or name the file in data=.",
+            "package": "",
+        }
+    if len(known) == 1:
+        asked = any(event.reason == "Installing" for event in facts.events)
+        also = " beside those it already names" if asked else ""
+        return {
+            "found": f"Your own environment has it from the package {known[0]}.",
+            "advice": f"Add {known[0]} to packages={also}{':' if not asked else '.'}",
+            "package": "" if asked else known[0],
+        }
+    providers = f" Installed here, {' and '.join(known)} provide it." if known else ""
+    return {
+        "found": f"It is not among the packages that are installed here.{providers}"
+        if not known
+        else f"Several packages can provide it.{providers}",
+        "advice": "Check the spelling. The name to import is not always the name to install: its "
+        "documentation says which package provides it; name that one in packages=.",
+        "package": "",
+    }
+
+
+def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
+    workload = facts.workload
+    parts, words = [], {}
+    progress = workload.progress
+    if progress is not None and progress.total:
+        unit = clean(progress.unit, colours=False) or "step"
+        done, total = show_number(progress.done), show_number(progress.total)
+        parts.append(f"It was at {clipped(unit, 20)} {done} of {total}.")
+        if workload.timeout and (progress.fraction or 0) >= 0.05:
+            needed = workload.timeout / (progress.fraction or 1.0)
+            words["longer"] = longer_time(max(1.2 * needed, 1.25 * workload.timeout))
+    over = max((e.time for e in last_attempt(facts.events) if e.reason == "TimedOut"), default=0)
+    last = max((line.time for line in facts.lines), default=0)
+    if over and last and workload.timeout and over - last > 0.5 * workload.timeout:
+        parts.append(f"Its last line came {show_duration(over - last)} before that: it may hang.")
+    return words | {"course": " ".join(parts)}
+
+
+def _divergence(facts: Facts, finding: Finding) -> dict[str, str]:
+    found = diverged(facts)
+    if found is None:
+        return {"metric": finding.groups[1], "value": finding.groups[2], "since": ""}
+    name, metric = found
+    value = str(metric.values[name])
+    since = "" if metric.step is None else f" since step {show_number(metric.step)}"
+    return {"metric": clipped(clean(name, colours=False), 40), "value": value, "since": since}
+
+
+def diverged(facts: Facts) -> tuple[str, Metric] | None:
+    """The metric that is not finite and stays so to its end, and where that began.
+
+    Infinity counts for losses and gradients only: a best value often starts there.
+    """
+    began: dict[tuple[int, str], Metric] = {}
+    for metric in facts.metrics:
+        for name, wire in metric.values.items():
+            value = from_wire(wire)
+            bad = math.isnan(value) or (
+                math.isinf(value) and any(word in name.lower() for word in _DIVERGES)
+            )
+            if bad:
+                began.setdefault((metric.rank, name), metric)
+            else:
+                began.pop((metric.rank, name), None)
+    first = min(began.items(), key=lambda item: (item[1].seq, item[0]), default=None)
+    return (first[0][1], first[1]) if first else None
+
+
+def _spent(facts: Facts, finding: Finding) -> dict[str, str]:
+    workload = facts.workload
+    return {"spent": show_duration((workload.ended or 0) - (workload.started or 0))}
+
+
+def _early(facts: Facts, finding: Finding) -> dict[str, str]:
+    ranks = sorted(finished_early(facts))
+    named = ", ".join(str(rank) for rank in ranks[:6])
+    return {"Early": f"Worker {named}" if len(ranks) == 1 else f"Workers {named}"}
+
+
+def finished_early(facts: Facts) -> frozenset[int]:
+    """Ranks that ended well while others failed."""
+    ended = last_attempt(facts.events)
+    return frozenset(
+        e.rank
+        for e in ended
+        if e.reason == "WorkerExited" and e.exit_code == 0 and e.rank is not None
+    ) | {r.rank for r in facts.workload.replicas if r.exit_code == 0}
+
+
+_SAY: Mapping[str, Callable[[Facts, Finding], dict[str, str]]] = MappingProxyType(
+    {
+        "DEADLINE": _deadline,
+        "NAN_LOSS": _divergence,
+        "NOOP_SUCCESS": _spent,
+        "PY_MODULE_MISSING": _module,
+        "UNEVEN_BATCHES": _early,
+    }
+)

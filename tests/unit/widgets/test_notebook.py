@@ -1,0 +1,61 @@
+"""What an import arranges in IPython: names only, once, and in a kernel only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PREPARE = """
+import sys, time
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+"""
+IN_A_KERNEL = "shell.kernel = object()\n"
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_import_in_a_kernel_loads_no_widgets_and_arranges_by_name():
+    said = run(
+        PREPARE + IN_A_KERNEL + "import cnai_sdk\n"
+        "heavy = {'ipywidgets', 'cnai_sdk.handle', 'cnai_sdk.client', 'msgspec'} & set(sys.modules)\n"
+        "shows = shell.display_formatter.ipython_display_formatter.deferred_printers\n"
+        "print(sorted(heavy), ('cnai_sdk.handle', 'Handle') in shows)"
+    )
+
+    assert said == "[] True"
+
+
+def test_it_is_arranged_once_however_often_it_is_asked_for():
+    said = run(
+        PREPARE + IN_A_KERNEL + "import cnai_sdk\n"
+        "from cnai_sdk.notebook import arrange\n"
+        "before = len(shell.events.callbacks['post_run_cell'])\n"
+        "arrange()\n"
+        "print(before, len(shell.events.callbacks['post_run_cell']))"
+    )
+
+    before, after = said.split()
+    assert before == after
+
+
+def test_a_terminal_keeps_its_text():
+    said = run(
+        PREPARE + "import cnai_sdk\n"
+        "print(len(shell.display_formatter.ipython_display_formatter.deferred_printers))"
+    )
+
+    assert said == "0"
+
+
+@pytest.mark.parametrize("name", ["IPython", "ipywidgets"])
+def test_plain_python_loads_nothing_of_a_notebook(name: str):
+    assert run(f"import sys, cnai_sdk; print({name!r} in sys.modules)") == "False"
