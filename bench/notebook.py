@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+_NO_FILE = Config(HistoryManager={"hist_file": ":memory:"})
 
 
 class Notebook:
     """One shell, whose cells see each other."""
 
     def __init__(self) -> None:
-        self._shell = InteractiveShell.instance()
+        self._shell = InteractiveShell.instance(config=_NO_FILE)
 
     def run(self, cell: str) -> None:
         """Run a cell as a person would; what it raises is raised here."""

@@ -17,7 +17,7 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk.arguments import parse_args, parse_options, parse_resources
-from cnai_sdk.capture import capture
+from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
@@ -223,8 +223,9 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     """The spec of a rerun: the same code, with arguments of train() changed."""
     changes = dict(changes)
     payload = spec.payload
-    if changes.get("args"):
-        script = with_arguments(payload.script, changes["args"])
+    args = parse_args(changes.get("args"))
+    if args:
+        script = with_arguments(payload.script, args)
         files = payload.files | {"script.py": script.encode()}
         payload = msgspec.structs.replace(payload, files=files)
     named = changes.get("name") is not None

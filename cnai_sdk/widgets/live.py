@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from IPython.core.getipython import get_ipython
 from IPython.display import display, update_display
 from ipywidgets import HTML, Button, HBox, VBox
 
@@ -67,7 +68,7 @@ class Place:
 
     def keep(self, view: JobView) -> None:
         """Show the end of a job as plain HTML."""
-        self._card.put(kept_bundle(view))
+        self._card.keep(kept_bundle(view))
 
     def offer(self, handle: Handle, view: JobView) -> None:
         """Show the buttons of a job that has ended."""
@@ -80,13 +81,30 @@ class _Output:
 
     def __init__(self) -> None:
         self._id: str | None = None
+        self._bundle: dict[str, Any] = {}
 
     def put(self, bundle: dict[str, Any]) -> None:
+        self._bundle = bundle
         if self._id is None:
             self._id = uuid.uuid4().hex
             display(bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
         else:
             update_display(bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+
+    def keep(self, bundle: dict[str, Any]) -> None:
+        """Put it now, and once more when a cell ends.
+
+        Who runs a notebook without a page listens only while a cell runs.
+        """
+        self.put(bundle)
+        events = get_ipython().events  # type: ignore[no-untyped-call]
+
+        def once_more() -> None:
+            events.unregister("post_execute", once_more)
+            if self._bundle is bundle:
+                self.put(bundle)
+
+        events.register("post_execute", once_more)
 
 
 class LiveCard:

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Lab
 
-SLOW = 30_000
+SLOW = 20_000
 TRAINING = """
 def patient(until):
     import math, time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,16 @@ class Store:
         **options: Any,
     ) -> CnaiError:
         """The refusal of train(fn, **options), when nothing was created."""
-        before = self._everything()
+        before = self.everything()
         with pytest.raises(kind) as raised:
             self.client.train(fn, **options)
         error = raised.value
         assert error.what
         assert error.next_step, "a refusal says what to do"
-        assert self._everything() == before, "a refusal leaves nothing behind"
+        assert self.everything() == before, "a refusal leaves nothing behind"
         return error
 
-    def _everything(self) -> tuple[list[str], list[str], list[str]]:
+    def everything(self) -> tuple[list[str], list[str], list[str]]:
         files = sorted(str(path) for path in self.home.rglob("*") if "index" not in path.name)
         names = [workload.id for workload in self.client.jobs().workloads]
         return files, names, sorted(_children())
@@ -384,9 +385,11 @@ def test_a_backend_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_a_bad_change_of_a_rerun_leaves_nothing(store: Store, changes: dict[str, Any]) -> None:
     job = store.client.train(digits)
     job.wait(60)
-    before = store._everything()
+    while list(_children()):
+        time.sleep(0.01)
+    before = store.everything()
     with pytest.raises(CnaiError) as refusal:
         job.rerun(**changes)
     assert refusal.value.next_step
     assert HF not in str(refusal.value)
-    assert store._everything() == before
+    assert store.everything() == before

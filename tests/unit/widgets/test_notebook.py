@@ -26,7 +26,7 @@ def run(code: str) -> str:
 def test_an_import_in_a_kernel_loads_no_widgets_and_arranges_by_name():
     said = run(
         PREPARE + IN_A_KERNEL + "import cnai_sdk\n"
-        "heavy = {'ipywidgets', 'cnai_sdk.handle', 'cnai_sdk.client', 'msgspec'} & set(sys.modules)\n"
+        "heavy = {'ipywidgets', 'msgspec', 'cnai_sdk.handle'} & set(sys.modules)\n"
         "shows = shell.display_formatter.ipython_display_formatter.deferred_printers\n"
         "print(sorted(heavy), ('cnai_sdk.handle', 'Handle') in shows)"
     )
