@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from bench.plan import Plan
 from bench.table import Row, markdown
-from bench.workplace import forget_jobs, own_workplace
+from bench.workplace import end_bench, own_workplace
 
 BENCHES = (
     "import_time",
@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     with own_workplace():
         for name in arguments.names or BENCHES:
-            bench = cast(Bench, importlib.import_module(f"bench.{name}"))
+            bench = cast("Bench", importlib.import_module(f"bench.{name}"))
             print(f"{name}: {(bench.__doc__ or '').splitlines()[0]}", file=sys.stderr)
             rows.extend(bench.measure(plan))
-            forget_jobs()
+            end_bench()
     print(markdown(rows))
     return 1 if any(row.met is False for row in rows) and not plan.quick else 0
 

@@ -2,9 +2,9 @@
 
 Ours runs the very first job of a store: the call captures the function, makes the job's folder,
 starts the supervisor, and this one the workers. Beside it, two plain `python` processes that run
-the same lines (scripts/first_line.py), started by nothing but a command, and torchrun. `python` has no queue, no record and
-no log, so its first line comes sooner; the goal is for the moment when work can begin, which is
-when both workers have imported torch.
+the same lines (scripts/first_line.py), started by nothing but a command, and torchrun. A plain
+process has no queue, no record and no log, so its first line comes sooner; the goal is for the
+moment when work can begin, which is when both workers have imported torch.
 """
 
 from __future__ import annotations

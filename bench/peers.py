@@ -12,7 +12,9 @@ SCRIPTS = Path(__file__).parent / "scripts"
 _TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 
 
-def torchrun(script: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None) -> str:
+def torchrun(
+    script: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
+) -> str:
     """Run a script under torchrun on one machine, and return what it printed."""
     command = [*_TORCHRUN, "--standalone", f"--nproc-per-node={workers}", str(script)]
     answer = subprocess.run(

@@ -34,7 +34,9 @@ class Spread:
         """
         if len(self.values) == 1:
             return seconds(self.median)
-        return f"{seconds(self.median)} ({seconds(min(self.values))} to {seconds(max(self.values))})"
+        return (
+            f"{seconds(self.median)} ({seconds(min(self.values))} to {seconds(max(self.values))})"
+        )
 
 
 def interleaved(

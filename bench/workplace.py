@@ -36,15 +36,28 @@ def own_workplace() -> Iterator[Path]:
         yield root
     finally:
         with suppress(Exception):
-            forget_jobs()
+            _forget_jobs()
         end_templates()
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(root, ignore_errors=True)
 
 
-def forget_jobs() -> None:
-    """Delete every job of this workplace."""
+def end_bench() -> None:
+    """Delete every job and end the template, so that the next bench finds nothing of this one.
+
+    Raises:
+        RuntimeError: warm starts were asked for, and some were not warm. A template serves the
+            SDK's files as they were when it began; another one comes when they change.
+    """
+    begun = templates()
+    _forget_jobs()
+    end_templates()
+    if len(begun) > 1:
+        raise RuntimeError("A file or a package changed while it was measured. Measure again.")
+
+
+def _forget_jobs() -> None:
     for job in plain_client().jobs():
         job.delete()
 

@@ -8,7 +8,7 @@ CnaiError
 │   └── SecretRefused                a secret would have been written down
 ├── NameInUse                        a running workload has that name
 ├── DoesNotFit                       larger than what the backend can ever give
-├── NotFound (LookupError)           no such workload, output or secret
+├── NotFound (KeyError)              no such workload, output or secret
 ├── Unsupported                      the chosen backend declares that it cannot do this
 ├── MissingDependency (ImportError)  an optional package is needed for this verb
 ├── BackendUnavailable               the machine, store or cluster cannot be used now
@@ -85,7 +85,7 @@ class DoesNotFit(CnaiError):
     """The request is larger than what the backend can ever give."""
 
 
-class NotFound(CnaiError, LookupError):
+class NotFound(CnaiError, KeyError):
     """No such workload, output or secret."""
 
 

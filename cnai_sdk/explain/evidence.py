@@ -8,9 +8,8 @@ from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, last_attempt
 from cnai_sdk.explain.pages import Page
 from cnai_sdk.explain.tracebacks import Raised
-from cnai_sdk.explain.wording import LONGEST, clipped, place_words
+from cnai_sdk.explain.wording import clipped, last_line, place_words
 from cnai_sdk.model.diagnosis import Evidence
-from cnai_sdk.text import clean
 
 _MOST = 6
 _MOST_CONSEQUENCES = 3
@@ -103,11 +102,11 @@ def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
         proves.add("WorkerFailed")
     seen = [e for e in last_attempt(facts.events) if e.message and e.reason in proves]
     if not seen and root.row.reason and facts.workload.message:
-        return [Evidence(where="event", text=_plain(facts.workload.message))]
+        return [Evidence(where="event", text=last_line(facts.workload.message))]
     return [
         Evidence(
             where="event" if e.rank is None else f"event, worker {e.rank}",
-            text=_plain(e.message),
+            text=last_line(e.message),
             rank=e.rank,
         )
         for e in seen[:2]
@@ -130,8 +129,3 @@ def _line(page: Page, at: int, *, root: bool = True) -> Evidence:
         rank=page.rank,
         line=number,
     )
-
-
-def _plain(text: str) -> str:
-    last = clean(text.strip().rpartition("\n")[2][: 4 * LONGEST], colours=False)
-    return clipped(last)

@@ -100,10 +100,14 @@ def _of_worker(
     base = Finding(row=row("EXIT_CODE"), rank=rank, order=order, ended=ended, exit_code=code)
     if page and ended:
         yield from _in_exception(base, ended)
-    if page:
-        yield from _in_lines(base, page, every=ended is None)
+    printed = list(_in_lines(base, page, every=ended is None)) if page else []
+    yield from printed
     if ended is None and code is not None and (order == 0 or code not in _ASKED_TO_END):
-        yield msgspec.structs.replace(base, row=row_for_exit(code) or row("EXIT_CODE"))
+        meant = row_for_exit(code)
+        if meant and (meant.level == "root" or not printed):
+            yield msgspec.structs.replace(base, row=meant)
+        elif not printed:
+            yield base
 
 
 def _in_exception(base: Finding, ended: Ended) -> Iterator[Finding]:

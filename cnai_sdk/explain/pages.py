@@ -84,12 +84,13 @@ def _within(lines: Iterable[LogLine], room: int) -> list[LogLine]:
 def _page(rank: int, lines: Sequence[LogLine]) -> Page:
     return Page(
         rank=rank,
-        lines=tuple(_plain(line.text) for line in lines),
+        lines=tuple(plain(line.text) for line in lines),
         numbers=tuple(line.number for line in lines),
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A bounded line without escapes and control characters."""
     if len(text) > _LINE:
         text = f"{text[: _LINE // 2]} … {text[-_LINE // 2 :]}"
     return clean(text, colours=False).replace("\n", " ")

@@ -23,13 +23,14 @@ _START = "Traceback (most recent call last):"
 _ORIGINAL = "Original Traceback (most recent call last):"
 _GROUP_START = "Exception Group Traceback (most recent call last):"
 _RANK = re.compile(r"\[rank\d+\]: ?")
-_GROUP_EDGE = re.compile(r"\s*(?:\| ?|\+ (?=Exception Group)|\+-[+-]*(?: \d+ -*)?$)")
+_GROUP_EDGE = re.compile(r" *(?:\| ?|\+ (?=Exception Group))")
 _FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
-_MEMBER = re.compile(r"\+-[+-]*(?: \d+ -+)?$")
+_MEMBER = re.compile(r"[ |]*\+(?:-\+)?-{10,40}(?: \d{1,4} -{10,40})?")
 _LIBRARY = re.compile(r"/lib/python3\.\d+/(?:(?:site|dist)-packages/)?")
 _ELSEWHERE = ("Exception in thread", "Exception ignored in")
 _LONGEST_MESSAGE = 30
+_DEEPEST = 8
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -159,7 +160,9 @@ def _chains(lines: Sequence[str], spans: Sequence[Span]) -> Iterator[list[Raised
 def _bare(line: str) -> str:
     """The line without torch's rank and the frame around a group's members."""
     line = line[match.end() :] if (match := _RANK.match(line)) else line
-    while match := _GROUP_EDGE.match(line):
+    for _ in range(_DEEPEST):
+        if not (match := _GROUP_EDGE.match(line)):
+            break
         line = line[match.end() :]
     return line
 
@@ -167,7 +170,7 @@ def _bare(line: str) -> str:
 def _inside(lines: Sequence[str], at: int) -> Link:
     if _bare(lines[at]) == _ORIGINAL:
         return "original"
-    return "member" if at > 0 and _MEMBER.search(lines[at - 1]) else ""
+    return "member" if at > 0 and _MEMBER.fullmatch(lines[at - 1]) else ""
 
 
 def _link_before(lines: Sequence[str], at: int) -> Link:
@@ -221,7 +224,11 @@ def _message(lines: Sequence[str], at: int) -> list[str]:
     kept = [_bare(lines[at])]
     for line in lines[at + 1 : at + _LONGEST_MESSAGE]:
         bare = _bare(line)
-        if bare.endswith((_START, _GROUP_START)) or bare.strip() in _LINKS or _MEMBER.search(line):
+        if (
+            bare.endswith((_START, _GROUP_START))
+            or bare.strip() in _LINKS
+            or _MEMBER.fullmatch(line)
+        ):
             break
         kept.append(bare)
     return kept

@@ -12,7 +12,7 @@ from cnai_sdk.explain.catalogue import SHORT, Row, row, rows_for_reason
 from cnai_sdk.explain.evidence import aftermath, consequences_of, evidence_for
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, failures, find, groups_of, last_attempt
-from cnai_sdk.explain.pages import Page, pages_of
+from cnai_sdk.explain.pages import Page, pages_of, plain
 from cnai_sdk.explain.particulars import diverged, finished_early, particulars_of
 from cnai_sdk.explain.wording import clipped, filled, words_of
 from cnai_sdk.model.diagnosis import Diagnosis
@@ -66,7 +66,7 @@ def _by_reason(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
                 at = page.line_at(match.start())
                 groups = groups_of(match)
                 return Finding(row=each, rank=rank, page=page.rank, groups=groups, at=at)
-        if each.pattern and (match := each.pattern.search(facts.workload.message)):
+        if each.pattern and (match := each.pattern.search(plain(facts.workload.message))):
             return Finding(row=each, rank=rank, groups=groups_of(match))
     return Finding(row=candidates[-1], rank=rank)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding
+from cnai_sdk.explain.pages import plain
 from cnai_sdk.explain.tracebacks import Ended, Frame, Raised
 from cnai_sdk.model.quantity import show_bytes, show_duration
 
@@ -31,7 +32,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
         "course": "",
         "longer": longer_time(2 * workload.timeout) if workload.timeout else "",
         "workers": str(len(workload.replicas)),
-        "said": clipped(workload.message.strip().rpartition("\n")[2]),
+        "said": last_line(workload.message),
         "limit": show_bytes(limit) if limit else "",
         "double": doubled_memory(limit) if limit else "",
         "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
@@ -121,6 +122,11 @@ def clipped(text: str, most: int = LONGEST) -> str:
     'a long…'
     """
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def last_line(text: str) -> str:
+    """The last line of foreign text, cleaned and bounded: of a traceback, what it says."""
+    return clipped(plain(text.strip().rpartition("\n")[2]))
 
 
 def doubled_memory(limit: int) -> str:

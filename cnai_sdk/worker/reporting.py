@@ -99,7 +99,7 @@ def progress(done: float, total: float | None = None, *, unit: str = "step") -> 
         return
     _last_progress = now
     limit = None if total is None else _number("total", total)
-    _say(None, {"progress": [_number("done", done), limit, str(unit)[:40]]})
+    _say(None, {"progress": [_number("done", done), limit, str(unit)[:1000]]})
 
 
 def in_job() -> bool:

@@ -220,15 +220,15 @@ class LocalBackend:
 
     def _read(self, id: str, path: str) -> bytes:
         root = self._folder(id).outputs.resolve()
-        target = (root / path).resolve()
-        if not target.is_relative_to(root):
+        target = None if "\0" in path else (root / path).resolve()
+        if target is None or not target.is_relative_to(root):
             raise InvalidRequest(
                 f"{path!r} is not inside the job's outputs.",
                 next_step="job.outputs lists the files that can be read.",
             )
         try:
             return target.read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFound(
                 f"The job wrote no file {path!r}.", next_step="job.outputs lists its files."
             ) from error

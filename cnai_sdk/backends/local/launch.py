@@ -42,7 +42,6 @@ class Launcher:
         self._preload = tuple(preload)
         self._warm = warm
         self._lock = threading.Lock()
-        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def launch(self, order: Order, lock: int, requests: socket.socket, *, plain: bool) -> bool:
         """Hand the job over; True when the template took it.
@@ -86,18 +85,13 @@ class Launcher:
             return
         path = self.socket(environment)
         with self._lock:
-            known = self._started.get(path.name)
-            if known is not None and known.poll() is None:
-                return
-            if known is not None and not path.exists() and known.returncode not in (0, None):
-                return  # it could not be forked from; it would not be the next time either
+            if path.with_suffix(template.UNFIT).exists():
+                return  # jobs cannot be forked from what it imports; they start plainly
             if path.exists() and self._answers(path):
                 return
-            self._started[path.name] = self._start_template(path, environment)
+            self._start_template(path, environment)
 
-    def _start_template(
-        self, path: Path, environment: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    def _start_template(self, path: Path, environment: Mapping[str, str]) -> None:
         code = (
             f"import sys; sys.path += [p for p in {[_OWN]!r} if p not in sys.path]\n"
             "from cnai_sdk.backends.local.template import main\n"
@@ -107,15 +101,15 @@ class Launcher:
         own = {name: environment[name] for name in kept if name in environment}
         own |= template.import_time_variables(environment)
         own[tree.MARK] = tree.BLANK
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", _DETACH + code],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=own,
             start_new_session=True,
             close_fds=True,
-        )
+        ).wait()  # only the short-lived parent of the template
 
     @staticmethod
     def _start_plainly(order: Order, descriptors: list[int]) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cnai_sdk.backends.local.mask import Mask
 from cnai_sdk.model.event import LogLine
 
 SEGMENT = 4 * 2**20
@@ -25,16 +25,16 @@ class LogWriter:
     Args:
         folder: the job's log folder.
         limit: bytes to keep; the oldest segments beyond it are removed.
-        secrets: values that are written as '***'.
+        mask: takes secrets out of what is written.
     """
 
-    def __init__(self, folder: Path, limit: int, *, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, limit: int, *, mask: Mask | None = None) -> None:
         self._folder = folder
         self._limit = limit
         self._next = 1
         self._size = 0
         self._descriptor = -1
-        self._secrets = _maskable(secrets)
+        self._mask = mask or Mask()
         self._rest: dict[int, bytes] = {}
         self._rest_since: dict[int, float] = {}
         self._shown: dict[int, bytes] = {}
@@ -49,7 +49,7 @@ class LogWriter:
     def feed(self, rank: int, data: bytes) -> None:
         """Take bytes from a rank; whole lines are written, the rest waits."""
         rest = self._rest.pop(rank, b"")
-        data = _split_long(rest + data)
+        data = _split_long(self._mask.bytes(rest + data), spare=self._mask.longest)
         cut = data.rfind(b"\n") + 1
         if cut:
             self._write(rank, data[:cut], data.count(b"\n", 0, cut))
@@ -83,13 +83,12 @@ class LogWriter:
         rest = self._rest.pop(rank, b"")
         self._rest_since.pop(rank, None)
         if rest:
-            self._write(rank, rest + b"\n", 1)
+            lines = _split_long(rest + b"\n")
+            self._write(rank, lines, lines.count(b"\n"))
 
     def _write(self, rank: int, data: bytes, lines: int, *, flag: str = "-") -> None:
         if self._descriptor < 0 or self._size > SEGMENT:
             self._new_segment()
-        for secret in self._secrets:
-            data = data.replace(secret, b"***")
         stamp = int(time.time() * 1000)
         frame = f"\x1e{rank} {stamp} {lines} {flag} {len(data)}\n".encode() + data
         start = self._size
@@ -128,19 +127,19 @@ class LogWriter:
             self.trimmed = True
 
 
-def _maskable(secrets: Sequence[str]) -> list[bytes]:
-    """The lines of the secrets; one of a few characters would mask ordinary words."""
-    lines = {line.strip() for secret in secrets for line in secret.splitlines()}
-    return sorted((line.encode() for line in lines if len(line) >= 6), key=len, reverse=True)
+def _split_long(data: bytes, *, spare: int = 0) -> bytes:
+    """Break lines over the limit, so that no reader meets one.
 
-
-def _split_long(data: bytes) -> bytes:
-    """Break lines over the limit, so that no reader meets one."""
+    Args:
+        spare: how much more of a line that still grows must be there, so that a secret at the
+            break was seen whole.
+    """
     if len(data) <= LONGEST:
         return data
     pieces = []
     for line in _lines(data):
-        while len(line) > LONGEST + 1:
+        most = LONGEST + 1 + (0 if line.endswith(b"\n") else spare)
+        while len(line) > most:
             pieces.append(line[:LONGEST] + b"\n")
             line = line[LONGEST:]
         pieces.append(line)
@@ -264,18 +263,32 @@ class LogReader:
 
 
 def tail_start(folder: Path, lines: int, *, rank: int | None = None) -> int:
-    """The `after` from which about `lines` lines are left; reads only as far back as needed."""
-    names = segments(folder)
-    for index in range(len(names) - 1, -1, -1):
-        reader = LogReader(folder, rank=rank, after=int(names[index].name) - 1)
-        numbers = [line.number for batch in _all(reader) for line in batch if not line.partial]
-        if len(numbers) >= lines or index == 0:
+    """The `after` from which the last `lines` lines are left.
+
+    Only the headers of frames are looked at, from the last segment backwards.
+    """
+    found = 0
+    for segment in reversed(segments(folder)):
+        try:
+            frames = _headers(segment.read_bytes(), first=int(segment.name))
+        except FileNotFoundError:
+            break
+        for first, owner, count in reversed(frames):
             if lines == 0:
-                return numbers[-1] if numbers else 0
-            return numbers[-lines] - 1 if len(numbers) >= lines else 0
+                return first + count - 1
+            if rank is None or owner == rank:
+                found += count
+                if found >= lines:
+                    return first + found - lines - 1
     return 0
 
 
-def _all(reader: LogReader) -> Iterator[list[LogLine]]:
-    while batch := reader.read():
-        yield batch
+def _headers(data: bytes, *, first: int) -> list[tuple[int, int, int]]:
+    """The frames of a segment: number of the first line, rank, count of lines."""
+    frames, at = [], 0
+    while (end := data.find(b"\n", at)) >= 0:
+        rank, _, count, _, length = data[at + 1 : end].split(b" ")
+        frames.append((first, int(rank), int(count)))
+        first += int(count)
+        at = end + 1 + int(length)
+    return frames

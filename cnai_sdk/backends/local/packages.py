@@ -11,12 +11,17 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-_FAILED = ("ERROR:", "error:")
+_ERROR = re.compile(rb"(?:ERROR|error):\s*(.+)")
+_BROKEN = re.compile(rb"WARNING: Retrying .*connection broken by (.+)")
+_ERRNO = re.compile(r"\[Errno -?\d+\] ([^'\"]+)")
+_RETRIES = "2"
+"""pip's own five keep a person waiting for most of a minute before they say the same."""
 
 
 class Layer:
@@ -143,17 +148,17 @@ def _run(
     stopped: Callable[[], bool],
 ) -> tuple[int, str]:
     """Run a command, handing on what it prints; its code, and its last word of trouble."""
+    words = _Words()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=dict(environment) | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env={"PIP_RETRIES": _RETRIES, **environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     os.set_blocking(descriptor, False)
-    trouble = ""
     while True:
         wait(descriptor)
         if stopped():
@@ -166,7 +171,31 @@ def _run(
         if not data:
             break
         say(data)
-        for line in data.decode("utf-8", "replace").splitlines():
-            if line.startswith(_FAILED):
-                trouble = line.partition(":")[2].strip()
-    return process.wait(), trouble
+        words.feed(data)
+    return process.wait(), words.trouble
+
+
+class _Words:
+    """What went wrong, in the installer's own words; an index out of reach comes before the rest,
+    since pip then says only that it found nothing."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._error = ""
+        self._broken = ""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if broken := _BROKEN.match(line):
+                said = broken[1].decode("utf-8", "replace")
+                number = _ERRNO.search(said)
+                self._broken = number[1] if number else said
+            elif error := _ERROR.match(line):
+                self._error = error[1].decode("utf-8", "replace").strip()
+
+    @property
+    def trouble(self) -> str:
+        if self._broken:
+            return f"The package index cannot be reached: {self._broken}"
+        return self._error

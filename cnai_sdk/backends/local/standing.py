@@ -10,6 +10,7 @@ import msgspec
 
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.index import Index
+from cnai_sdk.backends.local.mask import Mask
 from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric, Number
@@ -26,7 +27,10 @@ class Standing:
     index at most ten times a second. A full disk stops neither: the next write tries again.
     """
 
-    def __init__(self, folder: JobFolder, index: Index, workload: Workload) -> None:
+    def __init__(
+        self, folder: JobFolder, index: Index, workload: Workload, *, mask: Mask | None = None
+    ) -> None:
+        self._mask = mask or Mask()
         self.folder = folder
         self.index = index
         self.workload = workload
@@ -78,6 +82,7 @@ class Standing:
 
     def take(self, rank: int, frame: dict[str, Any], *, attempt: int) -> None:
         """A frame that a worker sent; one that makes no sense is left out."""
+        frame = self._mask.value(frame)
         with contextlib.suppress(KeyError, TypeError, ValueError, msgspec.ValidationError):
             if "metrics" in frame:
                 self._take_metrics(rank, frame, attempt)
@@ -88,7 +93,7 @@ class Standing:
             elif "progress" in frame and rank == 0:
                 done, total, unit = frame["progress"]
                 since = self.workload.progress.since if self.workload.progress else time.time()
-                self.change(progress=Progress(done=done, total=total, unit=unit, since=since))
+                self.change(progress=Progress(done=done, total=total, unit=unit[:40], since=since))
 
     def _take_metrics(self, rank: int, frame: dict[str, Any], attempt: int) -> None:
         values = msgspec.convert(frame["metrics"], dict[str, Number])

@@ -19,6 +19,7 @@ from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.limits import MemoryGuard
 from cnai_sdk.backends.local.logbook import LogWriter
 from cnai_sdk.backends.local.machine import Ask, Lease, LocalMachine, describe, lease_environment
+from cnai_sdk.backends.local.mask import Mask
 from cnai_sdk.backends.local.order import DECODE, Order
 from cnai_sdk.backends.local.ranks import RankPlan
 from cnai_sdk.backends.local.reaper import look_after
@@ -52,10 +53,9 @@ class Supervisor:
         spec = self._folder.bare_spec()
         assert isinstance(spec, TrainSpec)
         self._spec = spec
-        self._standing = Standing(self._folder, self._index, self._index.get(order.id))
-        self._log = LogWriter(
-            self._folder.log, order.log_limit, secrets=tuple(order.secrets.values())
-        )
+        mask = Mask(tuple(order.secrets.values()))
+        self._standing = Standing(self._folder, self._index, self._index.get(order.id), mask=mask)
+        self._log = LogWriter(self._folder.log, order.log_limit, mask=mask)
         self._selector = selectors.DefaultSelector()
         self._attempt: Attempt | None = None
         self._stopped: Outcome | None = None

@@ -8,6 +8,7 @@ whose environment differs from the one that it was imported in is started plainl
 from __future__ import annotations
 
 import array
+import fcntl
 import gc
 import hashlib
 import importlib
@@ -47,6 +48,7 @@ _IMPORT_TIME = (
 )
 _QUIET = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "PYTHONIOENCODING"}
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+UNFIT = ".unfit"
 _HEADER = struct.Struct("!Q")
 
 
@@ -73,16 +75,30 @@ def fingerprint(interpreter: str, paths: Sequence[str], environment: Mapping[str
     return digest.hexdigest()[:16]
 
 
-def serve(path: Path, *, idle: float, preload: Sequence[str]) -> None:
+def is_alone(path: Path) -> int | None:
+    """A lock that one template for this socket holds for life; None when another has it."""
+    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def serve(path: Path, *, idle: float, preload: Sequence[str], lock: int) -> None:
     """Import, then fork a supervisor for each request, until none came for `idle` seconds."""
     _import_all(preload)
+    if len(os.listdir("/proc/self/task")) != 1:
+        path.with_suffix(UNFIT).touch()  # an import started a thread, which no fork would have
+        return
     server = control.listen(path)
     inode = path.stat().st_ino
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's children for long
     deadline = time.monotonic() + idle
     while (left := deadline - time.monotonic()) > 0:
         ready, _, _ = select.select([server], [], [], left)
-        if ready and _serve_one(server):
+        if ready and _serve_one(server, lock):
             deadline = time.monotonic() + idle
         if _replaced(path, inode):
             return
@@ -113,11 +129,9 @@ def _import_all(preload: Sequence[str]) -> None:
     importlib.import_module("cnai_sdk.backends.local.supervisor")
     gc.collect()
     gc.freeze()
-    if len(os.listdir("/proc/self/task")) != 1:
-        sys.exit("An imported library started a thread, so jobs cannot be forked from here.")
 
 
-def _serve_one(server: socket.socket) -> bool:
+def _serve_one(server: socket.socket, lock: int) -> bool:
     connection, _ = server.accept()
     with connection:
         connection.settimeout(5.0)
@@ -131,6 +145,7 @@ def _serve_one(server: socket.socket) -> bool:
             return False
         if os.fork() == 0:
             server.close()
+            os.close(lock)
             _become_supervisor(connection, message, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -196,13 +211,14 @@ def send(path: Path, message: bytes, descriptors: Sequence[int], *, timeout: flo
 
 
 def main(path: str, idle: float, preload: list[str]) -> None:
-    """Become a daemon that no kernel owns."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
+    """Serve as a daemon that no kernel owns."""
     os.chdir("/")
+    lock = is_alone(Path(path))
+    if lock is None:
+        os._exit(0)
     for name in _THREADS:
         os.environ[name] = str(TEMPLATE_THREADS)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
-    serve(Path(path), idle=idle, preload=preload)
+    serve(Path(path), idle=idle, preload=preload, lock=lock)
+    Path(path).with_suffix(".lock").unlink(missing_ok=True)
     os._exit(0)

@@ -1,0 +1,47 @@
+"""Takes the values of secrets out of what workers say, before anything is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+_SHORTEST = 6
+_MASK = "***"
+
+
+class Mask:
+    """Replaces every line of the secrets by '***'.
+
+    Args:
+        secrets: their values. A line of fewer than six characters is left alone: it would mask
+            ordinary words.
+
+    >>> Mask(["hunter22\\n"]).bytes(b"login hunter22")
+    b'login ***'
+    >>> Mask(["hunter22"]).value({"metrics": {"hunter22": 1.0}, "step": None})
+    {'metrics': {'***': 1.0}, 'step': None}
+    """
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        lines = {line.strip() for secret in secrets for line in secret.splitlines()}
+        self._texts = sorted((x for x in lines if len(x) >= _SHORTEST), key=len, reverse=True)
+        self._bytes = [text.encode("utf-8", "surrogateescape") for text in self._texts]
+        self.longest = max(map(len, self._bytes), default=0)
+
+    def bytes(self, data: bytes) -> bytes:
+        """What was printed, without them."""
+        for secret in self._bytes:
+            data = data.replace(secret, _MASK.encode())
+        return data
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without them, keys included."""
+        if not self._texts:
+            return value
+        if isinstance(value, str):
+            for secret in self._texts:
+                value = value.replace(secret, _MASK)
+            return value
+        if isinstance(value, dict):
+            return {self.value(key): self.value(item) for key, item in value.items()}
+        return [self.value(item) for item in value] if isinstance(value, list) else value

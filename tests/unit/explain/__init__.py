@@ -1,0 +1,1 @@
+"""Verdicts: every row of the catalogue, the choice of the root, and hostile logs."""

@@ -1,0 +1,105 @@
+"""Every row is found by the text that it was recorded from, and its sentences are sound."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+import pytest
+
+from cnai_sdk.explain.catalogue import SHORT, Row, row, rows
+from cnai_sdk.model.spec import Resources
+from tests.unit.explain.workloads import failed, raised, verdict
+
+SAMPLED = [each for each in rows() if each.sample]
+NAMES = {
+    *("worker", "Worker", "rank", "workers", "said", "limit", "double", "used", "timeout"),
+    *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
+    *("found", "advice", "package", "metric", "value", "since", "spent", "Early"),
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the issue tracker of the world says, and which row it means."""
+
+    id: str
+    text: str
+
+
+LOADER = "RuntimeError: DataLoader worker (pid 7) is killed by signal"
+OTHERS = [
+    Recorded("CUDA_OOM", "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
+    Recorded("CUDA_NO_GPU", "RuntimeError: No CUDA GPUs are available"),
+    Recorded("CUDA_NO_GPU", "RuntimeError: Distributed package doesn't have NCCL built in"),
+    Recorded("SHM_SMALL", f"{LOADER}: Bus error."),
+    Recorded("OOM_CHILD_ONLY", f"{LOADER}: Killed."),
+    Recorded("DISK_FULL", "OSError: [Errno 28] No space left on device"),
+    Recorded("PORT_IN_USE", "OSError: [Errno 98] Address already in use"),
+    Recorded("PY_NAME_MISSING", "NameError: name 'model' is not defined"),
+    Recorded("PY_UNPICKLABLE", "AttributeError: Can't pickle local object 'digits.<locals>.Net'"),
+    Recorded("SHAPE", "RuntimeError: in loading state_dict:\n  size mismatch for fc.weight: x"),
+]
+
+
+def test_no_two_rows_have_one_name() -> None:
+    assert len({each.id for each in rows()}) == len(rows())
+
+
+@pytest.mark.parametrize("each", SAMPLED, ids=lambda each: each.id)
+def test_a_sample_leads_to_its_row(each: Row) -> None:
+    if each.reason:
+        found = verdict([(0, each.sample)], reason=each.reason, message=each.sample, exits={0: 1})
+    elif ": " in each.sample.split("(")[0] and each.sample.split(":")[0].endswith("Error"):
+        found = verdict([(0, raised(each.sample))])
+    else:
+        found = verdict([(0, f"epoch 1\n{each.sample}")])
+    assert found.id == each.id
+
+
+@pytest.mark.parametrize("recorded", OTHERS, ids=lambda recorded: recorded.text[:40])
+def test_other_words_for_the_same_failure_lead_there_too(recorded: Recorded) -> None:
+    assert verdict([(1, raised(recorded.text))], exits={1: 1, 0: 143}).id == recorded.id
+
+
+@pytest.mark.parametrize("each", SAMPLED, ids=lambda each: each.id)
+def test_a_pattern_does_not_mind_case_and_finds_its_sample_among_other_lines(each: Row) -> None:
+    assert each.pattern is not None
+    assert each.pattern.search(f"first line\n{each.sample.upper()}\nlast line")
+
+
+@pytest.mark.parametrize("each", rows(), ids=lambda each: each.id)
+def test_templates_name_only_what_is_known(each: Row) -> None:
+    texts = [each.short, each.happened, each.why, each.fix, each.code]
+    for value in each.changes.values():
+        texts += [value] if isinstance(value, str) else value
+    named = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+    groups = {name for name in named if name.isdigit()}
+    assert named - groups <= NAMES
+    assert all(each.pattern and int(name) <= each.pattern.groups for name in groups)
+
+
+@pytest.mark.parametrize("each", rows(), ids=lambda each: each.id)
+def test_a_row_says_what_happened_and_what_to_do(each: Row) -> None:
+    assert each.happened.endswith((".", "}")), "a sentence"
+    assert each.fix
+    assert not each.code or each.fix.endswith((":", "}")), "a call follows a colon"
+    assert not {"please", "oops", "!", "pod"} & set(each.happened.lower().split())
+
+
+@pytest.mark.parametrize("each", SAMPLED, ids=lambda each: each.id)
+def test_the_short_form_fits_its_row(each: Row) -> None:
+    long = raised(each.sample) if each.sample.split(":")[0].endswith("Error") else each.sample
+    found = verdict([(11, long)], exits={11: 1}, reason=each.reason or "WorkerFailed")
+    assert len(found.short) <= SHORT
+
+
+def test_a_short_form_that_is_too_long_loses_its_parentheses_first() -> None:
+    big = Resources(memory=1010 * 2**20)
+    found = verdict(exits={112: -9}, reason="MemoryExceeded", resources=big)
+    assert found.short == "out of memory: a worker"
+
+
+def test_the_catalogue_is_read_once() -> None:
+    assert row("OOM_KILLED") is row("OOM_KILLED")
+    assert failed().workload.reason == "WorkerFailed"
