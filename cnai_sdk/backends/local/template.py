@@ -116,7 +116,7 @@ def _import_all(preload: Sequence[str]) -> None:
     """Import in a thread of the lowest priority: a process could not raise its own again."""
 
     def work() -> None:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         for name in preload:
             try:
                 importlib.import_module(name)
