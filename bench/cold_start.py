@@ -38,8 +38,7 @@ def work():
 
 def measure(plan: Plan) -> Sequence[Row]:
     """To the first line on both workers, and to torch on both."""
-    client, notebook = plain_client(), Notebook()
-    notebook.run(_CELL)
+    client, notebook = plain_client(), Notebook(_CELL)
     found = interleaved(
         plan.runs(7),
         [

@@ -50,9 +50,8 @@ def short():
 def measure(plan: Plan) -> Sequence[Row]:
     """How many hung and how many aborted, each way."""
     jobs = 3 if plan.quick else plan.jobs
-    client, notebook = warm_client(), Notebook()
-    for cell in _CELLS:
-        notebook.run(cell)
+    notebook = Notebook(*_CELLS)
+    client = warm_client()
     cured = _ours(client, notebook, jobs, {})
     beside = [
         f"CNAI_KEEP_GROUPS=0: {_shown(_ours(client, notebook, jobs, {'CNAI_KEEP_GROUPS': '0'}))}",

@@ -30,8 +30,8 @@ ENOUGH = 0.9
 
 def measure(plan: Plan) -> Sequence[Row]:
     """Warm and cold, each beside torchrun."""
-    warm, plain, notebook = warm_client(), plain_client(), Notebook()
-    notebook.run(_without_main(EXAMPLE.read_text(encoding="utf-8")))
+    notebook = Notebook(_without_main(EXAMPLE.read_text(encoding="utf-8")))
+    warm, plain = warm_client(), plain_client()
     digits = notebook["digits"]
     first = warm.train(digits, workers=2).wait()
     script = _laid_out(first.script)

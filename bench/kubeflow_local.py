@@ -36,8 +36,7 @@ def measure(plan: Plan) -> Sequence[Row]:
         print("kubeflow_local: skipped; --with-peers installs and runs it", file=sys.stderr)
         return []
     name, first, ended = _kubeflow()
-    notebook = Notebook()
-    notebook.run(_CELL)
+    notebook = Notebook(_CELL)
     ours_first, ours_ended = _ours(warm_client(), notebook)
     return [
         Row(

@@ -8,13 +8,12 @@ supervisor. Beside it, torchrun's agent and its two workers, which have imported
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 
 import psutil
 
 from bench.notebook import Notebook
-from bench.peers import SCRIPTS
+from bench.peers import SCRIPTS, TORCHRUN
 from bench.plan import Plan
 from bench.table import Row, mebibytes
 from bench.workplace import plain_client, templates, warm_client
@@ -22,6 +21,7 @@ from cnai_sdk import Client
 
 _CELL = """
 import os
+import time
 import torch
 
 def idle():
@@ -34,9 +34,7 @@ def idle():
 
 def measure(plan: Plan) -> Sequence[Row]:
     """The template, and each process of a job, started either way."""
-    notebook = Notebook()
-    notebook.run("import time")
-    notebook.run(_CELL)
+    notebook = Notebook(_CELL)
     warm = warm_client()
     rows = [Row(what="memory, template that nobody uses", ours=_both(templates()))]
     torchrun, agent = _torchrun()
@@ -72,9 +70,8 @@ def _job(client: Client, notebook: Notebook) -> tuple[str, str]:
 
 def _torchrun() -> tuple[str, str]:
     """Figures of a worker, and of the agent."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     with subprocess.Popen(
-        [*command, "--nproc-per-node=2", str(SCRIPTS / "idle.py")],
+        [*TORCHRUN, str(SCRIPTS / "idle.py")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -11,14 +11,21 @@ _NO_FILE = Config(HistoryManager={"hist_file": ":memory:"})
 
 
 class Notebook:
-    """One shell, whose cells see each other."""
+    """One shell, whose cells see each other.
 
-    def __init__(self) -> None:
+    Args:
+        cells: run at once, in order.
+    """
+
+    def __init__(self, *cells: str) -> None:
         self._shell = InteractiveShell.instance(config=_NO_FILE)
+        for cell in cells:
+            self.run(cell)
 
     def run(self, cell: str) -> None:
         """Run a cell as a person would; what it raises is raised here."""
-        self._shell.run_cell(cell, store_history=True).raise_error()
+        answer: Any = self._shell.run_cell(cell, store_history=True)  # type: ignore[no-untyped-call]
+        answer.raise_error()
 
     def __getitem__(self, name: str) -> Any:
         return self._shell.user_ns[name]

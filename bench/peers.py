@@ -9,26 +9,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parent / "scripts"
-_TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+TORCHRUN = (
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node=2",
+)
 
 
-def torchrun(
-    script: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
-) -> str:
-    """Run a script under torchrun on one machine, and return what it printed."""
-    command = [*_TORCHRUN, "--standalone", f"--nproc-per-node={workers}", str(script)]
-    answer = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def torchrun(script: Path, *, environment: Mapping[str, str] | None = None) -> str:
+    """Run a script under torchrun, on two workers of this machine; what it printed."""
+    command = [*TORCHRUN, str(script)]
+    answer = subprocess.run(command, env=environment, check=True, capture_output=True)
     return answer.stdout.decode()
 
 
-def plain_processes(script: Path, *, workers: int = 2) -> str:
-    """Run a script in so many processes at once, and return what they printed."""
+def plain_processes(script: Path) -> str:
+    """Run a script in two processes at once; what they printed."""
     environment = dict(os.environ) | {"OMP_NUM_THREADS": "1"}  # as torchrun sets it
     running = [
         subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE)
-        for _ in range(workers)
+        for _ in range(2)
     ]
     printed = [process.communicate()[0].decode() for process in running]
     if any(process.returncode for process in running):

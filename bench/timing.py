@@ -32,11 +32,8 @@ class Spread:
         >>> print(Spread((0.030, 0.028, 0.041)))
         30 ms (28 ms to 41 ms)
         """
-        if len(self.values) == 1:
-            return seconds(self.median)
-        return (
-            f"{seconds(self.median)} ({seconds(min(self.values))} to {seconds(max(self.values))})"
-        )
+        middle, low, high = map(seconds, (self.median, min(self.values), max(self.values)))
+        return middle if len(self.values) == 1 else f"{middle} ({low} to {high})"
 
 
 def interleaved(

@@ -47,14 +47,17 @@ def end_bench() -> None:
     """Delete every job and end the template, so that the next bench finds nothing of this one.
 
     Raises:
-        RuntimeError: warm starts were asked for, and some were not warm. A template serves the
-            SDK's files as they were when it began; another one comes when they change.
+        RuntimeError: warm starts were asked for, and some were not warm: the template that was
+            there no longer fitted, so a job was started plainly and another template with it.
     """
     begun = templates()
     _forget_jobs()
     end_templates()
     if len(begun) > 1:
-        raise RuntimeError("A file or a package changed while it was measured. Measure again.")
+        raise RuntimeError(
+            "Not every start was warm: while it was measured, a file of the SDK, a package, or a "
+            "variable that imports read has changed. Measure again on a machine left alone."
+        )
 
 
 def _forget_jobs() -> None:

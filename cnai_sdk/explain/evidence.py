@@ -28,7 +28,7 @@ def consequences_of(root: Finding, found: Sequence[Finding]) -> list[Finding]:
 def aftermath(root: Finding, consequences: Sequence[Finding]) -> str:
     """What the other workers did, so that their louder errors are not taken for the cause."""
     same = [each for each in consequences if _same(root, each)]
-    follow = [each for each in consequences if each not in same and each.row.level != "root"]
+    follow = [each for each in consequences if each not in same and each.follows]
     also = [each for each in consequences if each not in same and each not in follow]
     parts = []
     if follow:
@@ -98,7 +98,7 @@ def _of_place(raised: Raised) -> list[Evidence]:
 def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
     """What the backend saw, where it is more than that a worker ended."""
     proves = {root.row.reason, *root.row.events} - {""}
-    if root.row.exits or root.row.id == "EXIT_CODE":
+    if root.ended is None and (root.row.exits or root.row.id == "EXIT_CODE"):
         proves.add("WorkerFailed")
     seen = [e for e in last_attempt(facts.events) if e.message and e.reason in proves]
     if not seen and root.row.reason and facts.workload.message:

@@ -19,6 +19,7 @@ _IN_EXCEPTION, _EXCEPTION, _IN_LINES, _EXIT = range(4)
 _TRACEBACK_ENDS = (1, 130, None)
 _ASKED_TO_END = (-signal.SIGTERM, 143, -signal.SIGKILL, 137)
 _LAST_LINES = 80
+_FALLBACK = "USER_EXCEPTION"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +49,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return self.tier == _EXIT and self.exit_code in _ASKED_TO_END
 
     @property
+    def follows(self) -> bool:
+        """True for what is a consequence when another worker is at the root."""
+        return self.row.level != "root" and self.tier != _EXCEPTION
+
+    @property
     def weight(self) -> tuple[int, int, int]:
         """Sorts causes before consequences, then the first worker to fail, then the surest."""
-        return (_LEVELS[self.row.level], self.order, self.tier)
+        level = self.row.level if self.follows else "root"
+        return (_LEVELS[level], self.order, self.tier)
 
 
 def find(facts: Facts, pages: Mapping[int, Page]) -> list[Finding]:
@@ -116,7 +123,7 @@ def _in_exception(base: Finding, ended: Ended) -> Iterator[Finding]:
     if not matched:
         yield msgspec.structs.replace(
             base,
-            row=row("INTERRUPTED" if ended.last.type == "KeyboardInterrupt" else "USER_EXCEPTION"),
+            row=row("INTERRUPTED" if ended.last.type == "KeyboardInterrupt" else _FALLBACK),
             tier=_EXCEPTION,
             at=ended.root.at,
         )
@@ -129,7 +136,9 @@ def _told(ended: Ended) -> list[Raised]:
 
 def _rows_in(base: Finding, raised: Raised) -> Iterator[Finding]:
     for each in rows():
-        match = each.pattern.search(raised.text) if each.pattern and not each.reason else None
+        if each.pattern is None or each.reason or each.id == _FALLBACK:
+            continue
+        match = each.pattern.search(raised.text)
         if match:
             yield msgspec.structs.replace(
                 base,

@@ -21,6 +21,7 @@ _TAIL_LINES = 1200
 _HEAD_CHARACTERS = 48 * 2**10
 _TAIL_CHARACTERS = 192 * 2**10
 _LINE = 2000
+_SPACES = str.maketrans("\t\n", "  ")
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -93,4 +94,4 @@ def plain(text: str) -> str:
     """A bounded line without escapes and control characters."""
     if len(text) > _LINE:
         text = f"{text[: _LINE // 2]} … {text[-_LINE // 2 :]}"
-    return clean(text, colours=False).replace("\n", " ")
+    return clean(text, colours=False).translate(_SPACES)

@@ -28,6 +28,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
     return {
         "worker": "a worker" if finding.rank is None else f"worker {finding.rank}",
         "Worker": "A worker" if finding.rank is None else f"Worker {finding.rank}",
+        "other": "0" if finding.rank else "1",
         "rank": str(finding.rank or 0),
         "course": "",
         "longer": longer_time(2 * workload.timeout) if workload.timeout else "",
@@ -38,14 +39,19 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
         "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
         "timeout": show_duration(workload.timeout) if workload.timeout else "",
         "exit": exit_words(finding.exit_code),
-        **_exception_words(facts, finding.ended),
+        **_exception_words(facts, finding),
     }
 
 
-def _exception_words(facts: Facts, ended: Ended | None) -> Mapping[str, str]:
-    names = ("type", "message", "source", "raised_by", "alone", "debug")
+def _exception_words(facts: Facts, finding: Finding) -> Mapping[str, str]:
+    ended = finding.ended
     if ended is None:
-        return dict.fromkeys(names, "") | {"source": "the code"}
+        names = ("message", "raised_by", "alone", "debug")
+        kind, said = (*finding.groups[1:3], "", "")[:2]
+        words = {"type": kind.rpartition(".")[2], "source": "the code"}
+        return (
+            dict.fromkeys(names, "") | words | ({"message": f": {clipped(said)}"} if said else {})
+        )
     root = ended.root
     debug = debug_call(ended) if len(facts.workload.replicas) > 1 else ""
     return {
@@ -154,5 +160,5 @@ def longer_time(seconds: float) -> str:
 
 def filled(template: str, words: Mapping[str, str], groups: tuple[str, ...] = ()) -> str:
     """The sentence, with the spaces that an empty name leaves behind taken away."""
-    text = template.format(*(clipped(group) for group in groups), **words)
+    text = template.format(*(clipped(group.strip()) for group in groups), **words)
     return re.sub(r" {2,}", " ", text).strip()

@@ -34,7 +34,7 @@ def test_data_appears_under_the_same_relative_path(client: Client, data: Path) -
 
 def test_data_in_a_folder_appears_in_that_folder(client: Client, data: Path) -> None:
     def reads() -> list[str]:
-        return [str(path) for path in sorted(Path("images").rglob("*"))]
+        return [str(path) for path in (*Path("images").iterdir(), *Path("images/cats").iterdir())]
 
     job = client.train(reads, data=["./images/cats"])
     assert job.result() == ["images/cats", "images/cats/a.txt"]

@@ -243,6 +243,10 @@ class Attempt:
         )
 
     def _note_log(self) -> None:
+        if self._log.trimmed:
+            self._standing.event(
+                "LogTrimmed", "The oldest log lines were dropped, to keep to the log's limit"
+            )
         if self._log.lost:
             self._standing.event(
                 "DiskFull", f"{self._log.lost:,} log lines were lost: no space left", warning=True

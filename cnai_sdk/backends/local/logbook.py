@@ -31,6 +31,7 @@ class LogWriter:
     def __init__(self, folder: Path, limit: int, *, mask: Mask | None = None) -> None:
         self._folder = folder
         self._limit = limit
+        self._segment = min(SEGMENT, max(limit // 4, LONGEST))
         self._next = 1
         self._size = 0
         self._descriptor = -1
@@ -87,7 +88,7 @@ class LogWriter:
             self._write(rank, lines, lines.count(b"\n"))
 
     def _write(self, rank: int, data: bytes, lines: int, *, flag: str = "-") -> None:
-        if self._descriptor < 0 or self._size > SEGMENT:
+        if self._descriptor < 0 or self._size > self._segment:
             self._new_segment()
         stamp = int(time.time() * 1000)
         frame = f"\x1e{rank} {stamp} {lines} {flag} {len(data)}\n".encode() + data
@@ -120,7 +121,7 @@ class LogWriter:
         sizes = [(path, path.stat().st_size) for path in segments(self._folder)]
         total = sum(size for _, size in sizes)
         for path, size in sizes[:-1]:
-            if total <= self._limit:
+            if total <= self._limit - self._segment:  # what the newest may still grow by
                 return
             path.unlink(missing_ok=True)
             total -= size

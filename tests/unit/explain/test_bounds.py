@@ -51,7 +51,7 @@ def test_no_pattern_grows_faster_than_what_it_reads(row: Row) -> None:
     for piece in [*NEAR_MISSES, row.sample[:-1], row.sample[: len(row.sample) // 2]]:
         line = piece * (8 * LINE // len(piece))
         assert grows_evenly(work, line[: 2 * LINE], line), f"{piece} on one line"
-        assert grows_evenly(work, "\n".join([line] * 2), "\n".join([line] * 8)), piece
+        assert grows_evenly(work, f"{line}\n", f"{line}\n" * 4), piece
 
 
 def test_the_measure_finds_a_pattern_that_grows_as_a_square() -> None:

@@ -13,7 +13,7 @@ from tests.unit.explain.workloads import failed, raised, verdict
 
 SAMPLED = [each for each in rows() if each.sample]
 NAMES = {
-    *("worker", "Worker", "rank", "workers", "said", "limit", "double", "used", "timeout"),
+    *("worker", "Worker", "rank", "other", "workers", "said", "limit", "double", "used", "timeout"),
     *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
     *("found", "advice", "package", "metric", "value", "since", "spent", "Early"),
 }

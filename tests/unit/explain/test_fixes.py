@@ -29,7 +29,7 @@ FUNCTIONS = {
     "int": int,
 }
 WORDS = {
-    "rank": "1", "double": "16Gi", "longer": "20m", "package": "opencv-python",
+    "rank": "1", "other": "0", "double": "16Gi", "longer": "20m", "package": "opencv-python",
     "source": "cell [3]", "debug": "cnai.train(digits, workers=1)", "worker": "worker 1",
     "Worker": "Worker 1", "advice": "", "alone": "", "found": "", "course": "", "used": "",
 }  # fmt: skip

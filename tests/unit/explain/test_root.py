@@ -141,11 +141,23 @@ def test_a_lost_peer_alone_sends_to_the_others_log() -> None:
     found = verdict([(0, raised(GLOO))], exits={0: 1, 1: 143})
     assert found.id == "GLOO_PEER_DIED"
     assert "job.logs(rank=1" in found.fix
+    found = verdict([(1, raised(GLOO))], exits={1: 1, 0: 143})
+    assert "job.logs(rank=0" in found.fix
 
 
 def test_what_was_printed_on_the_way_is_not_taken_for_the_end() -> None:
     said = f"CUDA out of memory. Tried to allocate 1 GiB, halving the batch\n{BAD_LABEL}"
     assert verdict([(0, said)]).id == "USER_EXCEPTION"
+
+
+def test_an_exception_whose_traceback_was_not_kept_is_read_from_its_line() -> None:
+    found = verdict([(1, "[rank1]: torch.MyError: bad label 7")], exits={1: 1, 0: 143})
+    assert found.happened == "Your code raised MyError in worker 1: bad label 7"
+    assert (found.fix, found.code) == ("Correct the code and run it again.", "")
+
+
+def test_a_line_of_pip_is_no_exception() -> None:
+    assert verdict([(0, "ERROR: no such option")]).id == "EXIT_CODE"
 
 
 def test_a_direct_cause_is_named_and_what_it_ended_as() -> None:
