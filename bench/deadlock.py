@@ -29,7 +29,7 @@ from bench.table import Row, version
 from bench.workplace import warm_client
 from cnai_sdk import Client, JobFailed
 
-PATIENCE = 20
+PATIENCE = 10
 _CELLS = (
     "import torch\nimport torch._dynamo\nimport torch.distributed as dist\nfrom torch import nn\n"
     "from torch.nn.parallel import DistributedDataParallel",

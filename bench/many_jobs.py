@@ -72,8 +72,10 @@ def _ours(client: Client, each: int) -> tuple[float, float, Counter[str], int]:
 def _plain(total: int) -> float:
     started = time.monotonic()
     for _ in range(total // 2):
-        pair = [subprocess.Popen([sys.executable, "-c", "print(1)"], stdout=subprocess.DEVNULL)]
-        pair.append(subprocess.Popen([sys.executable, "-c", "print(1)"], stdout=subprocess.DEVNULL))
+        pair = [
+            subprocess.Popen([sys.executable, "-c", "print(1)"], stdout=subprocess.DEVNULL)
+            for _ in range(2)
+        ]
         for process in pair:
             process.wait()
     return time.monotonic() - started

@@ -33,8 +33,14 @@ async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis |
             metrics=tuple(await backend.metrics(workload.id)),
             distributions=_distributions() if asked else {},
             modules=_local_modules() if asked else frozenset(),
+            left=await _left_something(backend, workload.id),
+            spans=(await backend.spec(workload.id)).payload.spans,
         )
     )
+
+
+async def _left_something(backend: Backend, id: str) -> bool:
+    return bool(await backend.result(id) or await backend.outputs(id))
 
 
 async def _head_and_tail(backend: Backend, id: str) -> tuple[LogLine, ...]:

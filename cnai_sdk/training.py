@@ -231,17 +231,8 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     named = changes.get("name") is not None
     base = check_name(changes["name"]) if named else spec.name
     old = spec.resources
-    wishes = {
-        key: changes.pop(key, None) for key in ("cpu", "memory", "gpu", "gpu_memory", "gpu_model")
-    }
-    asked = parse_resources(**wishes)
-    resources = Resources(
-        cpu=asked.cpu if wishes["cpu"] is not None else old.cpu,
-        memory=asked.memory if wishes["memory"] is not None else old.memory,
-        gpu=asked.gpu if wishes["gpu"] is not None else old.gpu,
-        gpu_memory=asked.gpu_memory if wishes["gpu_memory"] is not None else old.gpu_memory,
-        gpu_model=asked.gpu_model if wishes["gpu_model"] is not None else old.gpu_model,
-    )
+    wishes = {name: getattr(old, name) or None for name in Resources.__struct_fields__}
+    resources = parse_resources(**{n: changes.get(n, wish) for n, wish in wishes.items()})
     links = links_for(changes.pop("data"), Path.cwd())[0] if "data" in changes else spec.data
     options = ("workers", "retries", "timeout", "env", "secrets", "packages")
     wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in options})

@@ -40,8 +40,10 @@ def run(payload: str, *, loaded_with: int = 0) -> None:
     except SystemExit as error:
         code = ending.exit_code(error)
     except BaseException as error:
+        processes.settle()
         tracebacks.show(error, payload)
         code = 130 if isinstance(error, KeyboardInterrupt) else 1
+    processes.settle()
     ending.leave(code)
 
 

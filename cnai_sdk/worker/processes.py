@@ -30,6 +30,11 @@ def prepare(*, loaded_with: int = 0) -> None:
         _limit_threads(threads)
 
 
+def settle() -> None:
+    """No handler of a library may interrupt the end: a DataLoader's raises when its child died."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
 def fresh_main(script: str) -> dict[str, Any]:
     """An empty `__main__` that stands for the script; classes pickle by reference to it."""
     main = types.ModuleType("__main__")

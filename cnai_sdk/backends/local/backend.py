@@ -121,14 +121,7 @@ class LocalBackend:
         if not any(w.phase is Phase.QUEUED for w in workloads):
             return workloads
         places = turns.places(self._index, self._host.is_mine)
-        return [
-            msgspec.structs.replace(
-                w, queued=_merge(places[w.id], w.queued), message=_waits(w, places[w.id])
-            )
-            if w.phase is Phase.QUEUED and w.id in places
-            else w
-            for w in workloads
-        ]
+        return [_in_line(w, places.get(w.id)) for w in workloads]
 
     async def spec(self, id: str) -> Spec:
         return await asyncio.to_thread(lambda: self._folder(id).spec())
@@ -317,16 +310,12 @@ def _with_queued(item: QuotaItem, waiting: Sequence[turns.Turn], index: Index) -
     return msgspec.structs.replace(item, queued=total)
 
 
-def _merge(place: Queued, told: Queued | None) -> Queued:
-    """The place as it is now, with the reason that the job's own supervisor found."""
-    first = told is not None and place.position == 1 and told.position == 1
-    return told if first and told is not None else place
-
-
-def _waits(workload: Workload, place: Queued) -> str:
-    if place.position == 1:
-        return workload.message
-    return f"{place.position - 1} before it; waits for {place.waits_for}"
+def _in_line(workload: Workload, place: Queued | None) -> Workload:
+    """The workload with its place as it is now; the first in line knows itself what it waits for."""
+    if place is None or place.position == 1 or workload.phase is not Phase.QUEUED:
+        return workload
+    message = f"{place.position - 1} before it; waits for {place.waits_for}"
+    return msgspec.structs.replace(workload, queued=place, message=message)
 
 
 def _files(root: Path) -> list[OutputFile]:

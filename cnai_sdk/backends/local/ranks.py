@@ -57,9 +57,15 @@ def base_environment(caller: Mapping[str, str]) -> dict[str, str]:
 
 
 def distributed_environment(
-    *, rank: int, world: int, port: int, attempt: int, threads: int
+    *, rank: int, world: int, port: int, attempt: int, threads: int, wished: str = ""
 ) -> dict[str, str]:
-    """What torchrun gives a worker, and its thread counts."""
+    """What torchrun gives a worker, and its thread counts.
+
+    Args:
+        threads: how many its cores are enough for.
+        wished: the caller's own OMP_NUM_THREADS for it; MKL and the others follow that one where
+            nothing else is said, and so must they here.
+    """
     values = {
         "RANK": rank,
         "LOCAL_RANK": rank,
@@ -80,7 +86,7 @@ def distributed_environment(
         "CNAI_THREADS": threads,
     }
     shown = {name: str(value) for name, value in values.items()}
-    return shown | dict.fromkeys(_BLAS, str(threads))
+    return shown | dict.fromkeys(_BLAS, wished or str(threads))
 
 
 def start(plan: RankPlan, *, warm: bool) -> int:

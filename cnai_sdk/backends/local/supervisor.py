@@ -224,6 +224,7 @@ class Supervisor:
             port=port,
             attempt=number,
             threads=lease.threads,
+            wished=self._spec.env.get("OMP_NUM_THREADS", ""),
         )
         environment |= ranks.shipped_environment(
             payload=str(folder.payload),

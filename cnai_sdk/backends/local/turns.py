@@ -83,7 +83,7 @@ def places(index: Index, is_mine: Callable[[str], bool]) -> dict[str, Queued]:
     """The place in line of every job that waits here; worked out when somebody looks."""
     _, waiting = index.transact(lambda db: held_and_waiting(db, is_mine))
     return {
-        turn.id: Queued(position=place, waits_for=waiting[0].name)
+        turn.id: Queued(position=place, waits_for=waiting[0].name if place > 1 else "")
         for place, turn in enumerate(waiting, start=1)
     }
 
