@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.notebook import Notebook
 from bench.peers import SCRIPTS
@@ -52,17 +52,22 @@ def measure(plan: Plan) -> Sequence[Row]:
     jobs = 3 if plan.quick else plan.jobs
     notebook = Notebook(*_CELLS)
     client = warm_client()
-    cured = _ours(client, notebook, jobs, {})
-    beside = [
-        f"CNAI_KEEP_GROUPS=0: {_shown(_ours(client, notebook, jobs, {'CNAI_KEEP_GROUPS': '0'}))}",
-        f"no cure, destroyed: {_shown(_without_cure(jobs, 'destroy'))}",
-        f"no cure, not destroyed: {_shown(_without_cure(jobs, 'leave'))}",
-    ]
+    ways: dict[str, Callable[[], Counter[str]]] = {
+        "with the cure": lambda: _ours(client, notebook, jobs, {}),
+        "CNAI_KEEP_GROUPS=0": lambda: _ours(client, notebook, jobs, {"CNAI_KEEP_GROUPS": "0"}),
+        "no cure, destroyed": lambda: _without_cure(jobs, "destroy"),
+        "no cure, not destroyed": lambda: _without_cure(jobs, "leave"),
+    }
+    found = {}
+    for way, run in ways.items():
+        found[way] = run()
+        print(f"deadlock, {way}: {_shown(found[way])}", file=sys.stderr)
+    cured = found.pop("with the cure")
     return [
         Row(
             what=f"{jobs} short DDP jobs, torch {version('torch')}",
             ours=_shown(cured),
-            peers="; ".join(beside),
+            peers="; ".join(f"{way}: {_shown(counts)}" for way, counts in found.items()),
             goal="0 hang, 0 abort",
             met=cured["ok"] == jobs,
         )

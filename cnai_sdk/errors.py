@@ -38,7 +38,7 @@ class CnaiError(Exception):
         self.what = what
         self.why = why
         self.next_step = next_step
-        super().__init__(what, why, next_step)
+        super().__init__(what)  # all that __init__ needs to be called again, by pickle
 
     def __str__(self) -> str:
         lines = [self.what]

@@ -9,7 +9,8 @@ from typing import Any
 
 from cnai_sdk.model.quantity import show_duration
 from cnai_sdk.model.workload import Workload
-from cnai_sdk.text import clean, row_text
+from cnai_sdk.text import clean, display_width, row_text
+from cnai_sdk.text.columns import pad
 
 
 class JobList(Sequence[Any]):
@@ -43,14 +44,18 @@ class JobList(Sequence[Any]):
         rows = self.rows()
         if not rows:
             return "No jobs yet. cnai.train(fn) starts one."
-        first = max(len(name) for name, _, _ in rows)
-        return "\n".join(f"{name:<{first}}  {state}  ({age} ago)" for name, state, age in rows)
+        first = max(display_width(name) for name, _, _ in rows)
+        return "\n".join(f"{pad(name, first)}  {state}  ({age} ago)" for name, state, age in rows)
 
     def _repr_html_(self) -> str:
         if not self.workloads:
             return f"<p>{html.escape(repr(self))}</p>"
+        heads = "".join(_cell("th", text) for text in ("Job", "State", "Age"))
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows()
+            "<tr>" + "".join(_cell("td", text) for text in row) + "</tr>" for row in self.rows()
         )
-        return f"<table><tr><th>Job</th><th>State</th><th>Age</th></tr>{body}</table>"
+        return f"<table><tr>{heads}</tr>{body}</table>"
+
+
+def _cell(tag: str, text: str) -> str:
+    return f'<{tag} style="text-align:left">{html.escape(text)}</{tag}>'

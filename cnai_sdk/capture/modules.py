@@ -15,6 +15,7 @@ from pathlib import Path
 from cnai_sdk.capture.secrets import check_source
 from cnai_sdk.errors import CaptureError
 
+_MAIN = ("__main__", "__mp_main__")  # the second is what multiprocessing calls it in a child
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 
 
@@ -26,7 +27,7 @@ def is_local(name: str, *, roots: Iterable[Path]) -> bool:
         roots: the notebook's folder and the current directory.
     """
     top = name.split(".")[0]
-    if top == "cnai_sdk" or top in sys.stdlib_module_names or name == "__main__":
+    if top == "cnai_sdk" or top in sys.stdlib_module_names or name in _MAIN:
         return False
     module = sys.modules.get(name)
     if module is None:
@@ -175,7 +176,7 @@ def public_path(value: object) -> tuple[str, str] | None:
     """
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     home = getattr(value, "__module__", None)
-    if not isinstance(name, str) or not isinstance(home, str) or home == "__main__":
+    if not isinstance(name, str) or not isinstance(home, str) or home in _MAIN:
         return None
     parts = home.split(".")
     public = [p for i, p in enumerate(parts) if not any(q.startswith("_") for q in parts[: i + 1])]

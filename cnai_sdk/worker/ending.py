@@ -29,25 +29,36 @@ def keep_result(namespace: dict[str, Any]) -> None:
     if value is None or not path:
         return
     try:
-        text = json.dumps(value, default=_plain)
-    except (TypeError, ValueError, RecursionError) as error:
-        text, problem = "", f"{type(value).__name__} is not JSON: {error}"
-    else:
-        problem = "" if len(text) <= _RESULT_LIMIT else f"it is {len(text)} bytes of JSON"
+        problem = _written(path, value)
+    except OSError as error:
+        problem = f"it could not be written: {error}"
+    except Exception as error:  # a conversion is code of the value's own class
+        problem = f"{type(value).__name__} is not JSON: {error}"
     if problem:
         print(
             f"The return value is not kept, because {problem}. To keep it, write it to a file in "
             "cnai.output_dir(), or return numbers, text, lists and dicts.",
             file=sys.stderr,
         )
-        return
+
+
+def _written(path: str, value: Any) -> str:
+    """Write the value; '' or why it was not."""
+    text = _masked(json.dumps(value, default=_plain))
+    if len(text) > _RESULT_LIMIT:
+        return f"it is {len(text)} bytes of JSON"
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".part", path)
+    return ""
+
+
+def _masked(text: str) -> str:
     for name in os.environ.get("CNAI_SECRETS", "").split(","):
         secret = os.environ.get(name)
         if secret:
             text = text.replace(json.dumps(secret)[1:-1], "***")
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(path + ".part", path)
+    return text
 
 
 def _plain(value: Any) -> Any:

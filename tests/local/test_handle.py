@@ -173,6 +173,29 @@ def test_a_result_that_is_no_json_never_fails_the_job(client: Client) -> None:
     assert "not JSON" in str(job.logs())
 
 
+def test_a_result_whose_conversion_breaks_never_fails_the_job(client: Client) -> None:
+    def returns() -> object:
+        class Odd:
+            def tolist(self) -> object:
+                raise RuntimeError("not now")
+
+        loop: list[object] = []
+        loop.append(loop)
+        return [Odd(), loop, {(1, 2): 3}][cnai.rank()]
+
+    job = client.train(returns)
+    job.wait(PATIENCE)
+    assert "not now" in str(job.logs())
+
+
+def test_a_result_of_many_megabytes_is_refused_with_its_size(client: Client) -> None:
+    job = client.train(lambda: "x" * 17_000_000, name="large")
+    job.wait(PATIENCE)
+    assert "17000002 bytes" in str(job.logs())
+    with pytest.raises(NotFound):
+        job.result()
+
+
 def test_results_of_numpy_and_torch_are_numbers(client: Client) -> None:
     def returns() -> object:
         import numpy
@@ -417,7 +440,7 @@ def test_omp_num_threads_of_env_is_what_torch_uses(client: Client) -> None:
 
         return torch.get_num_threads()
 
-    assert client.train(threads, env={"OMP_NUM_THREADS": "3"}).result() == 3
+    assert client.train(threads, env={"OMP_NUM_THREADS": "1"}).result() == 1
 
 
 def test_a_worker_has_what_torchrun_gives_and_nothing_of_the_kernel(

@@ -134,10 +134,13 @@ class LocalBackend:
         async with changes(self._config.home, settle=_SETTLE) as signal:
             epoch, seq = await asyncio.to_thread(self._index.epoch_and_seq)
             yield Snapshot(epoch=epoch, seq=seq, workloads=tuple(await self.list()))
+            looked = time.monotonic()
             while True:
-                changed = await signal.wait(_LOOK_AGAIN)
-                if not changed:
-                    await asyncio.to_thread(self._look_after_all)
+                await signal.wait(_LOOK_AGAIN)
+                unwritten: list[Workload] = []
+                if time.monotonic() - looked >= _LOOK_AGAIN:
+                    unwritten = await asyncio.to_thread(self._look_after_all)
+                    looked = time.monotonic()
                 now, _ = await asyncio.to_thread(self._index.epoch_and_seq)
                 newest, found, gone = await asyncio.to_thread(self._index.since, seq)
                 if now != epoch:
@@ -147,10 +150,15 @@ class LocalBackend:
                     seq = newest
                     shown = tuple(await asyncio.to_thread(self._with_places, found))
                     yield Change(epoch=epoch, seq=seq, workloads=shown, deleted=tuple(gone))
+                if unwritten:
+                    yield Change(epoch=epoch, seq=seq, workloads=tuple(unwritten))
 
-    def _look_after_all(self) -> None:
-        for workload in self._index.active():
-            look_after(self._index, self._host, workload)
+    def _look_after_all(self) -> list[Workload]:
+        """Those that have ended while the index could not say so, as on a full disk."""
+        found = [look_after(self._index, self._host, w) for w in self._index.active()]
+        ended = [w for w in found if w.phase.ended]
+        active = {w.id for w in self._index.active()} if ended else set()
+        return [w for w in ended if w.id in active]
 
     async def logs(
         self,
@@ -311,7 +319,7 @@ def _with_queued(item: QuotaItem, waiting: Sequence[turns.Turn], index: Index) -
 
 
 def _in_line(workload: Workload, place: Queued | None) -> Workload:
-    """The workload with its place as it is now; the first in line knows itself what it waits for."""
+    """With its place as it is now; the first in line knows itself what it waits for."""
     if place is None or place.position == 1 or workload.phase is not Phase.QUEUED:
         return workload
     message = f"{place.position - 1} before it; waits for {place.waits_for}"

@@ -309,11 +309,11 @@ def _transaction(db: sqlite3.Connection, write: bool) -> Iterator[sqlite3.Connec
     db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield db
+        db.execute("COMMIT")  # a full disk shows itself here
     except BaseException:
         with contextlib.suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def _is_damage(error: sqlite3.OperationalError) -> bool:
