@@ -14,6 +14,14 @@ _READ_ONLY = (
 )
 
 
+def here() -> Path:
+    """The current folder, or '/' when it has been deleted under this process."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
 def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]]:
     """Where each piece of data is and where the workers find it, and what to tell the caller.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnai_sdk.data import here as current_folder
 from cnai_sdk.explain import Facts, diagnose
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.workload import Workload
@@ -62,6 +62,6 @@ def _distributions() -> Mapping[str, tuple[str, ...]]:
 
 
 def _local_modules() -> frozenset[str]:
-    here = Path.cwd()
+    here = current_folder()
     files = {path.stem for path in here.glob("*.py")}
     return frozenset(files | {path.parent.name for path in here.glob("*/__init__.py")})

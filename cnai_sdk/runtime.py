@@ -45,7 +45,7 @@ def call(work: Coroutine[Any, Any, _T]) -> _T:
         raise
 
 
-def iterate(items: AsyncIterator[_T], *, ahead: int = 64) -> Iterator[_T]:
+def iterate(items: AsyncIterator[_T], *, ahead: int = 2) -> Iterator[_T]:
     """Go through an asynchronous iterator from ordinary code.
 
     Args:

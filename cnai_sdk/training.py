@@ -21,7 +21,7 @@ from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
-from cnai_sdk.data import links_for
+from cnai_sdk.data import here, links_for
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
@@ -147,7 +147,7 @@ def train(
         packages=packages,
     )
     given = parse_args(args)
-    links, data_notices = links_for(data, Path.cwd())
+    links, data_notices = links_for(data, here())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
     captured = capture(fn, given, data=[x.path for x in links], limit=config.value_limit)
     label, display = label_for(captured.title)
@@ -200,7 +200,7 @@ def train_script(
         secrets=secrets,
         packages=packages,
     )
-    links, notices = links_for(data, Path.cwd())
+    links, notices = links_for(data, here())
     values = SecretStore.default().get(wanted["secrets"], os.environ)
     label, display = label_for(path.stem)
     spec = TrainSpec(
@@ -233,7 +233,7 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     old = spec.resources
     wishes = {name: getattr(old, name) or None for name in Resources.__struct_fields__}
     resources = parse_resources(**{n: changes.get(n, wish) for n, wish in wishes.items()})
-    links = links_for(changes.pop("data"), Path.cwd())[0] if "data" in changes else spec.data
+    links = links_for(changes.pop("data"), here())[0] if "data" in changes else spec.data
     options = ("workers", "retries", "timeout", "env", "secrets", "packages")
     wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in options})
     wanted["interpreter"] = spec.interpreter or sys.executable  # it runs where its packages are

@@ -78,8 +78,8 @@ def capture(
     _check_arguments(fn, args, title)
     for name, value in args.items():
         check_secret(name, value, where="args")
-    folder = Path(os.path.abspath(cwd or Path.cwd()))
-    carried = Carried(roots=(folder, Path.cwd()))
+    folder = Path(os.path.abspath(cwd or _here()))
+    carried = Carried(roots=(folder, _here()))
     collector = Collector(carried=carried, cwd=folder)
     space = _namespace(fn)
     target = _target(fn, title, space, collector)
@@ -101,6 +101,13 @@ def capture(
     if target.expression.isidentifier() and not target.expression.startswith("_"):
         title = target.expression
     return Captured(payload=payload, notices=notices, origin_cell=origin, title=title)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was deleted under this process
+        return Path("/")
 
 
 def _title(fn: Any) -> str:

@@ -9,6 +9,9 @@ import sys
 import threading
 from typing import Any, NoReturn
 
+from . import reporting
+
+_SHORTEST_SECRET = 6  # a shorter one would mask ordinary text, and break numbers
 _RESULT_LIMIT = 16 * 2**20
 
 
@@ -56,7 +59,7 @@ def _written(path: str, value: Any) -> str:
 def _masked(text: str) -> str:
     for name in os.environ.get("CNAI_SECRETS", "").split(","):
         secret = os.environ.get(name)
-        if secret:
+        if secret and len(secret) >= _SHORTEST_SECRET:
             text = text.replace(json.dumps(secret)[1:-1], "***")
     return text
 
@@ -75,19 +78,17 @@ def _plain(value: Any) -> Any:
 def leave(code: int) -> NoReturn:
     """End the process as the interpreter would, without destroying its objects."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        _finish_files()
-    except BaseException as error:
-        print(f"While the worker ended: {type(error).__name__}: {error}", file=sys.stderr)
-        code = code or 1
-    finally:
-        for stream in (sys.stdout, sys.stderr):
+        steps = (threading._shutdown, atexit._run_exitfuncs, _finish_files)  # type: ignore[attr-defined]
+        for step in steps:
             try:
-                stream.flush()
-            except (OSError, ValueError):
-                code = code or 1
+                step()
+            except BaseException as error:  # what went wrong at the end does not undo the work
+                text = f"While the worker ended: {type(error).__name__}: {error}\n"
+                reporting.write(text.encode("utf-8", "replace"))
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            reporting.flush(stream)
         _flush_c_streams()
+    finally:
         os._exit(code)
 
 
@@ -103,7 +104,7 @@ def _finish_files() -> None:
                 file.close()  # what ends a compressed stream is only written by close
             elif not file.closed and file.writable():
                 file.flush()
-        except (OSError, ValueError):
+        except Exception:  # close() and flush() of a class of the user's
             continue
 
 

@@ -5,8 +5,11 @@ import os
 import random
 import signal
 import sys
+import time
 import types
 from typing import Any, TextIO
+
+from . import reporting
 
 _TORCH_FIXED_SEED = 67280421310721
 
@@ -17,11 +20,15 @@ def prepare(*, loaded_with: int = 0) -> None:
     Args:
         loaded_with: the thread count under which libraries were loaded before a fork, or 0.
     """
+    reporting.open_channel()
+    if hasattr(time, "tzset"):
+        time.tzset()
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = _stream(descriptor)  # a fork's own remember what the template wrote to
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGTERM, _asked_to_stop)
+    os.register_at_fork(after_in_child=_end_when_asked)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
     _reseed_loaded()
@@ -54,6 +61,12 @@ def _asked_to_stop(number: int, frame: object) -> None:
     """Unwind, so that `finally` blocks run and files are whole; a second request ends at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise SystemExit(128 + number)
+
+
+def _end_when_asked() -> None:
+    """A child that the user's code forks ends at SIGTERM, as multiprocessing expects."""
+    if signal.getsignal(signal.SIGTERM) is _asked_to_stop:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _reseed_loaded() -> None:

@@ -4,6 +4,8 @@ A report is printed twice in one write: as `name=value`, which Katib's default m
 reads, and as a framed line, which the SDK parses out of the log and hides.
 """
 
+import contextlib
+import fcntl
 import json
 import math
 import os
@@ -18,6 +20,7 @@ FRAME = b"\x1ecnai "
 
 _PROGRESS_INTERVAL = 0.05
 _lock = threading.Lock()
+_channel = 1
 _last_progress = 0.0
 
 
@@ -65,7 +68,7 @@ def report(*, step: float | None = None, **metrics: Any) -> None:
         metrics: name to number. Anything that `float()` takes, such as a tensor of one element.
 
     Raises:
-        CnaiError: no metric was given, or a value is not one number.
+        CnaiError: no metric was given, a value is not one number, or the step is not finite.
 
     >>> report(step=1, accuracy=0.5)
     step=1 accuracy=0.5
@@ -76,7 +79,7 @@ def report(*, step: float | None = None, **metrics: Any) -> None:
             "What to do: name at least one, such as cnai.report(step=epoch, loss=loss)."
         )
     values = {name: _number(name, value) for name, value in metrics.items()}
-    where = None if step is None else _number("step", step)
+    where = None if step is None else _finite("step", step)
     shown = dict(values) if where is None else {"step": where, **values}
     line = " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
     _say(line, {"metrics": {n: _wire(v) for n, v in values.items()}, "step": where})
@@ -98,8 +101,8 @@ def progress(done: float, total: float | None = None, *, unit: str = "step") -> 
     if not ended and now - _last_progress < _PROGRESS_INTERVAL:
         return
     _last_progress = now
-    limit = None if total is None else _number("total", total)
-    _say(None, {"progress": [_number("done", done), limit, str(unit)[:1000]]})
+    limit = None if total is None else _finite("total", total)
+    _say(None, {"progress": [_finite("done", done), limit, str(unit)[:1000]]})
 
 
 def in_job() -> bool:
@@ -121,9 +124,33 @@ def _say(line: str | None, frame: dict[str, Any]) -> None:
     text = b"" if line is None else line.encode("utf-8", "replace") + b"\n"
     data = text + FRAME + json.dumps(frame, separators=(",", ":")).encode() + b"\n"
     with _lock:
-        sys.stdout.flush()
-        while data:
-            data = data[os.write(1, data) :]
+        flush(sys.stdout)
+        write(data)
+
+
+def open_channel() -> None:
+    """Keep the log's descriptor for reports, whatever the user's code does with 1 and 2."""
+    global _channel
+    _channel = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 100)
+
+
+def write(data: bytes) -> None:
+    """Write to the log itself, past sys.stdout and sys.stderr."""
+    while data:
+        data = data[os.write(_channel, data) :]
+
+
+def flush(stream: Any) -> None:
+    """Flush a stream that the user's code may have replaced, closed or taken away."""
+    with contextlib.suppress(Exception):
+        stream.flush()
+
+
+def _finite(name: str, value: Any) -> float:
+    number = _number(name, value)
+    if not math.isfinite(number):
+        raise CnaiError(f"{name}={number} is not a place on an axis; pass a finite number.")
+    return number
 
 
 def _number(name: str, value: Any) -> float:

@@ -6,7 +6,7 @@ import sys
 import traceback
 from typing import Any
 
-from .reporting import in_job, say_frame
+from .reporting import flush, in_job, say_frame, write
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -17,11 +17,18 @@ def show(error: BaseException, payload: str) -> None:
     script = os.path.join(payload, "script.py")
     shown = traceback.TracebackException.from_exception(error)
     place = _relabel(shown, script, spans)
-    sys.stdout.flush()
-    sys.stderr.write("".join(shown.format()))
-    sys.stderr.flush()
+    text = "".join(shown.format())
+    flush(sys.stdout)
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:  # the user's code has replaced or closed it
+        write(text.encode("utf-8", "backslashreplace"))
     if in_job():
-        message = str(error)[:1000]
+        try:
+            message = str(error)[:1000]
+        except Exception:
+            message = ""
         say_frame({"error": {"type": type(error).__name__, "message": message, "at": place}})
 
 

@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from .conftest import Lab
 
@@ -129,7 +130,8 @@ def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
     save(page)
     kept = nbformat.read(lab.root / "follow.ipynb", as_version=4).cells[-1].outputs
     assert set(kept[0].data) == {"text/html", "text/plain"}
-    for session in lab.api("api/sessions"):
+    sessions = cast("list[dict[str, str]]", lab.api("api/sessions"))
+    for session in sessions:
         lab.api(f"api/sessions/{quote(session['id'])}", method="DELETE")
 
     open_without_running(page, lab, "follow.ipynb")
@@ -144,7 +146,12 @@ def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
     page: Page, lab: Lab, write: Callable[..., str], shots: Path
 ):
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+
+    def asks(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", asks)
     call = "job = cnai.train(careless, workers=2)\njob"
     open_notebook(page, lab, write("fail.ipynb", IMPORT, FAILING, call))
     run_all(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbclient
 import nbformat
@@ -14,7 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The first lesson after Run All, in a folder and with a store of its own."""
     folder = tmp_path_factory.mktemp("lesson")
     with pytest.MonkeyPatch.context() as environment:

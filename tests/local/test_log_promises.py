@@ -149,7 +149,7 @@ async def test_the_oldest_lines_go_when_the_log_is_full_and_numbers_stay(tmp_pat
     machine = Machine(Config(home=tmp_path / "store", warm=False, log_limit=8 * 2**20))
     job = await machine.run("for n in range(300_000): print(f'{n:060d}')")
     kept = sum(path.stat().st_size for path in (machine.folder(job.id) / "log").iterdir())
-    assert 5 * 2**20 < kept <= 8 * 2**20
+    assert 3 * 2**20 < kept <= 8 * 2**20  # the limit, less at most one segment
     lines = await everything(machine, job.id)
     first, *rest = lines
     assert "older lines were dropped" in first.text

@@ -16,7 +16,11 @@ from cnai_sdk.backends.local.launch import Launcher
 
 from .conftest import PATIENCE
 
-ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": os.environ["HOME"],
+    "LC_ALL": "C.UTF-8",  # without it Python adds a variable of its own
+}
 
 
 @pytest.fixture

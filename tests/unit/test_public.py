@@ -44,7 +44,7 @@ def test_a_verb_stays_a_verb_whatever_was_imported_before() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        _ = cnai.trian  # type: ignore[attr-defined]
+        _ = cnai.trian
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -127,8 +127,21 @@ class Attempt:
         timeout = min((max(wait, 0.0) for wait in waits if wait is not None), default=None)
         for key, _ in self._selector.select(timeout):
             key.data()
+        self._reap_orphans()
         self._check_memory()
         self._check_clocks()
+
+    def _reap_orphans(self) -> None:
+        """Children of ranks whose parent is gone are this process's, and end as zombies here."""
+        own = set(self._pids.values())
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None or ended.si_pid in own:
+                return
+            os.waitpid(ended.si_pid, 0)
 
     def _check_clocks(self) -> None:
         now = time.monotonic()

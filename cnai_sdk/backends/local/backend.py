@@ -7,13 +7,13 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from cnai_sdk.backends.base import Capabilities
-from cnai_sdk.backends.local import control, turns
+from cnai_sdk.backends.local import control, tree, turns
 from cnai_sdk.backends.local.changes import changes
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.host import this_host
@@ -30,7 +30,7 @@ from cnai_sdk.backends.local.machine import (
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.submitting import Submitter, only_train
 from cnai_sdk.config import Config, runtime_dir
-from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound, Unsupported
+from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
@@ -41,6 +41,8 @@ from cnai_sdk.model.stream import Change, Snapshot, Update
 from cnai_sdk.model.workload import Queued, Workload
 
 _LOOK_AGAIN = 2.0
+_ANSWERS_WITHIN = 3.0
+_ENDS_WITHIN = 30.0
 _SETTLE = 0.02
 _READ = 2 * 2**20
 
@@ -81,9 +83,6 @@ class LocalBackend:
 
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
         return await asyncio.to_thread(self._submitter.submit, spec, dict(secrets))
-
-    def _socket(self, id: str) -> Path:
-        return self._sockets / f"{id}.sock"
 
     async def fits(self, spec: Spec) -> Fit:
         return await asyncio.to_thread(self._fits, only_train(spec))
@@ -137,7 +136,7 @@ class LocalBackend:
             looked = time.monotonic()
             while True:
                 await signal.wait(_LOOK_AGAIN)
-                unwritten: list[Workload] = []
+                unwritten: Sequence[Workload] = ()
                 if time.monotonic() - looked >= _LOOK_AGAIN:
                     unwritten = await asyncio.to_thread(self._look_after_all)
                     looked = time.monotonic()
@@ -153,7 +152,7 @@ class LocalBackend:
                 if unwritten:
                     yield Change(epoch=epoch, seq=seq, workloads=tuple(unwritten))
 
-    def _look_after_all(self) -> list[Workload]:
+    def _look_after_all(self) -> Sequence[Workload]:
         """Those that have ended while the index could not say so, as on a full disk."""
         found = [look_after(self._index, self._host, w) for w in self._index.active()]
         ended = [w for w in found if w.phase.ended]
@@ -261,11 +260,21 @@ class LocalBackend:
                 f"{workload.name} runs on another machine, {workload.host}.",
                 next_step=f"Stop it there: cnai stop {workload.name}",
             )
-        deadline = time.monotonic() + 5.0
-        while not control.ask(self._socket(id), {"do": "stop", "by": "you"}):
-            if self._true(self._index.get(id)).phase.ended or time.monotonic() > deadline:
-                return
-            time.sleep(0.05)
+        folder = self._index.folder(id)
+        ways: tuple[Callable[[], bool], ...] = (
+            lambda: control.ask(folder.socket(), {"do": "stop", "by": "you"}),
+            lambda: tree.ask_root_to_end(folder.mark),  # its socket's folder may be gone
+        )
+        for ask in ways:
+            deadline = time.monotonic() + _ANSWERS_WITHIN
+            while time.monotonic() < deadline:
+                if ask() or self._true(self._index.get(id)).phase.ended:
+                    return
+                time.sleep(0.05)
+        raise BackendUnavailable(
+            f"{workload.name} does not answer, so it was not stopped.",
+            next_step="Try again; cnai doctor says what works on this machine.",
+        )
 
     async def delete(self, id: str) -> None:
         with contextlib.suppress(NotFound):
@@ -274,7 +283,13 @@ class LocalBackend:
 
     def _delete(self, id: str) -> None:
         folder = self._index.folder(id)
-        while folder.is_held():
+        deadline = time.monotonic() + _ENDS_WITHIN
+        while folder.is_held() and folder.ended() is None:
+            if time.monotonic() > deadline:
+                raise BackendUnavailable(
+                    f"The job {id} was asked to stop and has not ended, so it was not deleted.",
+                    next_step="Delete it again in a moment.",
+                )
             time.sleep(0.02)
         self._index.delete(id)
         folder.remove()

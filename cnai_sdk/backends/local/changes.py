@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asyncinotify import Inotify, Mask
 
+_LOOK = 0.5
 _MASK = Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO | Mask.DELETE | Mask.ATTRIB
 
 
@@ -21,15 +22,27 @@ class Changes:
     """
 
     def __init__(self, *folders: Path, settle: float = 0.0) -> None:
-        self._inotify = Inotify()
         self._settle = settle
-        for folder in folders:
-            with contextlib.suppress(FileNotFoundError):
-                self._inotify.add_watch(folder, _MASK)
         self._event = asyncio.Event()
+        self._inotify = self._watch(folders)
         self._task = asyncio.get_running_loop().create_task(self._listen())
 
+    @staticmethod
+    def _watch(folders: tuple[Path, ...]) -> Inotify | None:
+        """None where the user's inotify instances are used up; one then looks now and again."""
+        try:
+            inotify = Inotify()
+        except OSError:
+            return None
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                inotify.add_watch(folder, _MASK)
+        return inotify
+
     async def _listen(self) -> None:
+        while self._inotify is None:
+            await asyncio.sleep(_LOOK)
+            self._event.set()
         async for _ in self._inotify:
             self._event.set()
 
@@ -50,7 +63,8 @@ class Changes:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-        self._inotify.close()
+        if self._inotify is not None:
+            self._inotify.close()
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ lock            held by the supervisor for life: the lock, never a pid, says tha
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -121,8 +122,17 @@ class JobFolder:
         self._append(self._metrics, b"\n".join(_ENCODE.encode(m) for m in metrics))
 
     def _append(self, path: Path, text: bytes) -> None:
-        with path.open("ab") as file:
-            file.write(text + b"\n")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        start = os.lseek(descriptor, 0, os.SEEK_END)
+        try:
+            left = text + b"\n"
+            while left:
+                left = left[os.write(descriptor, left) :]
+        except OSError:
+            os.ftruncate(descriptor, start)  # half an entry would spoil the next one too
+            raise
+        finally:
+            os.close(descriptor)
 
     def write_end(self, workload: Workload) -> None:
         """Write the final state in place, into space that was taken at the start."""
@@ -140,12 +150,12 @@ class JobFolder:
             os.close(descriptor)
 
     def ended(self) -> Workload | None:
-        """The final state, or None while there is none."""
+        """The final state, or None while there is none, or none that is whole."""
         try:
             text = self._end.read_bytes().strip()
-        except FileNotFoundError:
+            return _WORKLOAD.decode(text) if text else None
+        except (FileNotFoundError, msgspec.DecodeError):
             return None
-        return _WORKLOAD.decode(text) if text else None
 
     def state(self) -> Workload | None:
         """The newest state that the folder knows."""
@@ -192,6 +202,25 @@ class JobFolder:
                 continue
         return found, offset + whole
 
+    def last_complaint(self) -> str:
+        """The last line that the supervisor itself printed, or ''."""
+        try:
+            lines = self.complaints.read_text(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
+
+    def write_socket(self, path: Path) -> None:
+        """Keep where the supervisor listens: another process may have another runtime folder."""
+        (self.root / "socket").write_text(str(path))
+
+    def socket(self) -> Path:
+        """Where the supervisor listens."""
+        try:
+            return Path((self.root / "socket").read_text())
+        except OSError:
+            return self.root / "no-socket"
+
     def write_lease(self, lease: msgspec.Struct) -> None:
         """Keep what was granted, so that a rebuilt index knows it."""
         (self.root / "lease.json").write_bytes(_ENCODE.encode(lease))
@@ -219,6 +248,12 @@ class JobFolder:
 
     def remove(self) -> None:
         """Delete everything; a link to data is removed, what it points at is not."""
+        for folder, names, _ in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                if not path.is_symlink():
+                    with contextlib.suppress(OSError):
+                        path.chmod(0o700)  # a folder that the job made read-only
         shutil.rmtree(self.root, ignore_errors=True)
 
 

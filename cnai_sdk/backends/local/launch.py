@@ -93,7 +93,8 @@ class Launcher:
 
     def _start_template(self, path: Path, environment: Mapping[str, str]) -> None:
         code = (
-            f"import sys; sys.path += [p for p in {[_OWN]!r} if p not in sys.path]\n"
+            "import sys; sys.path[:] = [p for p in sys.path if p]\n"
+            f"sys.path += [p for p in {[_OWN]!r} if p not in sys.path]\n"
             "from cnai_sdk.backends.local.template import main\n"
             f"main({str(path)!r}, {self._idle!r}, {list(self._preload)!r})"
         )
@@ -102,11 +103,12 @@ class Launcher:
         own |= template.import_time_variables(environment)
         own[tree.MARK] = tree.BLANK
         subprocess.Popen(
-            [sys.executable, "-P", "-c", _DETACH + code],
+            [sys.executable, "-c", _DETACH + code],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=own,
+            cwd="/",
             start_new_session=True,
             close_fds=True,
         ).wait()  # only the short-lived parent of the template

@@ -7,10 +7,11 @@ found above it is ended, a fraction of a second after it got there.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
-from cnai_sdk.backends.local import cgroup, usage
+from cnai_sdk.backends.local import cgroup, tree, usage
 from cnai_sdk.backends.local.capacity import cgroup_folders
 from cnai_sdk.backends.local.usage import Usage
 from cnai_sdk.model.quantity import show_bytes
@@ -76,12 +77,21 @@ class MemoryGuard:
         return {rank: self._usage(rank, pid, now) for rank, pid in self._pids.items()}
 
     def _usage(self, rank: int, pid: int, now: float) -> Usage:
-        pids = usage.tree(pid)
+        pids = self._tree(rank, pid)
         spent = usage.cpu_seconds(pids)
         then, before = self._spent.get(rank, (now, spent))
         self._spent[rank] = (now, spent)
         cores = max(spent - before, 0.0) / (now - then) if now > then else None
         return Usage(cpu=cores, memory=usage.exact_memory(pids))
+
+    def _tree(self, rank: int, pid: int) -> list[int]:
+        """The rank's processes; children that left their parent count as the first rank's."""
+        pids = usage.tree(pid)
+        if rank == min(self._pids):
+            known = set(self._pids.values())
+            for orphan in set(tree.children(os.getpid())) - known:
+                pids += usage.tree(orphan)
+        return pids
 
     def exceeded(self) -> tuple[int, str] | None:
         """The first rank that was found above its limit, and a sentence."""
@@ -92,7 +102,7 @@ class MemoryGuard:
         for rank, pid in self._pids.items():
             if rank in self._groups:
                 continue
-            pids = usage.tree(pid)
+            pids = self._tree(rank, pid)
             if usage.upper_memory(pids) <= self._limit:
                 continue
             used = usage.exact_memory(pids)

@@ -17,6 +17,7 @@ from cnai_sdk.model.event import LogLine
 SEGMENT = 4 * 2**20
 LONGEST = 64 * 2**10
 _PARTIAL_AFTER = 0.2
+_PARTIAL_LONGEST = 2 * 2**10
 
 
 class LogWriter:
@@ -67,7 +68,7 @@ class LogWriter:
         """Write lines that have waited for their newline; seconds until the next one is due."""
         now, due = time.monotonic(), None
         for rank, since in list(self._rest_since.items()):
-            rest = self._rest[rank].rstrip(b"\r").rpartition(b"\r")[2]
+            rest = self._rest[rank].rstrip(b"\r").rpartition(b"\r")[2][-_PARTIAL_LONGEST:]
             if rest == self._shown.get(rank):
                 continue
             wait = since + _PARTIAL_AFTER - now

@@ -15,6 +15,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         secrets: name to value.
         interpreter: the Python that runs the ranks when they are not forked.
         log_limit: bytes of log to keep.
+        umask, cpus, open_files: the submitter's, which its jobs have too.
         paths: import paths for a supervisor that is started plainly.
     """
 
@@ -24,6 +25,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, str]
     interpreter: str
     log_limit: int
+    umask: int = 0o022
+    cpus: list[int] = []
+    open_files: int = 0
     paths: list[str] = []
 
 

@@ -61,6 +61,7 @@ class Layer:
         *,
         say: Callable[[bytes], None],
         wait: Callable[[int], None],
+        pause: Callable[[], None],
         stopped: Callable[[], bool],
     ) -> str:
         """Make it unless it is there; '' or a sentence that says what went wrong.
@@ -68,12 +69,14 @@ class Layer:
         Args:
             say: takes what the installer prints.
             wait: returns when the descriptor can be read, or the job was asked to stop.
+            pause: returns after a moment, while another job makes the same environment.
             stopped: whether it was.
         """
         self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         alone = os.open(f"{self.root}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(alone, fcntl.LOCK_EX)
+            if not _alone(alone, say, pause, stopped):
+                return ""
             if (self.root / "complete").exists():
                 say(f"Using the environment {self.root.name}, made earlier\n".encode())
                 return ""
@@ -119,6 +122,26 @@ class Layer:
             for name in sorted(mine)
             if name in beneath and beneath[name] != mine[name] and name not in ("pip", "setuptools")
         ]
+
+
+def _alone(
+    lock: int,
+    say: Callable[[bytes], None],
+    pause: Callable[[], None],
+    stopped: Callable[[], bool],
+) -> bool:
+    """Take the lock; False when the job was asked to stop while it waited."""
+    told = False
+    while not stopped():
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if not told:
+                say(b"Waiting for another job that installs the same packages\n")
+            told = True
+            pause()
+    return False
 
 
 def _versions(paths: list[str]) -> dict[str, str]:

@@ -36,6 +36,7 @@ class RankPlan(msgspec.Struct, frozen=True, kw_only=True):
         out: the write end of its pipe, for both of its streams.
         store: the listening socket that rank 0 inherits, or -1.
         interpreter: the Python that runs it when it is not forked.
+        umask, open_files: as the submitter has them.
     """
 
     rank: int
@@ -46,6 +47,8 @@ class RankPlan(msgspec.Struct, frozen=True, kw_only=True):
     out: int
     store: int
     interpreter: str
+    umask: int = 0o022
+    open_files: int = 0
 
 
 def base_environment(caller: Mapping[str, str]) -> dict[str, str]:
@@ -127,6 +130,11 @@ def _become(plan: RankPlan, parent: int) -> None:
     if plan.cpus:
         os.sched_setaffinity(0, plan.cpus)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if plan.open_files:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        soft = plan.open_files if hard == resource.RLIM_INFINITY else min(plan.open_files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    os.umask(plan.umask)
     os.chdir(plan.outputs)
 
 

@@ -49,6 +49,7 @@ def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool)
         ended = folder.ended()
         if ended is None:
             tree.end_marked(folder.mark)
+            folder.socket().unlink(missing_ok=True)
             ended = _verdict(folder, folder.state() or workload, rebooted=rebooted)
             folder.write_end(ended)
         with contextlib.suppress(CnaiError):
@@ -61,11 +62,14 @@ def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool)
 
 def _verdict(folder: JobFolder, workload: Workload, *, rebooted: bool) -> Workload:
     reason = "HostRebooted" if rebooted else "SupervisorLost"
+    complaint = "" if rebooted else folder.last_complaint()
     message = (
         "The machine was started anew while it ran"
         if rebooted
         else "The process that supervised it was killed, and its workers were ended"
     )
+    if complaint:
+        reason, message = "StartFailed", f"The process that supervises it broke: {complaint}"
     with contextlib.suppress(OSError):
         folder.append_event(Event(reason=reason, message=message, warning=True, time=time.time()))
     replicas = tuple(

@@ -93,21 +93,15 @@ class Standing:
             elif "progress" in frame and rank == 0:
                 done, total, unit = frame["progress"]
                 since = self.workload.progress.since if self.workload.progress else time.time()
-                self.change(progress=Progress(done=done, total=total, unit=unit[:40], since=since))
+                told = {"done": done, "total": total, "unit": str(unit)[:40], "since": since}
+                self.change(progress=msgspec.convert(told, Progress))
 
     def _take_metrics(self, rank: int, frame: dict[str, Any], attempt: int) -> None:
         values = msgspec.convert(frame["metrics"], dict[str, Number])
+        told = {"values": values, "step": frame.get("step"), "time": frame.get("time", 0.0)}
+        place = {"rank": rank, "attempt": attempt, "seq": self._reported + 1}
+        self._reports.append(msgspec.convert(told | place, Metric))
         self._reported += 1
-        self._reports.append(
-            Metric(
-                values=values,
-                step=frame.get("step"),
-                time=frame.get("time", 0.0),
-                rank=rank,
-                attempt=attempt,
-                seq=self._reported,
-            )
-        )
         self.replica(rank, metrics=self.workload.replicas[rank].metrics | values)
         if rank == 0:
             self.change(metrics=self.workload.metrics | values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 import uuid
@@ -17,7 +18,7 @@ from cnai_sdk.backends.local.machine import LocalMachine, validate
 from cnai_sdk.backends.local.order import Order
 from cnai_sdk.backends.local.template import PRELOAD, import_time_variables
 from cnai_sdk.config import Config
-from cnai_sdk.errors import Unsupported
+from cnai_sdk.errors import BackendUnavailable, Unsupported
 from cnai_sdk.model.name import check_name
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of, replicas_of
@@ -51,7 +52,17 @@ class Submitter:
         check_name(train.name)
         capacity = self._machine.capacity(gpus=train.resources.wants_gpu)
         notices = validate(train.resources, train.workers, capacity)
-        workload = self._first_state(train, notices)
+        try:
+            return self._make(train, self._first_state(train, notices), secrets)
+        except OSError as error:
+            raise BackendUnavailable(
+                f"The job could not be made: {error}.",
+                why=f"Jobs are kept in {self._config.home}.",
+                next_step="Check that its disk has free space and that you may write there, or "
+                "set CNAI_HOME to another folder.",
+            ) from error
+
+    def _make(self, train: TrainSpec, workload: Workload, secrets: dict[str, str]) -> Workload:
         folder = self._index.folder(workload.id)
         lock = folder.claim()
         try:
@@ -111,12 +122,29 @@ class Submitter:
             secrets=secrets,
             interpreter=interpreter,
             log_limit=self._config.log_limit,
+            umask=_umask(),
+            cpus=sorted(os.sched_getaffinity(0)),
+            open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
         other = os.path.abspath(interpreter) != os.path.abspath(sys.executable)
         changed = bool(import_time_variables(spec.env))
         plain = other or changed or bool(spec.packages)
-        with control.listen(self._sockets / f"{workload.id}.sock") as requests:
-            self.launcher.launch(order, lock, requests, plain=plain)
+        path = self._sockets / f"{workload.id}.sock"
+        self._index.folder(workload.id).write_socket(path)
+        try:
+            with control.listen(path) as requests:
+                self.launcher.launch(order, lock, requests, plain=plain)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    """This process's umask, read without changing it: other threads make files too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022
 
 
 def only_train(spec: Spec) -> TrainSpec:

@@ -75,13 +75,17 @@ class Supervisor:
         self._standing.end(outcome.phase, outcome.reason, outcome.message)
         with contextlib.suppress(CnaiError):
             turns.leave(self._index, self._order.id)
-            turns.nudge_first(self._index, self._sockets, self._is_mine)
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        with contextlib.suppress(CnaiError, OSError):
+            turns.nudge_first(self._index, self._is_mine)
 
     def _work(self) -> Outcome:
         lease = self._wait_for_turn()
         if lease is None or self._stopped:
             return self._stopped or Outcome(phase=Phase.STOPPED)
-        turns.nudge_first(self._index, self._sockets, self._is_mine)
+        self._wake_next()
         granted = describe(lease, self._spec.resources, self._spec.workers)
         self._standing.event("Admitted", granted.asked)
         self._standing.change(phase=Phase.STARTING, queued=None, granted=granted, message="")
@@ -97,19 +101,22 @@ class Supervisor:
         ask = Ask(workers=self._spec.workers, resources=self._spec.resources)
         said = None
         while not self._stopped:
-            capacity = self._machine.capacity(gpus=self._spec.resources.wants_gpu)
-            answer = turns.take_turn(self._index, self._order.id, ask, capacity, self._is_mine)
+            answer: Lease | Queued | None = None
+            with contextlib.suppress(CnaiError, OSError):  # a busy or full disk: ask again
+                capacity = self._machine.capacity(gpus=self._spec.resources.wants_gpu)
+                answer = turns.take_turn(self._index, self._order.id, ask, capacity, self._is_mine)
+                if isinstance(answer, Lease):
+                    self._folder.write_lease(answer)
             if isinstance(answer, Lease):
-                self._folder.write_lease(answer)
                 return answer
-            if answer != said:
+            if answer is not None and answer != said:
                 self._say_place(answer)
                 said = answer
             self._standing.flush(now=True)
             for key, _ in self._selector.select(_LOOK_AGAIN):
                 key.data()
-            if answer.position == 1:
-                self._look_after_others()
+            with contextlib.suppress(CnaiError):
+                self._look_after_others(first=answer is not None and answer.position == 1)
         return None
 
     def _say_place(self, place: Queued) -> None:
@@ -117,9 +124,11 @@ class Supervisor:
         if place.position == 1:
             self._standing.event("Queued", f"Waits for {place.waits_for}")
 
-    def _look_after_others(self) -> None:
+    def _look_after_others(self, *, first: bool) -> None:
+        """The first in line looks after those that run; the others after the first."""
+        ahead = None if first else turns.first_waiting(self._index, self._is_mine)
         for other in self._index.active():
-            if other.id != self._order.id:
+            if other.id != self._order.id and (first or other.id == ahead):
                 look_after(self._index, self._host, other)
 
     def _is_mine(self, name: str) -> bool:
@@ -140,6 +149,7 @@ class Supervisor:
         problem = layer.ensure(
             say=lambda data: self._log.feed(0, data),
             wait=self._wait_for_process,
+            pause=self._pause,
             stopped=lambda: self._stopped is not None,
         )
         self._log.finish(0)
@@ -155,6 +165,11 @@ class Supervisor:
         self._standing.event("Installed", f"{wanted} in {layer.root.name}")
         self._standing.change(message="")
         return None
+
+    def _pause(self) -> None:
+        for key, _ in self._selector.select(0.2):
+            key.data()
+        self._standing.flush()
 
     def _wait_for_process(self, descriptor: int) -> None:
         """Serve requests until the descriptor is ready."""
@@ -247,6 +262,8 @@ class Supervisor:
             out=out,
             store=store,
             interpreter=self._interpreter,
+            umask=self._order.umask,
+            open_files=self._order.open_files,
         )
 
     def _again(self, number: int, outcome: Outcome) -> None:
@@ -283,6 +300,9 @@ def supervise(order: Order, lock: int, requests: socket.socket, *, warm: bool) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.set_inheritable(lock, False)
+    os.umask(0o077)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, order.cpus)
     root = Path(order.home) / "jobs" / order.id
     try:
         os.close(os.open(root / "started", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -45,6 +45,8 @@ _IMPORT_TIME = (
     "NUMEXPR_",
     "NPY_",
     "MALLOC_",
+    "LANG",
+    "LC_",
 )
 _QUIET = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "PYTHONIOENCODING"}
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -132,24 +134,29 @@ def _import_all(preload: Sequence[str]) -> None:
 
 
 def _serve_one(server: socket.socket, lock: int) -> bool:
-    connection, _ = server.accept()
+    try:
+        connection, _ = server.accept()
+    except OSError:
+        return False
     with connection:
         connection.settimeout(5.0)
         if not control.same_user(connection):
             return False
+        descriptors: list[int] = []
         try:
-            message, descriptors = _receive(connection)
+            message = _receive(connection, descriptors)
+            if len(descriptors) != 2:
+                return False
+            if os.fork() == 0:
+                server.close()
+                os.close(lock)
+                _become_supervisor(connection, message, descriptors)
+            connection.sendall(b"ok")
         except (OSError, ValueError):
-            return False
-        if len(descriptors) != 2:
-            return False
-        if os.fork() == 0:
-            server.close()
-            os.close(lock)
-            _become_supervisor(connection, message, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        connection.sendall(b"ok")
+            return False  # a client that left, or a machine without room for a process
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
     return True
 
 
@@ -176,13 +183,15 @@ def _become_supervisor(connection: socket.socket, message: bytes, descriptors: l
         os._exit(code)
 
 
-def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+def _receive(connection: socket.socket, received: list[int]) -> bytes:
+    """The message; the descriptors that came with it are in `received`, whatever happens."""
     space = socket.CMSG_SPACE(2 * array.array("i").itemsize)
     head, ancillary, _, _ = connection.recvmsg(_HEADER.size, space)
     descriptors = array.array("i")
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    received += descriptors
     if len(head) < _HEADER.size:
         raise ValueError("nothing was asked")  # somebody looked whether the template is warm
     (length,) = _HEADER.unpack(head)
@@ -192,7 +201,7 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
         if not data:
             raise ValueError("the message was cut off")
         message += data
-    return message, list(descriptors)
+    return message
 
 
 def send(path: Path, message: bytes, descriptors: Sequence[int], *, timeout: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "CNAI_MARK"
@@ -68,7 +69,7 @@ def end_children() -> None:
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
+            except (ProcessLookupError, PermissionError):
                 continue
         for pid in pids:
             try:
@@ -77,14 +78,44 @@ def end_children() -> None:
                 continue
 
 
+def ask_root_to_end(mark: str) -> bool:
+    """Send SIGTERM to the marked process whose parent has no mark: a job's supervisor."""
+    marked = dict(_marked(mark))
+    try:
+        for pid, descriptor in marked.items():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) not in marked:
+                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+                return True
+    except OSError:
+        return False
+    finally:
+        for descriptor in marked.values():
+            os.close(descriptor)
+    return False
+
+
 def end_marked(mark: str) -> int:
     """Kill every process that carries the mark; how many there were.
 
     A process is signalled through a descriptor that was opened before its environment was read,
     so that a number which is used again never hits a stranger.
     """
-    needle = f"{MARK}={mark}".encode()
     ended = 0
+    for _, descriptor in _marked(mark):
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            ended += 1
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return ended
+
+
+def _marked(mark: str) -> Iterator[tuple[int, int]]:
+    """Processes that carry the mark, each with a descriptor that the caller closes."""
+    needle = f"{MARK}={mark}".encode()
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
@@ -93,12 +124,10 @@ def end_marked(mark: str) -> int:
         except OSError:
             continue
         try:
-            environment = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
-            if needle in environment:
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-                ended += 1
+            found = needle in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
         except OSError:
-            continue
-        finally:
+            found = False
+        if found:
+            yield int(entry), descriptor
+        else:
             os.close(descriptor)
-    return ended

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -35,7 +34,7 @@ def held_and_waiting(
     """What runs here, and what waits here, in order."""
     rows = db.execute(
         "SELECT t.id, w.name, t.lease, t.host FROM turns t JOIN workloads w ON w.id = t.id"
-        " ORDER BY t.turn"
+        " WHERE NOT w.ended ORDER BY t.turn"
     ).fetchall()
     turns = [Turn(id, name, _lease(data)) for id, name, data, host in rows if is_mine(host)]
     return [t for t in turns if t.lease is not None], [t for t in turns if t.lease is None]
@@ -72,11 +71,17 @@ def leave(index: Index, id: str) -> None:
     index.transact(remove)
 
 
-def nudge_first(index: Index, sockets: Path, is_mine: Callable[[str], bool]) -> None:
-    """Tell the first in line to ask again."""
+def first_waiting(index: Index, is_mine: Callable[[str], bool]) -> str | None:
+    """The id of the first in line."""
     _, waiting = index.transact(lambda db: held_and_waiting(db, is_mine))
-    if waiting:
-        control.ask(sockets / f"{waiting[0].id}.sock", {"do": "turn"}, timeout=0.5)
+    return waiting[0].id if waiting else None
+
+
+def nudge_first(index: Index, is_mine: Callable[[str], bool]) -> None:
+    """Tell the first in line to ask again."""
+    first = first_waiting(index, is_mine)
+    if first is not None:
+        control.ask(index.folder(first).socket(), {"do": "turn"}, timeout=0.5)
 
 
 def places(index: Index, is_mine: Callable[[str], bool]) -> dict[str, Queued]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import msgspec
 import pytest
@@ -40,8 +41,8 @@ ELEMENTS = {
 }  # fmt: skip
 
 
-def workload(phase: Phase, **more: object) -> Workload:
-    given = {
+def workload(phase: Phase, **more: Any) -> Workload:
+    given: dict[str, Any] = {
         "id": "w1",
         "name": "digits-3",
         "kind": Kind.TRAIN,
