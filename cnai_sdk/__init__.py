@@ -88,7 +88,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("cnai-sdk")
+        globals()[name] = version("cnai-sdk")
+        return globals()[name]
     if name not in _WHERE:
         raise AttributeError(f"module 'cnai_sdk' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"cnai_sdk.{_WHERE[name]}"), name)

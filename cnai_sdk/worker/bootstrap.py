@@ -6,24 +6,30 @@ own shutdown: a ProcessGroup that is destroyed there can hang or abort (see `dis
 
 import os
 import sys
+from collections.abc import Sequence
 
 
-def _own_path(payload: str) -> None:
-    """Put the shipped package and the carried modules before everything else."""
+def _own_path(payload: str, loaded: Sequence[str]) -> None:
+    """Put the shipped package and the carried modules before everything else.
+
+    The names of the SDK's modules are handed in: looking at every name that a template has loaded
+    would copy the memory that they lie in.
+    """
     here = os.path.dirname(os.path.realpath(__file__))
     first = [os.path.join(payload, "worker"), os.path.join(payload, "code")]
     sys.path[:] = first + [p for p in sys.path if os.path.realpath(p or ".") != here]
-    for name in [n for n in sys.modules if n == "cnai_sdk" or n.startswith("cnai_sdk.")]:
-        del sys.modules[name]
+    for name in loaded:
+        sys.modules.pop(name, None)
 
 
-def run(payload: str, *, loaded_with: int = 0) -> None:
+def run(payload: str, *, loaded_with: int = 0, loaded: Sequence[str] = ()) -> None:
     """Run FOLDER/script.py as `__main__` and end the process with its exit code.
 
     Args:
         loaded_with: after a fork, the thread count that loaded libraries have; 0 otherwise.
+        loaded: after a fork, the modules of the SDK that are loaded.
     """
-    _own_path(payload)
+    _own_path(payload, loaded)
     from cnai_sdk import distributed, ending, processes, reporting, tracebacks
 
     processes.prepare(loaded_with=loaded_with)

@@ -98,6 +98,17 @@ def test_a_variable_that_imports_read_leads_to_another_template(sockets: Path) -
         assert launcher.socket(ENVIRONMENT | {name: "1"}) != plain
 
 
+@pytest.mark.parametrize("library", ["torch", "torch._dynamo", "sklearn.datasets", "pandas"])
+def test_importing_a_library_in_the_notebook_leaves_the_template_fitting(library: str) -> None:
+    code = (
+        "import os, sys\nfrom cnai_sdk.backends.local.template import fingerprint\n"
+        "def now(): return fingerprint(sys.executable, sys.path, os.environ)\n"
+        f"before = now()\nimport {library}\nprint(before == now())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.stdout == "True\n", said.stderr
+
+
 def test_an_installed_package_leads_to_another_template(tmp_path: Path) -> None:
     packages = tmp_path / "site-packages"
     packages.mkdir()

@@ -15,6 +15,7 @@ import msgspec
 from cnai_sdk.backends.local import tree
 
 TEMPLATE_THREADS = 1
+own_modules: tuple[str, ...] = ()  # the SDK's own, in a process that was forked from the template
 _OURS = ("CNAI_", "JPY_", "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_")
 _BLAS = (
     "OMP_NUM_THREADS",
@@ -155,7 +156,7 @@ def _run_here(plan: RankPlan) -> None:
     path = os.path.join(plan.payload, "worker", "cnai_sdk", "bootstrap.py")
     namespace: dict[str, object] = {"__name__": "cnai_bootstrap", "__file__": path}
     exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), namespace)
-    namespace["run"](plan.payload, loaded_with=TEMPLATE_THREADS)  # type: ignore[operator]
+    namespace["run"](plan.payload, loaded_with=TEMPLATE_THREADS, loaded=own_modules)  # type: ignore[operator]
 
 
 def shipped_environment(

@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from cnai_sdk.backends.local import control, packages, ranks, tree, turns
+from cnai_sdk.backends.local import control, ranks, tree, turns
 from cnai_sdk.backends.local.attempt import Attempt, Outcome
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
@@ -137,6 +137,8 @@ class Supervisor:
     # -- running -----------------------------------------------------------------
 
     def _install(self) -> Outcome | None:
+        from cnai_sdk.backends.local import packages  # a fifth of a plain supervisor's start
+
         wanted = ", ".join(self._spec.packages)
         self._standing.change(message=f"Installing {wanted}")
         self._standing.event("Installing", wanted)

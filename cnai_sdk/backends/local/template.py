@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import functools
 import gc
 import hashlib
 import importlib
@@ -21,10 +22,11 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cnai_sdk.backends.local import control, tree
+from cnai_sdk.backends.local import control, ranks, tree
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.order import DECODE
 from cnai_sdk.backends.local.ranks import TEMPLATE_THREADS
@@ -48,7 +50,16 @@ _IMPORT_TIME = (
     "LANG",
     "LC_",
 )
-_QUIET = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "PYTHONIOENCODING"}
+_QUIET = {
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONIOENCODING",
+    "PYTHONSTARTUP",
+    "PYTHONUNBUFFERED",
+    # torch and scikit-learn set these themselves when they are imported, here as in a notebook
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+    "TORCHINDUCTOR_CACHE_DIR",
+}
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 UNFIT = ".unfit"
 _HEADER = struct.Struct("!Q")
@@ -66,8 +77,7 @@ def import_time_variables(environment: Mapping[str, str]) -> dict[str, str]:
 def fingerprint(interpreter: str, paths: Sequence[str], environment: Mapping[str, str]) -> str:
     """Changes when a package is installed, or when a variable that imports read is changed."""
     digest = hashlib.sha256()
-    own = max(p.stat().st_mtime_ns for p in Path(__file__).parents[2].rglob("*.py"))
-    digest.update(repr((interpreter, sys.version, own)).encode())
+    digest.update(repr((interpreter, sys.version, _own_stamp())).encode())
     for path in sorted(p for p in paths if Path(p).name in ("site-packages", "dist-packages")):
         try:
             digest.update(repr((path, os.stat(path).st_mtime_ns)).encode())
@@ -75,6 +85,12 @@ def fingerprint(interpreter: str, paths: Sequence[str], environment: Mapping[str
             continue
     digest.update(repr(import_time_variables(environment)).encode())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _own_stamp() -> int:
+    """When this package was last changed, as far as this process has loaded it."""
+    return max(p.stat().st_mtime_ns for p in Path(__file__).parents[2].rglob("*.py"))
 
 
 def is_alone(path: Path) -> int | None:
@@ -129,8 +145,19 @@ def _import_all(preload: Sequence[str]) -> None:
     thread.start()
     thread.join()
     importlib.import_module("cnai_sdk.backends.local.supervisor")
+    ranks.own_modules = tuple(n for n in sys.modules if n.partition(".")[0] == "cnai_sdk")
+    _forget_finalizers()
     gc.collect()
     gc.freeze()
+
+
+def _forget_finalizers() -> None:
+    """torch.library registers some hundred that only undo its own registrations: 40 ms at the end
+    of every worker, for nothing, since the process ends then."""
+    for finalizer in list(getattr(weakref.finalize, "_registry", ())):
+        alive = finalizer.peek()
+        if alive is not None and getattr(alive[1], "__module__", "") == "torch.library":
+            finalizer.atexit = False
 
 
 def _serve_one(server: socket.socket, lock: int) -> bool:
