@@ -147,7 +147,7 @@ class Client:
 
     def train_script(self, path: str | Path, **options: Any) -> _training.TrainJob:
         """Train a script as it is, with the local modules it imports; options as in `train`."""
-        return _training.train_script(self.backend, self._config, Path(path), **options)
+        return _training.train_script(self.backend, Path(path), **options)
 
     def jobs(self) -> JobList:
         """All jobs, newest first, whichever process made them."""

@@ -26,7 +26,7 @@ from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
-from cnai_sdk.model.spec import Origin, Payload, Resources, Span, TrainSpec
+from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.secrets import SecretStore
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ _CHANGEABLE = (
     "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout",
     "retries", "env", "secrets", "packages", "data",
 )  # fmt: skip
+_DEFAULTS: dict[str, Any] = {
+    "workers": 1,
+    "retries": 0,
+    "timeout": None,
+    "env": None,
+    "secrets": (),
+    "packages": (),
+}
 
 
 class TrainJob(Handle):
@@ -119,103 +127,89 @@ def train(
     config: Config,
     fn: Callable[..., Any],
     *,
-    workers: int = 1,
     args: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    cpu: float | None = None,
-    memory: int | str | None = None,
-    gpu: float | None = None,
-    gpu_memory: int | str | None = None,
-    gpu_model: str | None = None,
-    timeout: float | str | None = None,
-    retries: int = 0,
-    env: Mapping[str, str] | None = None,
-    secrets: Sequence[str] = (),
-    packages: Sequence[str] = (),
-    data: Sequence[str] = (),
-    **unknown: Any,
+    **options: Any,
 ) -> TrainJob:
-    """Submit a function; see `Client.train` for its arguments."""
-    _refuse_unknown(unknown, _CHANGEABLE, "train", fn)
-    resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
-    wanted = parse_options(
-        workers=workers,
-        retries=retries,
-        timeout=timeout,
-        env=env,
-        secrets=secrets,
-        packages=packages,
-    )
+    """Submit a function; see `Client.train` for its options."""
+    wish = _wish(options, "train", fn)
     given = parse_args(args)
-    links, data_notices = links_for(data, here())
-    values = SecretStore.default().get(wanted["secrets"], os.environ)
-    captured = capture(fn, given, data=[x.path for x in links], limit=config.value_limit)
-    label, display = label_for(captured.title)
-    spec = TrainSpec(
-        name=check_name(name) if name is not None else label,
-        named=name is not None,
-        display_name="" if name is not None else display,
-        resources=resources,
-        data=links,
-        origin=_origin(captured.origin_cell),
+    data = [link.path for link in wish.data]
+    captured = capture(fn, given, data=data, limit=config.value_limit)
+    return _submit(
+        backend,
+        wish,
         payload=captured.payload,
-        **wanted,
+        title=captured.title,
+        cell=captured.origin_cell,
+        notices=captured.notices,
     )
-    job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=values)))
-    _say([*captured.notices, *data_notices, *job._last.notices])
-    return job
 
 
 def train_script(
-    backend: Backend,
-    config: Config,
-    path: Path,
-    *,
-    argv: Sequence[str] = (),
-    workers: int = 1,
-    name: str | None = None,
-    cpu: float | None = None,
-    memory: int | str | None = None,
-    gpu: float | None = None,
-    gpu_memory: int | str | None = None,
-    gpu_model: str | None = None,
-    timeout: float | str | None = None,
-    retries: int = 0,
-    env: Mapping[str, str] | None = None,
-    secrets: Sequence[str] = (),
-    packages: Sequence[str] = (),
-    data: Sequence[str] = (),
+    backend: Backend, path: Path, *, argv: Sequence[str] = (), **options: Any
 ) -> TrainJob:
     """Submit a script as it is, with the local modules that it imports."""
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.", next_step="Name a Python script.")
     for number, argument in enumerate(argv, start=1):
         check_secret("", argument, where=f"argument {number}")
-    resources = parse_resources(cpu, memory, gpu, gpu_memory, gpu_model)
-    wanted = parse_options(
-        workers=workers,
-        retries=retries,
-        timeout=timeout,
-        env=env,
-        secrets=secrets,
-        packages=packages,
-    )
-    links, notices = links_for(data, here())
-    values = SecretStore.default().get(wanted["secrets"], os.environ)
-    label, display = label_for(path.stem)
-    spec = TrainSpec(
-        name=check_name(name) if name is not None else label,
-        named=name is not None,
-        display_name="" if name is not None else display,
+    wish = _wish(options, "train")
+    payload = _script_payload(path)
+    return _submit(backend, wish, payload=payload, title=path.stem, cell=path.name, argv=argv)
+
+
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call asked for, checked, with the values of its secrets."""
+
+    name: str | None
+    resources: Resources
+    data: tuple[DataLink, ...]
+    notices: list[str]
+    fields: dict[str, Any]
+    secrets: dict[str, str]
+
+
+def _wish(options: Mapping[str, Any], verb: str, fn: object = None) -> _Wish:
+    """The options, before anything is captured or created."""
+    _refuse_unknown(options, _CHANGEABLE, verb, fn)
+    resources = parse_resources(**{n: options.get(n) for n in Resources.__struct_fields__})
+    fields = parse_options(**{n: options.get(n, default) for n, default in _DEFAULTS.items()})
+    name = options.get("name")
+    links, notices = links_for(options.get("data", ()), here())
+    return _Wish(
+        name=None if name is None else check_name(name),
         resources=resources,
         data=links,
-        origin=_origin(path.name),
-        payload=_script_payload(path),
-        argv=tuple(argv),
-        **wanted,
+        notices=notices,
+        fields=fields,
+        secrets=SecretStore.default().get(fields["secrets"], os.environ),
     )
-    job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=values)))
-    _say([*notices, *job._last.notices])
+
+
+def _submit(
+    backend: Backend,
+    wish: _Wish,
+    *,
+    payload: Payload,
+    title: str,
+    cell: str,
+    argv: Sequence[str] = (),
+    notices: Sequence[str] = (),
+) -> TrainJob:
+    label, display = label_for(title)
+    spec = TrainSpec(
+        name=wish.name or label,
+        named=wish.name is not None,
+        display_name="" if wish.name else display,
+        resources=wish.resources,
+        data=wish.data,
+        origin=_origin(cell),
+        payload=payload,
+        argv=tuple(argv),
+        **wish.fields,
+    )
+    job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=wish.secrets)))
+    _say([*notices, *wish.notices, *job._last.notices])
     return job
 
 
@@ -234,8 +228,7 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     wishes = {name: getattr(old, name) or None for name in Resources.__struct_fields__}
     resources = parse_resources(**{n: changes.get(n, wish) for n, wish in wishes.items()})
     links = links_for(changes.pop("data"), here())[0] if "data" in changes else spec.data
-    options = ("workers", "retries", "timeout", "env", "secrets", "packages")
-    wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in options})
+    wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in _DEFAULTS})
     wanted["interpreter"] = spec.interpreter or sys.executable  # it runs where its packages are
     return msgspec.structs.replace(
         spec,

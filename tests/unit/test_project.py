@@ -108,7 +108,7 @@ def core_distributions() -> set[str]:
 
 def test_the_core_installs_light() -> None:
     core = core_distributions()
-    assert {"click", "msgspec", "psutil"} <= core
+    assert {"click", "msgspec", "platformdirs"} <= core
     sizes = {
         name: sum(Path(str(file.locate())).stat().st_size for file in files)
         for name in core
