@@ -283,17 +283,23 @@ async def test_a_damaged_index_is_rebuilt_and_no_job_is_lost(plain: Machine, dam
 
 
 async def test_a_newer_minor_version_may_add_fields_and_columns(plain: Machine) -> None:
+    """A kernel with a newer SDK, on another machine, has written a phase that is news here."""
     job = await plain.run("return 1")
+    far = msgspec.structs.replace(
+        job, id="far-1", name="far", base="far", phase=Phase.RUNNING, host="other", boot="other"
+    )
+    plain.backend._index.insert(far, named=False)
     with contextlib.closing(sqlite3.connect(plain.backend._index.path)) as db, db:
         db.execute("ALTER TABLE workloads ADD COLUMN newer TEXT")
         db.execute(
             "UPDATE workloads SET data = json_set(CAST(data AS TEXT), '$.newer', 1, '$.phase', ?)",
             ("Hibernating",),
         )
-    seen = await plain.backend.get(job.id)
+    seen = await plain.backend.get("far-1")
     assert seen.phase.label == "unknown"
     assert seen.phase.value == "Hibernating"
-    await plain.backend.delete(job.id)
+    assert seen in await plain.backend.list()
+    plain.backend._index.delete("far-1")
 
 
 async def test_two_kernels_submit_two_hundred_jobs_at_once(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,15 @@ Ask = Callable[..., Answer]
 def jp_server_config() -> dict[str, Any]:
     """Our extension is on; what it is configured with, a test says by overriding this."""
     return {"ServerApp": {"jpserver_extensions": {"cnai_server_ext": True}}}
+
+
+@pytest.fixture(autouse=True)
+def a_loop_to_start_from() -> Iterator[None]:
+    """The server asks for the loop of the thread, which an async test may have taken away."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
 
 
 @pytest.fixture

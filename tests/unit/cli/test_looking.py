@@ -152,7 +152,7 @@ def test_explaining_a_job_that_went_well_says_so(
 ) -> None:
     id = submitted()
     memory.start(id)
-    memory.finish(id)
+    memory.finish(id, result={"accuracy": 0.97})
     assert "Nothing went wrong" in cnai("explain", "digits").stdout
     assert cnai("explain", "digits", "--json").stdout == "null\n"
 

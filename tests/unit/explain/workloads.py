@@ -30,7 +30,7 @@ def raised(error: str, *, cell: int = 3, line: int = 9, function: str = "digits"
     """A traceback as a worker prints it."""
     return (
         "Traceback (most recent call last):\n"
-        '  File "/home/ada/jobs/digits/payload/script.py", line 40, in <module>\n'
+        '  File "/store/jobs/digits/payload/script.py", line 40, in <module>\n'
         f'  File "cell [{cell}]", line {line}, in {function}\n'
         "    step(batch)\n"
         f"{error}"
