@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,9 @@ def jp_server_config() -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def a_loop_to_start_from() -> Iterator[None]:
-    """The server asks for the loop of the thread, which an async test may have taken away."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    loop.close()
+def the_servers_loop_is_current(jp_asyncio_loop: asyncio.AbstractEventLoop) -> None:
+    """An async test before may have left the thread without one, and the server asks for it."""
+    asyncio.set_event_loop(jp_asyncio_loop)
 
 
 @pytest.fixture
