@@ -19,7 +19,7 @@ from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.logs import Log, LogStream
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.spec import Spec
 from cnai_sdk.model.stream import Snapshot
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Workload
@@ -253,8 +253,3 @@ def _thinned(reports: Sequence[Any]) -> Sequence[Any]:
         return reports
     step = len(reports) / _HISTORY
     return [reports[int(n * step)] for n in range(_HISTORY)] + [reports[-1]]
-
-
-def payload_python(spec: Spec) -> str | None:
-    """The Python that a spec's pickled values need, or None."""
-    return spec.payload.python if isinstance(spec, TrainSpec) else None
