@@ -7,11 +7,11 @@ or aborts at exit. So a reference to every group is kept, and the process ends w
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from . import importing
 
 _MODULE = "torch.distributed.distributed_c10d"
 _kept: list[Any] = []
@@ -24,7 +24,7 @@ def install() -> None:
     if loaded is not None:
         _adapt(loaded)
     else:
-        sys.meta_path.insert(0, _AfterImport())
+        importing.around(_MODULE, _import_and_adapt)
 
 
 def _adapt(c10d: ModuleType) -> None:
@@ -75,28 +75,6 @@ def _serve_store_on_first_group(c10d: ModuleType) -> None:
         package.init_process_group = serving  # type: ignore[attr-defined]
 
 
-class _AfterImport(MetaPathFinder):
-    """Adapts the module right after its own code has run, then steps aside."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != _MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Adapting(spec.loader)
-        return spec
-
-
-class _Adapting(Loader):
-    def __init__(self, inner: Loader) -> None:
-        self._inner = inner
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._inner.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._inner.exec_module(module)
-        _adapt(module)
+def _import_and_adapt(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
+    execute(module)
+    _adapt(module)
