@@ -1,7 +1,7 @@
 """Everything that crosses between page and server, beside the values of `cnai_sdk.model`.
 
-Belongs here: frozen shapes. The OpenAPI document, the schema of the stream and the TypeScript types of
-the page are made from them. Never here: how an answer comes about.
+Belongs here: frozen shapes, from which the OpenAPI document, the schema of the stream and the types
+of the page are made. Never here: how an answer comes about.
 """
 
 from __future__ import annotations

@@ -1,0 +1,49 @@
+"""Write the page's types from the server's shapes: `python scripts/wire_types.py`.
+
+The result is kept in the repository, so that the page builds without Python, and a test compares it
+with what the shapes are now.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnai_server_ext.schema import stream_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "labextension" / "src" / "generated" / "wire.ts"
+BANNER = "// Made by `jlpm types` from server_ext/cnai_server_ext/messages.py. Do not edit."
+
+
+def wire_types() -> str:
+    """The TypeScript interfaces of everything on the wire."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "wire.json")
+        source.write_text(json.dumps(_without_defaults(stream_schema())))
+        command = [
+            str(ROOT / "node_modules" / ".bin" / "json2ts"),
+            *("--input", str(source), "--bannerComment", BANNER),
+            *("--additionalProperties=false", "--unreachableDefinitions", "--maxItems=-1"),
+        ]
+        made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return re.sub(r"\n \*\n \* This interface was referenced by .*\n .*", "", made.stdout)
+
+
+def _without_defaults(schema: Any) -> Any:
+    """A definition that is used with a default would become a second type."""
+    if isinstance(schema, Mapping):
+        return {k: _without_defaults(each) for k, each in schema.items() if k != "default"}
+    return [_without_defaults(each) for each in schema] if isinstance(schema, list) else schema
+
+
+if __name__ == "__main__":
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(wire_types())
+    prettier = str(ROOT / "node_modules" / ".bin" / "prettier")
+    subprocess.run([prettier, "--write", str(TARGET)], cwd=ROOT, check=True)
