@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -18,6 +18,7 @@ from cnai_sdk.errors import JobFailed, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.logs import Log, LogStream
 from cnai_sdk.model.event import Event
+from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
 from cnai_sdk.model.stream import Snapshot
@@ -194,10 +195,13 @@ class Handle:
     async def _view(self, id: str) -> JobView:
         return await self._view_of(await self._backend.get(id))
 
-    async def _view_of(self, workload: Workload) -> JobView:
+    async def _view_of(self, workload: Workload, reports: list[Metric] | None = None) -> JobView:
+        """How it stands; `reports` holds what was read before, and gets what came since."""
         backend = self._backend
         ended = workload.phase.ended
-        reports = [m for m in await backend.metrics(self.id) if m.rank == 0]
+        reports = [] if reports is None else reports
+        known = reports[-1].seq if reports else 0
+        reports += [m for m in await backend.metrics(self.id, since=known) if m.rank == 0]
         tail = [line async for lines in backend.logs(self.id, tail=_TAIL) for line in lines]
         result = await backend.result(self.id) if ended else None
         return JobView(
@@ -213,6 +217,7 @@ class Handle:
     async def updates(self) -> AsyncIterator[JobView]:
         """Views as things change, at most ten a second; the last one when it has ended."""
         newest: list[Workload] = []
+        reports: list[Metric] = []
         changed = asyncio.Event()
 
         async def listen() -> None:
@@ -232,7 +237,7 @@ class Handle:
                 if not newest:
                     continue
                 workload = newest[0]
-                yield await self._view_of(workload)
+                yield await self._view_of(workload, reports)
                 if workload.phase.ended:
                     return
                 await asyncio.sleep(_AT_MOST_EVERY)
@@ -247,7 +252,7 @@ class Handle:
     __str__ = __repr__
 
 
-def _thinned(reports: Sequence[Any]) -> Sequence[Any]:
+def _thinned(reports: Sequence[Metric]) -> Sequence[Metric]:
     """At most a few hundred, evenly spread, with the last."""
     if len(reports) <= _HISTORY:
         return reports

@@ -197,7 +197,19 @@ class _Refusal:
 def _button(word: str, icon: str) -> Button:
     button = Button(description=word, icon=icon)
     button.add_class("cnai-button")
+    _hear_while_a_cell_runs(button)
     return button
+
+
+def _hear_while_a_cell_runs(button: Button) -> None:
+    """Let a click reach the kernel while its main shell waits, as in `job.wait()`.
+
+    A page sends a click to a subshell, but ipykernel hands it to the shell through which the
+    button spoke last, and that is the main one, where it was made. A button that has not spoken
+    is heard where the page says.
+    """
+    if button.comm is not None:
+        vars(button.comm).pop("_reply_subshell_id", None)
 
 
 def _view_of(widget: Any) -> dict[str, Any]:

@@ -179,6 +179,21 @@ def test_stop_ends_the_job(
     picture(page, shots / "card-stopped-light.png")
 
 
+def test_stop_ends_the_job_while_a_cell_waits_for_it(
+    page: Page, lab: Lab, write: Callable[..., str], tmp_path: Path
+):
+    until = str(tmp_path / "never")
+    call = f'job = cnai.train(patient, name="awaited", args={{"until": {until!r}}})'
+    wait = "display(job)\njob.wait()\nprint('the cell went on, and the job', job.status.value)"
+    open_notebook(page, lab, write("wait.ipynb", IMPORT, TRAINING, call, wait))
+    run_all(page)
+
+    card(page, "Running")
+    button(page, "Stop").click()
+    card(page, "Stopped")
+    expect(page.get_by_text("the cell went on, and the job Stopped")).to_be_visible(timeout=SLOW)
+
+
 def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
     page: Page, lab: Lab, write: Callable[..., str], tmp_path: Path
 ):

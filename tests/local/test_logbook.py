@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,19 @@ def test_a_secret_is_masked_wherever_a_chunk_cuts_it(tmp_path: Path) -> None:
     for byte in b"it is hunter2secret.\nline one here\n":
         writer.feed(0, bytes([byte]))
     assert [line.text for line in read(tmp_path)] == ["it is ***.", "*** here"]
+
+
+def test_the_first_piece_of_a_secret_is_not_shown_while_its_line_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = LogWriter(tmp_path, 2**30, mask=Mask(["hunter2secret"]))
+    clock = time.monotonic
+    writer.feed(0, b"login: hunter2")
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 60)
+    writer.show_partial()
+    assert [(line.text, line.partial) for line in read(tmp_path)] == [("login: ", True)]
+    writer.feed(0, b"secret\n")
+    assert read(tmp_path)[-1].text == "login: ***"
 
 
 def test_a_full_disk_loses_lines_and_counts_them(

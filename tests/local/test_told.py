@@ -161,3 +161,16 @@ def test_a_script_runs_as_it_is(client: Client, notebook: Path) -> None:
     assert list(job.logs())[-1] == "beside --lr 0.1"
     assert json.loads(json.dumps(job.workload.metrics)) == {"words": 3}
     assert job.name == "trains"
+
+
+def test_a_job_that_reports_names_without_end_keeps_its_state_small(client: Client) -> None:
+    def many() -> None:
+        import cnai_sdk as cnai
+
+        for number in range(500):
+            cnai.report(**{f"m{number}": float(number)})
+
+    job = client.train(many).wait()
+    assert list(job.workload.metrics)[:2] == ["m0", "m1"]
+    assert len(job.workload.metrics) == 100
+    assert job.reports()["m499"][-1] == 499.0

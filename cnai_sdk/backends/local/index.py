@@ -123,10 +123,6 @@ class Index:
 
         return self._do(read)
 
-    def data_version(self) -> int:
-        """Changes when another connection has written."""
-        return int(self._do(lambda db: db.execute("PRAGMA data_version").fetchone()[0]))
-
     # -- writing ---------------------------------------------------------------
 
     def insert(self, workload: Workload, *, named: bool) -> Workload:

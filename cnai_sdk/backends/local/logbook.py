@@ -51,7 +51,7 @@ class LogWriter:
     def feed(self, rank: int, data: bytes) -> None:
         """Take bytes from a rank; whole lines are written, the rest waits."""
         rest = self._rest.pop(rank, b"")
-        data = _split_long(self._mask.bytes(rest + data), spare=self._mask.longest)
+        data = _split_long(self._mask.masked(rest + data), spare=self._mask.longest)
         cut = data.rfind(b"\n") + 1
         if cut:
             self._write(rank, data[:cut], data.count(b"\n", 0, cut))
@@ -68,8 +68,9 @@ class LogWriter:
         """Write lines that have waited for their newline; seconds until the next one is due."""
         now, due = time.monotonic(), None
         for rank, since in list(self._rest_since.items()):
-            rest = self._rest[rank].rstrip(b"\r").rpartition(b"\r")[2][-_PARTIAL_LONGEST:]
-            if rest == self._shown.get(rank):
+            rest = self._rest[rank].rstrip(b"\r").rpartition(b"\r")[2]
+            rest = self._mask.settled(rest)[-_PARTIAL_LONGEST:]
+            if rest == self._shown.get(rank, b""):
                 continue
             wait = since + _PARTIAL_AFTER - now
             if wait > 0:

@@ -16,7 +16,7 @@ class Mask:
         secrets: their values. A line of fewer than six characters is left alone: it would mask
             ordinary words.
 
-    >>> Mask(["hunter22\\n"]).bytes(b"login hunter22")
+    >>> Mask(["hunter22\\n"]).masked(b"login hunter22")
     b'login ***'
     >>> Mask(["hunter22"]).value({"metrics": {"hunter22": 1.0}, "step": None})
     {'metrics': {'***': 1.0}, 'step': None}
@@ -28,11 +28,26 @@ class Mask:
         self._bytes = [text.encode("utf-8", "surrogateescape") for text in self._texts]
         self.longest = max(map(len, self._bytes), default=0)
 
-    def bytes(self, data: bytes) -> bytes:
+    def masked(self, data: bytes) -> bytes:
         """What was printed, without them."""
         for secret in self._bytes:
             data = data.replace(secret, _MASK.encode())
         return data
+
+    def settled(self, data: bytes) -> bytes:
+        """What was printed so far, masked, without an end that may become a secret.
+
+        >>> Mask(["hunter22"]).settled(b"login hunt")
+        b'login '
+        """
+        data = self.masked(data)
+        begun = (
+            length
+            for secret in self._bytes
+            for length in range(len(secret) - 1, 0, -1)
+            if data.endswith(secret[:length])
+        )
+        return data[: len(data) - max(begun, default=0)]
 
     def value(self, value: Any) -> Any:
         """A JSON value without them, keys included."""

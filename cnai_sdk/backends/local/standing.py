@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Progress, Replica, Workload
 
 _INTERVAL = 0.1
+_METRIC_NAMES = 100
 
 
 class Standing:
@@ -102,9 +104,9 @@ class Standing:
         place = {"rank": rank, "attempt": attempt, "seq": self._reported + 1}
         self._reports.append(msgspec.convert(told | place, Metric))
         self._reported += 1
-        self.replica(rank, metrics=self.workload.replicas[rank].metrics | values)
+        self.replica(rank, metrics=_last(self.workload.replicas[rank].metrics, values))
         if rank == 0:
-            self.change(metrics=self.workload.metrics | values)
+            self.change(metrics=_last(self.workload.metrics, values))
 
     def raised(self, rank: int) -> str:
         """The exception that a worker said it ended with, or ''."""
@@ -155,6 +157,11 @@ class Standing:
             self.index.update(self.workload)
         except CnaiError:
             self._dirty = True
+
+
+def _last(before: dict[str, Number], values: dict[str, Number]) -> dict[str, Number]:
+    """The last values of the names that came first; every report is kept in the job's folder."""
+    return dict(itertools.islice((before | values).items(), _METRIC_NAMES))
 
 
 def _ended(replica: Replica, phase: Phase) -> Replica:

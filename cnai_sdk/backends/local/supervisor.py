@@ -38,14 +38,12 @@ class Supervisor:
     Args:
         order: what to run.
         requests: a listening socket, bound before this process existed.
-        sockets: the folder of all such sockets, to wake the next in line.
         warm: ranks are forked from this process.
     """
 
-    def __init__(self, order: Order, requests: socket.socket, sockets: Path, *, warm: bool) -> None:
+    def __init__(self, order: Order, requests: socket.socket, *, warm: bool) -> None:
         self._order = order
         self._requests = requests
-        self._sockets = sockets
         self._warm = warm
         self._host = this_host()
         self._index = Index(Path(order.home))
@@ -310,9 +308,8 @@ def supervise(order: Order, lock: int, requests: socket.socket, *, warm: bool) -
         os.close(os.open(root / "started", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         return
-    sockets = Path(requests.getsockname()).parent
     try:
-        Supervisor(order, requests, sockets, warm=warm).run()
+        Supervisor(order, requests, warm=warm).run()
     finally:
         Path(requests.getsockname()).unlink(missing_ok=True)
 
