@@ -20,6 +20,18 @@ export default tseslint.config(
     }
   },
   {
+    files: ['bench/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          ...['window', 'document', 'performance', 'addEventListener', 'requestAnimationFrame'],
+          ...['Event', 'HTMLInputElement', 'MessageChannel', 'MutationObserver'],
+          'PerformanceObserver'
+        ].map(name => [name, 'readonly'])
+      )
+    }
+  },
+  {
     files: ['*.js', 'labextension/testing/*.js'],
     languageOptions: {
       sourceType: 'commonjs',

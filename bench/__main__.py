@@ -20,6 +20,7 @@ BENCHES = (
     "log_follow",
     "many_jobs",
     "memory",
+    "panel",
     "deadlock",
     "kubeflow_local",
 )

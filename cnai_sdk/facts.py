@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from cnai_sdk.data import here as current_folder
 from cnai_sdk.explain import Facts, diagnose
@@ -24,19 +27,22 @@ async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis |
     if not workload.phase.ended:
         return None
     lines = await _head_and_tail(backend, workload.id)
-    asked = any("No module named" in line.text for line in lines)
-    return diagnose(
-        Facts(
-            workload=workload,
-            events=tuple(await backend.events(workload.id)),
-            lines=lines,
-            metrics=tuple(await backend.metrics(workload.id)),
-            distributions=_distributions() if asked else {},
-            modules=_local_modules() if asked else frozenset(),
-            left=await _left_something(backend, workload.id),
-            spans=(await backend.spec(workload.id)).payload.spans,
-        )
+    facts = Facts(
+        workload=workload,
+        events=tuple(await backend.events(workload.id)),
+        lines=lines,
+        metrics=tuple(await backend.metrics(workload.id)),
+        left=await _left_something(backend, workload.id),
+        spans=(await backend.spec(workload.id)).payload.spans,
     )
+    # Listing the installed packages takes up to a second, for which no event loop may stand still.
+    return await asyncio.to_thread(_diagnosed, facts)
+
+
+def _diagnosed(facts: Facts) -> Diagnosis | None:
+    if any("No module named" in line.text for line in facts.lines):
+        facts = replace(facts, distributions=_distributions(), modules=_local_modules())
+    return diagnose(facts)
 
 
 async def _left_something(backend: Backend, id: str) -> bool:

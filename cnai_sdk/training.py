@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import getpass
 import importlib.util
@@ -22,11 +23,12 @@ from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
 from cnai_sdk.data import here, links_for
-from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
+from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound, Unsupported
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
 from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
+from cnai_sdk.model.workload import Workload
 from cnai_sdk.secrets import SecretStore
 
 if TYPE_CHECKING:
@@ -111,15 +113,8 @@ class TrainJob(Handle):
         Raises:
             InvalidRequest: an unknown or impossible change; nothing was created.
         """
-        _refuse_unknown(changes, _CHANGEABLE, "rerun")
-        return type(self)(self._backend, self._submit_again(changes))
-
-    def _submit_again(self, changes: dict[str, Any]) -> Any:
-        spec = self._spec()
-        assert isinstance(spec, TrainSpec)
-        changed = rerun_spec(spec, changes)
-        values = SecretStore.default().get(changed.secrets, os.environ)
-        return runtime.call(self._backend.submit(changed, secrets=values))
+        again = runtime.call(submit_again(self._backend, self.id, changes))
+        return type(self)(self._backend, again)
 
 
 def train(
@@ -211,6 +206,24 @@ def _submit(
     job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=wish.secrets)))
     _say([*notices, *wish.notices, *job._last.notices])
     return job
+
+
+async def submit_again(backend: Backend, id: str, changes: Mapping[str, Any]) -> Workload:
+    """Submit the spec of a workload once more, with some of train()'s arguments changed.
+
+    Raises:
+        InvalidRequest: an unknown or impossible change; nothing was created.
+        Unsupported: it is not a training job.
+    """
+    _refuse_unknown(changes, _CHANGEABLE, "rerun")
+    spec = await backend.spec(id)
+    if not isinstance(spec, TrainSpec):
+        raise Unsupported(
+            "Only a training job can be run again.", next_step="Deploy or start it anew."
+        )
+    changed = await asyncio.to_thread(rerun_spec, spec, changes)
+    values = SecretStore.default().get(changed.secrets, os.environ)
+    return await backend.submit(changed, secrets=values)
 
 
 def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:

@@ -91,6 +91,7 @@ class Backend(Protocol):
         *,
         rank: int | None = None,
         after: int = 0,
+        before: int | None = None,
         tail: int | None = None,
         follow: bool = False,
     ) -> AsyncIterator[Sequence[LogLine]]:
@@ -99,7 +100,8 @@ class Backend(Protocol):
         Args:
             rank: only this worker's lines.
             after: only lines with a greater number.
-            tail: only the last so many lines that exist now; costs what they cost to read,
+            before: only lines with a smaller number; not together with `follow`.
+            tail: only the last so many of those that exist now; costs what they cost to read,
                 however long the log is.
             follow: go on until the workload has ended.
         """

@@ -116,19 +116,24 @@ def metric_that_matters(metrics: dict[str, Number]) -> str:
     >>> metric_that_matters({"loss": 0.284, "accuracy": 0.9121})
     '0.912 accuracy'
     """
-    name = _first_that_matters(metrics)
-    if name is None:
+    name = name_that_matters(metrics)
+    if not name:
         return ""
     return f"{show_number(from_wire(metrics[name]))} {one_line(name, 24)}"
 
 
-def _first_that_matters(names: Iterable[str]) -> str | None:
+def name_that_matters(names: Iterable[str]) -> str:
+    """The metric that a row shows, of those there are; '' without metrics.
+
+    >>> name_that_matters(["loss", "accuracy"])
+    'accuracy'
+    """
     known = list(names)
     for word in _MATTERS:
         for name in known:
             if word in name.lower():
                 return name
-    return known[0] if known else None
+    return known[0] if known else ""
 
 
 def waiting_text(workload: Workload) -> str:

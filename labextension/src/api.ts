@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-const ROOT = 'cnai/api';
+export const ROOT = 'cnai/api';
 
 /** What the server says in place of an answer. */
 export interface IRefusal {

@@ -101,6 +101,8 @@ export interface IStore {
   follow(key: IKey, from: { rank?: number; after?: number; tail?: number }): ILogFeed;
   /** Connect again now. */
   retry(): void;
+  /** Seconds without input after which the connection rests; null: as the server says. */
+  restAfter(seconds: number | null): void;
 
   /** @throws ApiError when the whole call is refused; one workload's refusal is in the answer. */
   act(source: string, act: Act): Promise<Acted>;

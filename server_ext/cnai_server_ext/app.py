@@ -6,8 +6,10 @@ from importlib.metadata import version
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Int, Unicode
+from traitlets import Bool, Dict, Float, Int, Unicode
 
+from cnai_server_ext.pace import Limits, Pace
+from cnai_server_ext.places import Places, local_backend, maker
 from cnai_server_ext.routes import routes
 
 PROTOCOL = 1
@@ -34,6 +36,67 @@ class CnaiServerApp(ExtensionApp):
         help="The version of the messages between page and server; pages of another one reload.",
     ).tag(config=True)
 
+    backends = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="Further places to show: a name for each, and 'module:callable', a callable without "
+        "arguments that makes a cnai_sdk.backends.base.Backend. The name 'local' takes the place "
+        "of this machine.",
+    ).tag(config=True)
+
+    changes_every = Float(
+        0.03, min=0.001, help="Seconds in which changes are gathered before pages are told."
+    ).tag(config=True)
+
+    beat_every = Float(
+        10.0,
+        min=0.1,
+        help="Seconds of silence after which a page is told that the server is there.",
+    ).tag(config=True)
+
+    quota_every = Float(
+        5.0,
+        min=0.1,
+        help="Seconds between two looks at the quota while a page is open; it is also looked at "
+        "after each change of a workload.",
+    ).tag(config=True)
+
+    hub_rests_after = Float(
+        60.0, min=0.0, help="Seconds without any page after which backends are no longer watched."
+    ).tag(config=True)
+
+    page_rests_after = Float(
+        300.0,
+        min=0.0,
+        help="Seconds without input after which a page closes its socket, so that a proxy that "
+        "counts bytes sees an idle server; it opens again at the next input. 0: never.",
+    ).tag(config=True)
+
+    running_jobs_keep_alive = Bool(
+        True,
+        help="Whether a running job on this machine counts as activity of the server, so that it "
+        "is not culled as idle while a job runs.",
+    ).tag(config=True)
+
+    message_size = Int(
+        64 * 2**10,
+        min=1024,
+        help="Bytes that one message of a page may have; a longer one closes its socket.",
+    ).tag(config=True)
+
+    messages_per_second = Int(
+        50,
+        min=1,
+        help="Messages that a page may send a second, and twice as many in a burst; a page that "
+        "sends more loses its socket. Acknowledgements of log lines do not count.",
+    ).tag(config=True)
+
+    opened_jobs = Int(
+        16, min=1, help="Jobs that one page may have open at once, each with its updates."
+    ).tag(config=True)
+
+    followed_logs = Int(16, min=1, help="Logs that one page may follow at once.").tag(config=True)
+
     def _reported_version_default(self) -> str:
         return version("cnai-sdk")
 
@@ -43,8 +106,35 @@ class CnaiServerApp(ExtensionApp):
             "version": self.reported_version,
             "protocol": self.protocol,
         }
+        self.settings["cnai"] = self._places()
+        self.settings["cnai_limits"] = Limits(
+            message=self.message_size,
+            messages=self.messages_per_second,
+            opened=self.opened_jobs,
+            followed=self.followed_logs,
+        )
 
     def initialize_handlers(self) -> None:
         """Add the routes below the server's base URL."""
         added: list[Any] = self.handlers
         added.extend(routes())
+
+    async def stop_extension(self) -> None:
+        """Stop watching; workloads go on."""
+        places = self.settings.get("cnai")
+        if isinstance(places, Places):
+            await places.close()
+
+    def _places(self) -> Places:
+        further = {name: maker(target) for name, target in self.backends.items()}
+        return Places(
+            {"local": local_backend, **further},
+            pace=Pace(
+                changes=self.changes_every,
+                beat=self.beat_every,
+                quota=self.quota_every,
+                hub_rests=self.hub_rests_after,
+                page_rests=self.page_rests_after,
+            ),
+            log=self.log,
+        )

@@ -236,13 +236,20 @@ class Choose(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Hello(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="hello", tag_field="type"):
-    """The first message on a socket."""
+    """The first message on a socket.
+
+    Attributes:
+        beat: seconds of silence after which a Beat comes.
+        rest_after: seconds without input after which a page closes its socket; 0 is never.
+    """
 
     version: str
     protocol: int
     sources: tuple[Source, ...]
     serving: Serving
     now: float
+    beat: float = 10.0
+    rest_after: float = 0.0
 
 
 class SourceChanged(
@@ -299,7 +306,12 @@ class QuotaChange(
 
 
 class JobUpdate(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="job", tag_field="type"):
-    """An opened job: whole when `whole`, otherwise what is new in metrics and events."""
+    """An opened job, with its row as it is now.
+
+    Attributes:
+        whole: everything is here, in place of what came before; at first, and when it has ended.
+            Otherwise metrics and events are those that are new, and what is left out stays.
+    """
 
     source: SourceId
     id: str

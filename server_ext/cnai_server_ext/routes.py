@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from cnai_server_ext.handler import CnaiHandler, NoSuchRoute
-from cnai_server_ext.version import VersionHandler
+from typing import Any
+
+from cnai_server_ext.handler import NoSuchRoute
+from cnai_server_ext.rest import operation_routes
+from cnai_server_ext.socket import StreamHandler
 
 ROOT = r"/cnai/api"
 
 
-def routes() -> list[tuple[str, type[CnaiHandler]]]:
+def routes() -> list[tuple[Any, ...]]:
     """Each address, as a regular expression below the base URL, and who answers it."""
     return [
-        (rf"{ROOT}/version", VersionHandler),
+        *operation_routes(ROOT),
+        (rf"{ROOT}/stream", StreamHandler),
         (rf"{ROOT}(?:/.*)?", NoSuchRoute),
     ]

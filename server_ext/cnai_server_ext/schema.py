@@ -36,7 +36,7 @@ def stream_schema() -> Mapping[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stream",
-        "description": "What goes through the WebSocket cnai/api/stream, one JSON object a message.",
+        "description": "What goes through the WebSocket `stream`, one JSON object a message.",
         "type": "object",
         "properties": {"spoken": spoken, "heard": heard},
         "$defs": definitions,

@@ -11,13 +11,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+
+from .terminal import Terminal, terminal
 
 STARTS_WITHIN = 90.0
 FLAGS = [
@@ -34,12 +36,23 @@ OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false
 
 @dataclass(frozen=True, kw_only=True)
 class Lab:
-    """A running server: the folder its files are in, where it answers, and its token."""
+    """A running server: the folder its files are in, where it answers, and its token.
+
+    Attributes:
+        env: the variables of its own; a program that has them uses the same store.
+    """
 
     root: Path
     base: str
     token: str
     log: Path
+    pid: int
+    env: Mapping[str, str]
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(urlsplit(self.base).port or 0)
 
     def url(self, path: str = "lab") -> str:
         """The address of a page, with the token: `lab`, `lab/tree/x.ipynb`, `tree`."""
@@ -59,54 +72,76 @@ class Lab:
             content = answer.read()
         return json.loads(content) if content else None
 
+    def set(self, plugin: str, **values: object) -> None:
+        """Write a person's settings of a plugin; a page reads them as it opens."""
+        raw = json.dumps(values)
+        self.api(f"lab/api/settings/{plugin}", method="PUT", body={"raw": raw})
+
 
 @contextmanager
-def run_lab(folder: Path, *, command: Sequence[str] = ("lab",), **env: str) -> Iterator[Lab]:
+def run_lab(
+    folder: Path,
+    *,
+    command: Sequence[str] = ("lab",),
+    port: int = 0,
+    token: str = "",
+    settings: Mapping[str, Mapping[str, object]] | None = None,
+    **env: str,
+) -> Iterator[Lab]:
     """JupyterLab on a free port with a token and settings of its own, ended by its pid.
 
     Args:
-        folder: an empty folder for its files, settings and log.
+        folder: for its files, settings and log; empty, or that of a server that has ended.
         command: the Jupyter application and further arguments, e.g. `("notebook",)`.
+        port: where it listens, rather than on a free port.
+        token: rather than a new one.
+        settings: what plugins have as their defaults, by plugin.
         env: variables to set beside those of this process.
     """
-    root, runtime, settings = folder / "root", folder / "runtime", folder / "settings"
-    config = folder / "config"
-    for made in (root, runtime, settings, config / "labconfig"):
-        made.mkdir(parents=True)
-    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(OVERRIDES))
-    token, log = secrets.token_hex(24), folder / "server.log"
+    root, runtime, config = folder / "root", folder / "runtime", folder / "config"
+    for made in (root, runtime, folder / "settings", config / "labconfig"):
+        made.mkdir(parents=True, exist_ok=True)
+    overrides = json.dumps({**OVERRIDES, **(settings or {})})
+    (config / "labconfig" / "default_setting_overrides.json").write_text(overrides)
+    token, log = token or secrets.token_hex(24), folder / "server.log"
     own = {
         "JUPYTER_TOKEN": token,
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "CNAI_HOME": str(folder / "cnai"),
         "CNAI_CONFIG": str(folder / "cnai.toml"),
+        **env,
     }
     name, *arguments = command
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         server = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyter", name, "--no-browser", "--allow-root"),
-                *("--port=0", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}", *arguments),
+                *(f"--port={port}", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}", *arguments),
             ],
             cwd=root,
-            env={**os.environ, **own, **env},
+            env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         base = _until(lambda: _answers(runtime, server.pid, token), server, log)
-        yield Lab(root=root, base=base, token=token, log=log)
+        yield Lab(root=root, base=base, token=token, log=log, pid=server.pid, env=own)
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End a process that this one started, and wait until it has."""
+    server.terminate()
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _answers(runtime: Path, pid: int, token: str) -> str | None:
@@ -133,6 +168,12 @@ def _until(ask: Callable[[], str | None], server: subprocess.Popen[bytes], log: 
     raise RuntimeError(f"the server did not start (exit code {server.poll()}):\n{said}")
 
 
+def browser() -> str | None:
+    """The system's Chromium where there is one, Playwright's own download elsewhere."""
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser last: once it has started, its event loop runs on, and no other can start."""
     here = Path(__file__).parent
@@ -146,6 +187,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield running
 
 
+@pytest.fixture
+def outside(lab: Lab, tmp_path: Path) -> Iterator[Terminal]:
+    """A terminal in the store of `lab`, which it leaves empty."""
+    with terminal(lab.env, tmp_path / "outside") as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def shots(pytestconfig: pytest.Config) -> Path:
     """Where screenshots go, to be looked at: `build/shots`, which git ignores."""
@@ -156,7 +204,6 @@ def shots(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
-    """The system's Chromium where there is one, Playwright's own download elsewhere."""
-    chosen = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    executable = {"executable_path": chosen} if chosen else {}
+    """Ours for every test."""
+    executable = {"executable_path": found} if (found := browser()) else {}
     return {**browser_type_launch_args, **executable, "args": FLAGS, "headless": True}

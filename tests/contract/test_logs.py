@@ -34,6 +34,20 @@ async def test_tail_gives_the_last_lines_with_their_own_numbers(
     assert await harness.lines(ended.id, tail=0) == []
 
 
+async def test_before_pages_backwards(harness: Harness, train: Kind) -> None:
+    ended = await harness.finished(train, Behaviour.PRINTS)
+    for before, tail, left in (
+        (3, 1, ["two"]),
+        (3, 9, ["one", "two"]),
+        (2, 1, ["one"]),
+        (1, 5, []),
+        (99, 2, ["two", "three"]),
+        (3, None, ["one", "two"]),
+    ):
+        lines = await harness.lines(ended.id, before=before, tail=tail)
+        assert [line.text for line in lines] == left, (before, tail)
+
+
 async def test_rank_gives_one_workers_lines_under_the_same_numbers(
     harness: Harness, train: Kind
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,13 @@ import pytest
 # Imported here, not a plugin of the whole run: it would give every async test its own event loop.
 from pytest_jupyter.jupyter_core import *  # noqa: F403
 from pytest_jupyter.jupyter_server import *  # noqa: F403
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from cnai_sdk.backends.memory.backend import MemoryBackend
+
+from .made import MADE
+from .page import Page
 
 
 @dataclass(frozen=True)
@@ -62,3 +69,41 @@ def ask(
         return Answer(answer.code, json.loads(answer.body))
 
     return asked
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryBackend]:
+    """A backend that `"tests.server.made:first"` gives to the server."""
+    MADE["first"] = backend = MemoryBackend()
+    yield backend
+    MADE.clear()
+
+
+Connect = Callable[..., Page]
+
+
+@pytest.fixture
+def connect(
+    jp_serverapp: Any,
+    http_server_client: Any,
+    jp_http_port: int,
+    jp_asyncio_loop: asyncio.AbstractEventLoop,
+) -> Iterator[Connect]:
+    """Open a page's socket, with the server's token unless `headers` say otherwise."""
+    pages: list[Page] = []
+
+    def connected(headers: dict[str, str] | None = None) -> Page:
+        token = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+        request = HTTPRequest(
+            f"ws://localhost:{jp_http_port}{jp_serverapp.base_url}cnai/api/stream",
+            headers=token if headers is None else headers,
+        )
+        opening = websocket_connect(request, max_message_size=64 * 2**20)
+        pages.append(Page(jp_asyncio_loop, jp_asyncio_loop.run_until_complete(opening)))
+        return pages[-1]
+
+    yield connected
+    for page in pages:
+        page.close()
+    conversations = jp_serverapp.web_app.settings["cnai"].close()
+    jp_asyncio_loop.run_until_complete(conversations)

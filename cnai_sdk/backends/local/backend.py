@@ -165,13 +165,15 @@ class LocalBackend:
         *,
         rank: int | None = None,
         after: int = 0,
+        before: int | None = None,
         tail: int | None = None,
         follow: bool = False,
     ) -> AsyncIterator[Sequence[LogLine]]:
         folder = await asyncio.to_thread(self._folder, id)
         if tail is not None:
-            after = max(after, await asyncio.to_thread(tail_start, folder.log, tail, rank=rank))
-        reader = LogReader(folder.log, rank=rank, after=after)
+            found = await asyncio.to_thread(tail_start, folder.log, tail, rank=rank, before=before)
+            after = max(after, found)
+        reader = LogReader(folder.log, rank=rank, after=after, before=before)
         if not follow:
             while lines := await asyncio.to_thread(reader.read, _READ):
                 yield lines

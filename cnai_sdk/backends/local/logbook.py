@@ -169,12 +169,21 @@ class LogReader:
         folder: the job's log folder.
         rank: only this worker's lines, or None for all.
         after: only lines with a greater number.
+        before: only lines with a smaller number, or None for all.
     """
 
-    def __init__(self, folder: Path, *, rank: int | None = None, after: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rank: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+    ) -> None:
         self._folder = folder
         self._rank = rank
         self._after = after
+        self._before = before
         self._segment: Path | None = None
         self._offset = 0
         self._number = 0
@@ -182,6 +191,8 @@ class LogReader:
     def read(self, most: int = 2**20) -> list[LogLine]:
         """The next lines, about `most` bytes of them; empty when there is nothing new."""
         found: list[LogLine] = []
+        if self._before is not None and self._number + 1 >= self._before:
+            return found
         if self._segment is None:
             self._open_first(found)
         while self._segment is not None:
@@ -192,6 +203,8 @@ class LogReader:
                 break
             if used == 0 and not self._open_next(found):
                 break
+        if self._before is not None:
+            return [line for line in found if line.number < self._before]
         return found
 
     def _open_first(self, found: list[LogLine]) -> None:
@@ -265,18 +278,23 @@ class LogReader:
                 found.append(LogLine(text=line, rank=rank, number=number, time=stamp))
 
 
-def tail_start(folder: Path, lines: int, *, rank: int | None = None) -> int:
-    """The `after` from which the last `lines` lines are left.
+def tail_start(
+    folder: Path, lines: int, *, rank: int | None = None, before: int | None = None
+) -> int:
+    """The `after` from which the last `lines` lines are left, of those before a number.
 
     Only the headers of frames are looked at, from the last segment backwards.
     """
     found = 0
     for segment in reversed(segments(folder)):
+        if before is not None and int(segment.name) >= before:
+            continue
         try:
             frames = _headers(segment.read_bytes(), first=int(segment.name))
         except FileNotFoundError:
             break
-        for first, owner, count in reversed(frames):
+        for first, owner, whole in reversed(frames):
+            count = whole if before is None else max(min(whole, before - first), 0)
             if lines == 0:
                 return first + count - 1
             if rank is None or owner == rank:

@@ -148,6 +148,7 @@ class MemoryBackend(Driver):
         *,
         rank: int | None = None,
         after: int = 0,
+        before: int | None = None,
         tail: int | None = None,
         follow: bool = False,
     ) -> AsyncIterator[Sequence[LogLine]]:
@@ -159,6 +160,7 @@ class MemoryBackend(Driver):
             lines = record.lines[read:]
             read += len(lines)
             lines = [ln for ln in lines if ln.number > after and rank in (None, ln.rank)]
+            lines = [ln for ln in lines if before is None or ln.number < before]
             if tail is not None:
                 whole = [line for line in lines if not line.partial]
                 lines, tail = whole[len(whole) - min(tail, len(whole)) :], None

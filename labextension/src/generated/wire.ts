@@ -34,6 +34,10 @@ export interface Stream {
 }
 /**
  * The first message on a socket.
+ *
+ * Attributes:
+ *     beat: seconds of silence after which a Beat comes.
+ *     rest_after: seconds without input after which a page closes its socket; 0 is never.
  */
 export interface Hello {
   type: 'hello';
@@ -42,6 +46,8 @@ export interface Hello {
   sources: Source[];
   serving: Serving;
   now: number;
+  beat?: number;
+  rest_after?: number;
 }
 /**
  * A place that the server watches: one backend, and what it can do.
@@ -345,7 +351,11 @@ export interface Device {
   free?: number;
 }
 /**
- * An opened job: whole when `whole`, otherwise what is new in metrics and events.
+ * An opened job, with its row as it is now.
+ *
+ * Attributes:
+ *     whole: everything is here, in place of what came before; at first, and when it has ended.
+ *         Otherwise metrics and events are those that are new, and what is left out stays.
  */
 export interface JobUpdate {
   type: 'job';

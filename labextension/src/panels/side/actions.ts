@@ -1,0 +1,129 @@
+import { JupyterFrontEnd } from '@jupyterlab/application';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { ReadonlyJSONObject } from '@lumino/coreutils';
+import { Menu } from '@lumino/widgets';
+
+import { Acted } from '../../generated/wire';
+import { Commands, IEntry, IKey, IStore } from '../../tokens';
+import { hasEnded } from '../../words';
+import { PanelModel } from './model';
+import { keyOf } from './query';
+import { refusalText } from './switcher';
+
+type Several = typeof Commands.stop | typeof Commands.rerun | typeof Commands.delete;
+
+/** What the list can do with jobs; all of it by JupyterLab's commands. */
+export class JobActions {
+  constructor(
+    private readonly commands: JupyterFrontEnd['commands'],
+    private readonly store: IStore,
+    private readonly model: PanelModel,
+    private readonly trans: TranslationBundle
+  ) {}
+
+  /** Why nothing can be done to jobs now; '' when it can. */
+  get waits(): string {
+    const { connection } = this.store;
+    return connection === 'stale' || connection === 'gone'
+      ? this.trans.__('Waits for the server, which does not answer')
+      : '';
+  }
+
+  open(key: IKey): void {
+    void this._run(Commands.open, argsOf(key), [key]);
+  }
+
+  logs(key: IKey): void {
+    void this._run(Commands.logs, { ...argsOf(key), at: 'logs' }, [key]);
+  }
+
+  copyAsCell(key: IKey): void {
+    void this._run(Commands.copyAsCell, argsOf(key), [key]);
+  }
+
+  insertExample(): void {
+    void this._run(Commands.insertExample, {}, []);
+  }
+
+  openExample(): void {
+    void this._run(Commands.openExample, {}, []);
+  }
+
+  /** @returns true once it was done to at least one. */
+  async several(command: Several, keys: readonly IKey[]): Promise<boolean> {
+    if (keys.length === 0 || this.waits) {
+      return false;
+    }
+    return this._run(command, { keys: keys.map(argsOf) }, keys);
+  }
+
+  /** Those of the entries to which a command applies. */
+  fitting(command: Several, entries: readonly IEntry[]): IEntry[] {
+    return entries.filter(({ row: { workload } }) => {
+      const ended = hasEnded(workload.phase);
+      const fits = { [Commands.stop]: !ended, [Commands.rerun]: ended, [Commands.delete]: true };
+      return (workload.managed ?? true) && fits[command];
+    });
+  }
+
+  /** All that can be done to these, as a menu that is opened at a place in the window. */
+  menu(entries: readonly IEntry[], x: number, y: number): void {
+    const menu = new Menu({ commands: this.commands });
+    const add = (command: string, args: ReadonlyJSONObject) => {
+      if (this.commands.hasCommand(command)) {
+        menu.addItem({ command, args });
+      }
+    };
+    const [only] = entries;
+    if (entries.length === 1 && only) {
+      add(Commands.open, argsOf(only));
+      add(Commands.logs, { ...argsOf(only), at: 'logs' });
+      add(Commands.copyAsCell, argsOf(only));
+      menu.addItem({ type: 'separator' });
+    }
+    if (!this.waits) {
+      ([Commands.stop, Commands.rerun, Commands.delete] as const).forEach(command => {
+        const fitting = this.fitting(command, entries);
+        if (fitting.length > 0) {
+          add(command, { keys: fitting.map(argsOf) });
+        }
+      });
+    }
+    menu.aboutToClose.connect(() => {
+      // The menu runs its command after it has closed.
+      window.setTimeout(() => menu.dispose());
+    });
+    menu.open(x, y);
+  }
+
+  private async _run(
+    command: string,
+    args: ReadonlyJSONObject,
+    keys: readonly IKey[]
+  ): Promise<boolean> {
+    const names = keys.map(keyOf);
+    this.model.refuse(names, '');
+    try {
+      const acted = (await this.commands.execute(command, args)) as Partial<Acted> | undefined;
+      this._note(acted?.refused ?? [], keys);
+      return (acted?.refused?.length ?? 0) < keys.length;
+    } catch (reason) {
+      this.model.refuse(names, refusalText(reason, this.trans));
+      return false;
+    }
+  }
+
+  private _note(refused: NonNullable<Acted['refused']>, keys: readonly IKey[]): void {
+    for (const { id, problem } of refused) {
+      const key = keys.find(one => one.id === id);
+      if (key) {
+        const { what, why, next_step } = problem;
+        this.model.refuse([keyOf(key)], [what, why, next_step].filter(Boolean).join(' '));
+      }
+    }
+  }
+}
+
+function argsOf({ source, id }: IKey): { source: string; id: string } {
+  return { source, id };
+}

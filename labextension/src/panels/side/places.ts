@@ -1,0 +1,54 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { Serving, Source } from '../../generated/wire';
+import { IPlace, IStore } from '../../tokens';
+
+/** Where notebooks that start from now on run; the first place until the server has said it. */
+export function servingPlace(store: IStore): IPlace | null {
+  const backend = store.serving?.backend;
+  return store.places.find(({ source }) => source.name === backend) ?? store.places[0] ?? null;
+}
+
+export function isThisMachine(source: Source): boolean {
+  return source.name === 'local' || source.place === 'this machine';
+}
+
+/** A place's name in two parts: 'team-a' and 'on gpu-lab'; the second may be ''. */
+export function placeParts(source: Source, trans: TranslationBundle): [string, string] {
+  if (isThisMachine(source)) {
+    return [trans.__('This machine'), ''];
+  }
+  const [who = '', at = ''] = (source.place || source.name).split(' on ');
+  return [who, at && trans.__('on %1', at)];
+}
+
+export function placeText(source: Source, trans: TranslationBundle): string {
+  return placeParts(source, trans).filter(Boolean).join(' ');
+}
+
+/** A backend's name for a person, also of one that is not watched. */
+export function backendText(
+  backend: string,
+  places: readonly IPlace[],
+  trans: TranslationBundle
+): string {
+  const place = places.find(({ source }) => source.name === backend);
+  if (place) {
+    return placeText(place.source, trans);
+  }
+  return backend === 'local' ? trans.__('This machine') : backend;
+}
+
+/** What chose the backend, in one line. */
+export function whyText(serving: Serving, trans: TranslationBundle): string {
+  switch (serving.why) {
+    case 'default':
+      return trans.__('By default: nothing else is chosen');
+    case 'configuration file':
+      return trans.__('Chosen in the configuration file');
+    case 'CNAI_BACKEND':
+      return trans.__('Set by the variable %1', 'CNAI_BACKEND');
+    default:
+      return serving.why;
+  }
+}

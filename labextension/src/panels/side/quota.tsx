@@ -1,0 +1,127 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import { caretRightIcon } from '@jupyterlab/ui-components';
+import React, { useState } from 'react';
+
+import { QuotaItem } from '../../generated/wire';
+import { PlaceMark } from '../../parts/marks';
+import { useStore } from '../../parts/useStore';
+import { IPlace, IStore } from '../../tokens';
+import { isGpu, labelOf, namesBehind, usedText } from './amounts';
+import { Gauge, Legend } from './gauge';
+import { Holders } from './holders';
+import { PanelModel, usePanel } from './model';
+import { isThisMachine, placeText, servingPlace } from './places';
+
+interface IQuotaProps {
+  readonly store: IStore;
+  readonly model: PanelModel;
+  readonly trans: TranslationBundle;
+}
+
+/** What may be used and what is left: the serving place whole, each other one in a line. */
+export function Quota({ store, model, trans }: IQuotaProps): JSX.Element {
+  useStore(store);
+  const { holders } = usePanel(model);
+  const first = servingPlace(store);
+  const others = store.places.filter(place => place !== first);
+  return (
+    <div className="cnai-Quota">
+      {first && <Gauges place={first} model={model} trans={trans} />}
+      {others.map(place => (
+        <OtherPlace key={place.source.id} place={place} model={model} trans={trans} />
+      ))}
+      {holders && <Holders places={store.places} model={model} trans={trans} />}
+    </div>
+  );
+}
+
+interface IGaugesProps {
+  readonly place: IPlace;
+  readonly model: PanelModel;
+  readonly trans: TranslationBundle;
+}
+
+function Gauges({ place, model, trans }: IGaugesProps): JSX.Element | null {
+  const { query } = usePanel(model);
+  const { quota, source } = place;
+  if (!quota) {
+    return null;
+  }
+  const items = quota.items ?? [];
+  const pick = (item: QuotaItem) => {
+    const label = labelOf(item, trans);
+    const again = query.behind?.source === source.id && query.behind.label === label;
+    const behind = again ? null : { source: source.id, label, names: namesBehind(item) };
+    model.narrow({ behind });
+  };
+  return (
+    <div className="cnai-Gauges">
+      {items.map(item => {
+        const label = labelOf(item, trans);
+        const pressed = query.behind?.source === source.id && query.behind.label === label;
+        return (
+          <Gauge
+            key={`${item.resource} ${item.label ?? ''}`}
+            {...{ item, place, pressed, trans }}
+            onPick={() => pick(item)}
+          />
+        );
+      })}
+      {items.length > 0 && <Legend trans={trans} />}
+      <Unseen place={place} trans={trans} />
+    </div>
+  );
+}
+
+/** In the place of a gauge, why there is none. */
+function Unseen({ place, trans }: { place: IPlace; trans: TranslationBundle }): JSX.Element {
+  const { items = [], unseen = [] } = place.quota ?? {};
+  const noGpu = !items.some(isGpu) && !unseen.some(name => /gpu/i.test(name));
+  return (
+    <>
+      {noGpu && (
+        <p className="cnai-Note">
+          {isThisMachine(place.source)
+            ? trans.__('No GPU on this machine. Jobs train on the CPU.')
+            : trans.__('No GPU in this place. Jobs train on the CPU.')}
+        </p>
+      )}
+      {unseen.map(name => (
+        <p className="cnai-Note" key={name}>
+          {/\s/.test(name) ? name : trans.__('%1: not visible to you', resourceName(name, trans))}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function resourceName(resource: string, trans: TranslationBundle): string {
+  return labelOf({ resource }, trans);
+}
+
+function OtherPlace({ place, model, trans }: IGaugesProps): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const items = place.quota?.items ?? [];
+  const sums = items.filter(item => item.resource !== 'memory').map(item => sumText(item, trans));
+  return (
+    <>
+      <button
+        type="button"
+        className="cnai-Other"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
+        <caretRightIcon.react className={open ? 'cnai-mod-open' : ''} tag="span" width="12px" />
+        <PlaceMark source={place.source} trans={trans} />
+        <span className="cnai-Cut">{placeText(place.source, trans)}</span>
+        <span className="cnai-Other-sums">{sums.join(' · ')}</span>
+      </button>
+      {open && <Gauges place={place} model={model} trans={trans} />}
+    </>
+  );
+}
+
+function sumText(item: QuotaItem, trans: TranslationBundle): string {
+  const name = isGpu(item) ? trans.__('GPU') : labelOf(item, trans);
+  return `${name} ${usedText(item, trans)}`;
+}

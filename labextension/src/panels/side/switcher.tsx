@@ -1,0 +1,89 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import { checkIcon } from '@jupyterlab/ui-components';
+import React, { useEffect, useRef, useState } from 'react';
+
+import { ApiError } from '../../api';
+import { Serving } from '../../generated/wire';
+import { IStore } from '../../tokens';
+import { backendText } from './places';
+
+interface ISwitcherProps {
+  readonly id: string;
+  readonly store: IStore;
+  readonly serving: Serving;
+  readonly trans: TranslationBundle;
+  readonly onClose: () => void;
+}
+
+/** Chooses where jobs of notebooks to come run, and says what that does not change. */
+export function Switcher({ id, store, serving, trans, onClose }: ISwitcherProps): JSX.Element {
+  const [error, setError] = useState('');
+  const [busy, setBusy] = useState(false);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelector('button')?.focus();
+  }, []);
+  const choose = async (backend: string) => {
+    setBusy(true);
+    setError('');
+    try {
+      await store.choose(backend);
+      onClose();
+    } catch (reason) {
+      setError(refusalText(reason, trans));
+      setBusy(false);
+    }
+  };
+  const choices = serving.choices?.length ? serving.choices : [serving.backend];
+  return (
+    <div
+      id={id}
+      ref={list}
+      className="cnai-Switcher"
+      onKeyDown={event => event.key === 'Escape' && onClose()}
+    >
+      {choices.map(backend => (
+        <button
+          key={backend}
+          type="button"
+          className="cnai-Switcher-choice"
+          aria-current={backend === serving.backend}
+          disabled={busy || (Boolean(serving.fixed) && backend !== serving.backend)}
+          onClick={() => (backend === serving.backend ? onClose() : void choose(backend))}
+        >
+          <span className="cnai-Switcher-check">
+            {backend === serving.backend && <checkIcon.react tag="span" width="16px" />}
+          </span>
+          <span className="cnai-Cut">{backendText(backend, store.places, trans)}</span>
+        </button>
+      ))}
+      <p>{consequence(serving, trans)}</p>
+      {error && (
+        <p role="alert" className="cnai-Refusal">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function consequence(serving: Serving, trans: TranslationBundle): string {
+  if (serving.fixed) {
+    return trans.__(
+      'The variable %1 of the server decides, so a switch here would change nothing.',
+      'CNAI_BACKEND'
+    );
+  }
+  return trans.__(
+    'For notebooks started from now on. Kernels that run keep the place they have, and jobs stay where they are.'
+  );
+}
+
+/** Why something was refused, in the server's words where it has some. */
+export function refusalText(reason: unknown, trans: TranslationBundle): string {
+  if (reason instanceof ApiError) {
+    const { what, why, next_step } = reason.refusal;
+    return [what, why, next_step].filter(Boolean).join(' ');
+  }
+  return trans.__('The server does not answer. Nothing was changed.');
+}

@@ -1,0 +1,108 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
+
+import { Phase, Row, Source } from '../generated/wire';
+import { IShape, KINDS, PHASES, PLACES, UNKNOWN } from '../shapes';
+import { fraction, kindName, phaseName } from '../words';
+import { oneLine } from '../foreign';
+
+interface IMark {
+  readonly trans: TranslationBundle;
+  readonly size?: number;
+}
+
+/** A phase by its outline; of a running workload the arc says how far it is. */
+export function PhaseMark(
+  props: IMark & ({ readonly row: Row; phase?: never } | { readonly phase: Phase; row?: never })
+): JSX.Element {
+  const { trans, size = 16, row } = props;
+  const phase = props.phase ?? row!.workload.phase;
+  const shape = PHASES[phase];
+  const title = shape ? phaseName(phase, trans) : trans.__('Unknown (%1)', oneLine(phase));
+  return (
+    <Mark
+      className={`cnai-PhaseMark cnai-mod-${shape ? phase.toLowerCase() : 'unknown'}`}
+      shape={shape ?? UNKNOWN}
+      {...{ size, title }}
+    >
+      {phase === 'Running' && <Arc part={fraction(row?.workload.progress)} />}
+    </Mark>
+  );
+}
+
+/** What sort of workload it is. */
+export function KindMark({ kind, trans, size = 12 }: IMark & { kind: string }): JSX.Element {
+  return (
+    <Mark
+      className="cnai-KindMark"
+      shape={KINDS[kind] ?? UNKNOWN}
+      title={kindName(kind, trans)}
+      size={size}
+    />
+  );
+}
+
+/** Where it runs. */
+export function PlaceMark({ source, size = 12 }: IMark & { source: Source }): JSX.Element {
+  return (
+    <Mark
+      className="cnai-PlaceMark"
+      shape={source.name === 'local' ? PLACES.machine : PLACES.cluster}
+      title={oneLine(source.place || source.id)}
+      size={size}
+    />
+  );
+}
+
+/** A track, and the part of it that is done; of unknown length, an arc that turns. */
+function Arc({ part }: { part: number | null }): JSX.Element {
+  const turning = part === null;
+  return (
+    <>
+      <circle className="cnai-Mark-track" cx="8" cy="8" r="6.25" />
+      <circle
+        className={turning ? 'cnai-mod-turning' : undefined}
+        cx="8"
+        cy="8"
+        r="6.25"
+        pathLength={100}
+        strokeDasharray={`${turning ? 25 : Math.round(part * 100)} 100`}
+        transform="rotate(-90 8 8)"
+      />
+    </>
+  );
+}
+
+function Mark(props: {
+  readonly className: string;
+  readonly shape: IShape;
+  readonly title: string;
+  readonly size: number;
+  readonly children?: React.ReactNode;
+}): JSX.Element {
+  const { className, shape, title, size, children } = props;
+  return (
+    <svg
+      className={`cnai-Mark ${className}`}
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      role="img"
+      aria-label={title}
+    >
+      <title>{title}</title>
+      {shape.ring && (
+        <circle
+          className={shape.ring === 'dashed' ? 'cnai-Mark-dash' : undefined}
+          cx="8"
+          cy="8"
+          r="6.25"
+        />
+      )}
+      {children}
+      {shape.stroke && <path d={shape.stroke} />}
+      {shape.fill && <path className="cnai-Mark-fill" d={shape.fill} />}
+      {shape.cut && <path className="cnai-Mark-cut" d={shape.cut} />}
+    </svg>
+  );
+}

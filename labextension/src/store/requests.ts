@@ -1,0 +1,70 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { request, ROOT } from '../api';
+import { Act, Acted, Lines, Matches, Script, Serving } from '../generated/wire';
+import { IKey } from '../tokens';
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** The REST half of the store. */
+export class Requests {
+  constructor(private readonly _settings: ServerConnection.ISettings) {}
+
+  act(source: string, act: Act): Promise<Acted> {
+    return this._send(`jobs/${encodeURIComponent(source)}/actions`, 'POST', act);
+  }
+
+  choose(backend: string): Promise<Serving> {
+    return this._send('serving', 'PUT', { backend });
+  }
+
+  script(key: IKey): Promise<Script> {
+    return this._get(`${pathOf(key)}/script`);
+  }
+
+  lines(
+    key: IKey,
+    of: { before?: number; after?: number; rank?: number; count?: number }
+  ): Promise<Lines> {
+    return this._get(`${pathOf(key)}/lines`, of);
+  }
+
+  search(
+    key: IKey,
+    of: { text: string; rank?: number; after?: number; matchCase?: boolean }
+  ): Promise<Matches> {
+    const { matchCase, ...rest } = of;
+    return this._get(`${pathOf(key)}/search`, { ...rest, match_case: matchCase });
+  }
+
+  logUrl(key: IKey, rank?: number): string {
+    return this._url(`${pathOf(key)}/log.txt${queryOf({ rank })}`);
+  }
+
+  outputUrl(key: IKey, path: string): string {
+    const segments = path.split('/').map(encodeURIComponent).join('/');
+    return this._url(`${pathOf(key)}/outputs/${segments}`);
+  }
+
+  private _url(path: string): string {
+    return `${URLExt.join(this._settings.baseUrl, ROOT)}/${path}`;
+  }
+
+  private _get<T>(path: string, query: Query = {}): Promise<T> {
+    return request<T>(path + queryOf(query), this._settings);
+  }
+
+  private _send<T>(path: string, method: string, body: unknown): Promise<T> {
+    return request<T>(path, this._settings, { method, body: JSON.stringify(body) });
+  }
+}
+
+function pathOf({ source, id }: IKey): string {
+  return `jobs/${encodeURIComponent(source)}/${encodeURIComponent(id)}`;
+}
+
+function queryOf(query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length ? `?${new URLSearchParams(given.map(([k, v]) => [k, String(v)]))}` : '';
+}

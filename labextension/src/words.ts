@@ -1,0 +1,346 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { oneLine } from './foreign';
+import { Phase, Progress, Row, Workload } from './generated/wire';
+
+/** A number as it crosses the wire: JSON has no NaN. */
+export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+
+const SPACE = '\u00a0';
+const UNKNOWN = '–';
+const MATTERS = [
+  ...['acc', 'f1', 'auc', 'reward', 'bleu', 'iou', 'map', 'r2', 'perplexity', 'loss', 'error']
+];
+const ENDED = ['Succeeded', 'Failed', 'Stopped'];
+
+/** Whether the phase will not change any more. */
+export function hasEnded(phase: Phase): boolean {
+  return ENDED.includes(phase);
+}
+
+export function fromWire(value: WireNumber): number {
+  return Number(value);
+}
+
+/** The name for a person; the label is in the title. */
+export function shownName(workload: Workload): string {
+  return oneLine(workload.display_name || workload.name);
+}
+
+/** The word of a phase; of one that this page does not know, 'Unknown'. */
+export function phaseName(phase: Phase, trans: TranslationBundle): string {
+  switch (phase) {
+    case 'Queued':
+      return trans.__('Queued');
+    case 'Starting':
+      return trans.__('Starting');
+    case 'Running':
+      return trans.__('Running');
+    case 'Ready':
+      return trans.__('Ready');
+    case 'Succeeded':
+      return trans.__('Succeeded');
+    case 'Failed':
+      return trans.__('Failed');
+    case 'Stopped':
+      return trans.__('Stopped');
+    default:
+      return trans.__('Unknown');
+  }
+}
+
+export function kindName(kind: string, trans: TranslationBundle): string {
+  switch (kind) {
+    case 'train':
+      return trans.__('training');
+    case 'tune':
+      return trans.__('tuning');
+    case 'serve':
+      return trans.__('endpoint');
+    case 'pipeline':
+      return trans.__('pipeline');
+    default:
+      return oneLine(kind);
+  }
+}
+
+/**
+ * The phase and the fact that matters: 'Running 40% · 0.912 accuracy'.
+ *
+ * @param now - Unix seconds; durations are counted to it
+ */
+export function stateText(row: Row, now: number, trans: TranslationBundle): string {
+  const { workload } = row;
+  switch (workload.phase) {
+    case 'Failed':
+      return failedText(row, trans);
+    case 'Queued':
+      return queuedText(workload, trans);
+    case 'Running':
+      return joined(runningText(workload, trans), metricOf(workload));
+    case 'Succeeded':
+      return joined(succeededText(workload, now, trans), metricOf(workload));
+    case 'Stopped':
+      return joined(stoppedText(workload, trans), progressOr(workload, trans));
+    case 'Starting':
+      return joined(trans.__('Starting'), oneLine(workload.message ?? ''));
+    case 'Ready':
+      return joined(trans.__('Ready'), oneLine(workload.message ?? ''), metricOf(workload));
+    default:
+      return joined(
+        trans.__('Unknown (%1)', oneLine(workload.phase)),
+        oneLine(workload.message ?? '')
+      );
+  }
+}
+
+function joined(...parts: string[]): string {
+  return parts.filter(Boolean).join(' · ');
+}
+
+function failedText(row: Row, trans: TranslationBundle): string {
+  const cause = oneLine(row.short || causeOf(row.workload, trans));
+  return cause ? trans.__('Failed: %1', cause) : trans.__('Failed');
+}
+
+function causeOf(workload: Workload, trans: TranslationBundle): string {
+  const message = oneLine(workload.message ?? '');
+  const worker = /worker (\d+)/i.exec(message)?.[1];
+  const limit = workload.resources?.memory;
+  if (workload.reason === 'MemoryExceeded') {
+    const where = worker
+      ? trans.__('out of memory in worker %1', worker)
+      : trans.__('out of memory');
+    return limit ? `${where} (${bytesText(limit)})` : where;
+  }
+  if (workload.reason === 'MachineOutOfMemory') {
+    return trans.__('the machine ran out of memory');
+  }
+  if (workload.reason === 'Timeout' && workload.timeout) {
+    return trans.__('not done within %1', durationText(workload.timeout, trans));
+  }
+  if (message) {
+    return message[0]!.toLowerCase() + message.slice(1);
+  }
+  return (workload.reason ?? '').replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase();
+}
+
+function queuedText(workload: Workload, trans: TranslationBundle): string {
+  if (workload.suspended) {
+    return trans.__('Queued, paused');
+  }
+  if (!workload.queued) {
+    return trans.__('Queued');
+  }
+  return trans.__('Queued, %1 in line', ordinal(workload.queued.position, trans));
+}
+
+function ordinal(place: number, trans: TranslationBundle): string {
+  const tens = place % 100;
+  if (tens >= 11 && tens <= 13) {
+    return trans.__('%1th', place);
+  }
+  switch (place % 10) {
+    case 1:
+      return trans.__('%1st', place);
+    case 2:
+      return trans.__('%1nd', place);
+    case 3:
+      return trans.__('%1rd', place);
+    default:
+      return trans.__('%1th', place);
+  }
+}
+
+function runningText(workload: Workload, trans: TranslationBundle): string {
+  const { progress } = workload;
+  if (!progress) {
+    return trans.__('Running');
+  }
+  const part = fraction(progress);
+  if (part === null) {
+    return trans.__('Running, %1', progressText(progress, trans));
+  }
+  return trans.__('Running %1%', Math.round(100 * part));
+}
+
+function succeededText(workload: Workload, now: number, trans: TranslationBundle): string {
+  const since = workload.started || workload.created;
+  if (!since) {
+    return trans.__('Succeeded');
+  }
+  const lasted = Math.max((workload.ended || now) - since, 0);
+  return trans.__('Succeeded in %1', durationText(lasted, trans));
+}
+
+function stoppedText(workload: Workload, trans: TranslationBundle): string {
+  const message = oneLine(workload.message ?? '');
+  return message === 'Stopped by you' ? trans.__('Stopped by you') : message || trans.__('Stopped');
+}
+
+function progressOr(workload: Workload, trans: TranslationBundle): string {
+  return workload.progress ? progressText(workload.progress, trans) : metricOf(workload);
+}
+
+/** How far it is, between 0 and 1; null when the length is unknown. */
+export function fraction(progress: Progress | null | undefined): number | null {
+  return progress?.total ? Math.min(Math.max(progress.done / progress.total, 0), 1) : null;
+}
+
+/** 'epoch 12 of 30' */
+export function progressText(progress: Progress, trans: TranslationBundle): string {
+  const unit = oneLine(progress.unit ?? '').slice(0, 20);
+  const done = numberText(progress.done);
+  const soFar = progress.total ? trans.__('%1 of %2', done, numberText(progress.total)) : done;
+  return unit ? `${unit} ${soFar}` : soFar;
+}
+
+/** The metric that a row shows, of those there are; '' without one. */
+export function nameThatMatters(names: readonly string[]): string {
+  for (const word of MATTERS) {
+    const found = names.find(name => name.toLowerCase().includes(word));
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  return names[0] ?? '';
+}
+
+function metricOf(workload: Workload): string {
+  const metrics = workload.metrics ?? {};
+  const name = nameThatMatters(Object.keys(metrics));
+  return name ? `${metricText(metrics[name]!)} ${oneLine(name).slice(0, 24)}` : '';
+}
+
+export function metricText(value: WireNumber): string {
+  return numberText(fromWire(value));
+}
+
+/** At most three significant digits, whole numbers whole: '0.912', '8', '1,204'. */
+export function numberText(value: number): string {
+  if (!Number.isFinite(value)) {
+    return String(value);
+  }
+  if (Math.abs(value) >= 100) {
+    return Math.round(value).toLocaleString('en-US');
+  }
+  return threeDigits(value);
+}
+
+function threeDigits(value: number): string {
+  if (value === 0) {
+    return '0';
+  }
+  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent < -4) {
+    const [digits, power] = value.toExponential(2).split('e') as [string, string];
+    const sign = power[0] === '-' ? '-' : '+';
+    return `${Number(digits)}e${sign}${power.slice(1).padStart(2, '0')}`;
+  }
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Binary units and three significant digits: '1.2 GiB'. */
+export function bytesText(amount: number): string {
+  let size = amount;
+  let unit = 'B';
+  for (unit of ['B', 'KiB', 'MiB', 'GiB', 'TiB']) {
+    if (Math.abs(size) < 1024 || unit === 'TiB') {
+      break;
+    }
+    size /= 1024;
+  }
+  return `${numberText(size)}${SPACE}${unit}`;
+}
+
+/** Used of limit, with one unit where both have the same: '3.2 of 8 GiB'. */
+export function bytesOfText(used: number, limit: number, trans: TranslationBundle): string {
+  const [shown, whole] = [bytesText(used), bytesText(limit)];
+  const same = shown.split(SPACE)[1] === whole.split(SPACE)[1];
+  return trans.__('%1 of %2', same ? shown.split(SPACE)[0] : shown, whole);
+}
+
+/** A number and its unit are never parted by a line's end. */
+function tight(text: string): string {
+  return text.replace(/ /g, SPACE);
+}
+
+/** One unit: '8 s', '2 m', '3 d'. */
+export function ageText(seconds: number, trans: TranslationBundle): string {
+  const age = Math.max(Math.floor(seconds), 0);
+  if (age < 60) {
+    return tight(trans.__('%1 s', age));
+  }
+  if (age < 3600) {
+    return tight(trans.__('%1 m', Math.floor(age / 60)));
+  }
+  if (age < 86400) {
+    return tight(trans.__('%1 h', Math.floor(age / 3600)));
+  }
+  return tight(trans.__('%1 d', Math.floor(age / 86400)));
+}
+
+/** At most two units: '3 m 12 s', '0.4 s'. */
+export function durationText(seconds: number, trans: TranslationBundle): string {
+  if (seconds < 10) {
+    return tight(trans.__('%1 s', String(Number(Math.max(seconds, 0).toFixed(1)))));
+  }
+  let rest = Math.round(seconds);
+  const counts = [86400, 3600, 60, 1].map(size => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count;
+  });
+  const said = [
+    (n: number) => tight(trans.__('%1 d', n)),
+    (n: number) => tight(trans.__('%1 h', n)),
+    (n: number) => tight(trans.__('%1 m', n)),
+    (n: number) => tight(trans.__('%1 s', n))
+  ];
+  const first = counts.findIndex(count => count > 0);
+  const second = counts[first + 1];
+  const parts = [said[first]!(counts[first]!)];
+  return second ? [...parts, said[first + 1]!(second)].join(' ') : parts[0]!;
+}
+
+/** '14:03:22', by the page's own clock and zone. */
+export function clockText(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toLocaleTimeString('en-GB');
+}
+
+/** The full date and zone, for titles. */
+export function dateText(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toLocaleString(undefined, {
+    dateStyle: 'full',
+    timeStyle: 'long'
+  });
+}
+
+/** How many workers, and what each was given: '2 workers × 2 CPU'; '' when there is none. */
+export function resourcesText(workload: Workload, trans: TranslationBundle): string {
+  const count = workload.replicas?.length ?? 0;
+  if (!count) {
+    return '';
+  }
+  const { granted, resources } = workload;
+  const cpu = granted?.cpu || resources?.cpu;
+  const gpu = granted?.gpu || resources?.gpu;
+  const each = cpu ? [tight(trans.__('%1 CPU', numberText(cpu)))] : [];
+  if (gpu) {
+    each.push(tight(trans.__('%1 GPU', numberText(gpu))));
+  } else if (resources?.gpu_memory) {
+    each.push(trans.__('%1 of a GPU', bytesText(resources.gpu_memory)));
+  }
+  return [trans._n('%1 worker', '%1 workers', count), ...each].join(' × ');
+}
+
+/** GPUs of the whole workload, over all its workers. */
+export function gpusOf(workload: Workload): number {
+  const each = workload.granted?.gpu || workload.resources?.gpu || 0;
+  return each * Math.max(workload.replicas?.length ?? 0, 1);
+}
+
+/** What is shown where nothing is known. */
+export function orUnknown(text: string | null | undefined): string {
+  return text || UNKNOWN;
+}

@@ -1,0 +1,104 @@
+"""What is done to workloads, and the backend of notebooks to come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from cnai_sdk.backends.base import Backend
+from cnai_sdk.config import write_setting
+from cnai_sdk.errors import CnaiError, InvalidRequest
+from cnai_sdk.model.workload import Workload
+from cnai_sdk.training import submit_again
+from cnai_server_ext.messages import Act, Acted, Choose, Refused, Serving
+from cnai_server_ext.operation import Call, Operation
+from cnai_server_ext.wire import problem_of
+
+_AT_ONCE = 8
+
+Do = Callable[[Backend, str], Awaitable[Workload | None]]
+
+
+async def act(call: Call) -> Acted:
+    """Do one thing to each workload; what is refused for one does not stop the others."""
+    asked: Act = call.body
+    if asked.changes and (asked.do != "rerun" or len(asked.ids) != 1):
+        raise InvalidRequest(
+            "Changes are for running one job again.",
+            next_step="Choose one job, or run them again as they were.",
+        )
+    backend = call.places.backend(call.path["source"])
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(id: str) -> Workload | CnaiError | None:
+        async with free:
+            try:
+                return await _do(backend, id, asked)
+            except CnaiError as error:
+                return error
+
+    ids = tuple(dict.fromkeys(asked.ids))
+    found = dict(zip(ids, await asyncio.gather(*map(one, ids)), strict=True))
+    return Acted(
+        done=tuple(id for id, each in found.items() if not isinstance(each, CnaiError)),
+        refused=tuple(
+            Refused(id=id, problem=problem_of(each))
+            for id, each in found.items()
+            if isinstance(each, CnaiError)
+        ),
+        made=tuple(each for each in found.values() if isinstance(each, Workload)),
+    )
+
+
+async def _do(backend: Backend, id: str, asked: Act) -> Workload | None:
+    if asked.do == "rerun":
+        return await submit_again(backend, id, asked.changes)
+    # Deleting what is gone changes nothing; anything else of it is an error.
+    doing: dict[str, Callable[[str], Awaitable[None]]] = {
+        "stop": backend.stop,
+        "delete": backend.delete,
+        "suspend": backend.suspend,
+        "resume": backend.resume,
+    }
+    await doing[asked.do](id)
+    return None
+
+
+async def choose(call: Call) -> Serving:
+    """Write the backend into the configuration."""
+    wanted: Choose = call.body
+    now = call.places.serving
+    if wanted.backend not in now.choices:
+        raise InvalidRequest(
+            f"There is no backend {wanted.backend!r} in this version.",
+            why=f"It has {', '.join(now.choices)}.",
+            next_step="Choose one of these.",
+        )
+    if now.fixed:
+        raise InvalidRequest(
+            f"The environment decides: CNAI_BACKEND is {now.backend}.",
+            why="A variable of the environment wins over the configuration.",
+            next_step="Unset CNAI_BACKEND where Jupyter is started.",
+        )
+    await asyncio.to_thread(write_setting, "backend", wanted.backend)
+    return call.places.serving_changed()
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="jobs/{source}/actions",
+        body=Act,
+        answer=Acted,
+        summary="Stop, run again, delete, suspend or resume workloads.",
+        call=act,
+    ),
+    Operation(
+        method="PUT",
+        path="serving",
+        body=Choose,
+        answer=Serving,
+        summary="Choose the backend of notebooks that start from now on.",
+        call=choose,
+    ),
+)

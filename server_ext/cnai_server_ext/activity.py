@@ -1,0 +1,40 @@
+"""A running job on this machine keeps its server: it counts as activity, as a kernel does.
+
+What pages ask never counts: whoever only looks must not keep a GPU from being given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cnai_sdk.errors import CnaiError
+from cnai_server_ext.places import Places
+
+NAME = "cnai_jobs"
+SOURCE = "local"
+
+
+async def keep_alive(
+    places: Places, times: MutableMapping[str, Any], *, every: float = 60.0
+) -> None:
+    """Note the time while a job on this machine has not ended, until the task is cancelled.
+
+    Args:
+        times: the server's setting `last_activity_times`.
+        every: seconds between two looks.
+    """
+    while True:
+        if await _something_goes_on(places):
+            times[NAME] = datetime.now(UTC)
+        await asyncio.sleep(every)
+
+
+async def _something_goes_on(places: Places) -> bool:
+    try:
+        workloads = await places.backend(SOURCE).list()
+    except CnaiError:
+        return False  # the panel says what is wrong; here nothing is known to run
+    return any(not workload.phase.ended for workload in workloads)

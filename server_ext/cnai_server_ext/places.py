@@ -1,0 +1,199 @@
+"""The places that the server watches: a name, a backend, and the hub that all sockets share."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from cnai_sdk.backends.base import Backend
+from cnai_sdk.client import Client
+from cnai_sdk.config import config_path, load_config
+from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound
+from cnai_server_ext.hub import Hub
+from cnai_server_ext.messages import Serving, Source
+from cnai_server_ext.pace import Pace
+from cnai_server_ext.telling import Told
+
+_CHOICES = ("local",)
+_FIXED = "CNAI_BACKEND"
+
+
+class Reader(Protocol):
+    """One page, as the places know it."""
+
+    def wake(self) -> None:
+        """Something may be new."""
+
+    def end(self) -> None:
+        """The server goes away."""
+
+
+class Places:
+    """All that the server watches; made once, and shared by every handler.
+
+    Args:
+        makers: the id of each source, and what makes its backend.
+        pace: how often things are done.
+        log: where what went wrong is written.
+    """
+
+    def __init__(
+        self,
+        makers: Mapping[str, Callable[[], Backend]],
+        *,
+        pace: Pace | None = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.pace = pace or Pace()
+        self.log = log or logging.getLogger(__name__)
+        self._hubs = {
+            id: Hub(id, make, pace=self.pace, log=self.log) for id, make in makers.items()
+        }
+        self._told = {id: Told(hub) for id, hub in self._hubs.items()}
+        self._readers: set[Reader] = set()
+        self._serving: Serving | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the sources, the local one first."""
+        return tuple(self._hubs)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The places, each with its problem where it has one."""
+        return tuple(hub.source for hub in self._hubs.values())
+
+    @property
+    def serving(self) -> Serving:
+        """Which backend notebooks that start from now on get."""
+        if self._serving is None or not self._readers:
+            self._serving = serving_now()
+        return self._serving
+
+    def serving_changed(self) -> Serving:
+        """Look at the configuration now, and tell every page when it says something else."""
+        found = serving_now()
+        if found != self._serving:
+            self._serving = found
+            for reader in tuple(self._readers):
+                reader.wake()
+        return found
+
+    # -- pages -------------------------------------------------------------------
+
+    def join(self, reader: Reader) -> None:
+        """Wake this one when something may be new, until `leave`."""
+        self._readers.add(reader)
+        for hub in self._hubs.values():
+            hub.join(reader)
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look_at_configuration())
+
+    def leave(self, reader: Reader) -> None:
+        """Nothing more for this one."""
+        self._readers.discard(reader)
+        for hub in self._hubs.values():
+            hub.leave(reader)
+        if not self._readers and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _look_at_configuration(self) -> None:
+        """A terminal may have written it; its time of change costs next to nothing to ask."""
+        before = _written()
+        while True:
+            await asyncio.sleep(self.pace.configuration)
+            now = _written()
+            if now != before:
+                before = now
+                self.serving_changed()
+
+    # -- by id -------------------------------------------------------------------
+
+    def told(self, source: str) -> Told:
+        """The messages about the rows of a source."""
+        self.hub(source)
+        return self._told[source]
+
+    def hub(self, source: str) -> Hub:
+        """The hub of a source.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        try:
+            return self._hubs[source]
+        except KeyError:
+            raise NotFound(
+                f"This server watches no place {source[:200]!r}.",
+                why=f"It watches {', '.join(self._hubs)}.",
+                next_step="Reload the page.",
+            ) from None
+
+    def backend(self, source: str) -> Backend:
+        """The backend of a source, made at first use.
+
+        Raises:
+            NotFound: there is no such source.
+            CnaiError: it cannot be made here, and why.
+        """
+        return self.hub(source).backend()
+
+    async def close(self) -> None:
+        """Send the pages away, stop watching and give back what the backends hold."""
+        for reader in tuple(self._readers):
+            reader.end()
+            self.leave(reader)
+        for hub in self._hubs.values():
+            await hub.close()
+
+
+def serving_now() -> Serving:
+    """Which backend notebooks that start from now on get, as the configuration says."""
+    try:
+        config = load_config()
+    except CnaiError as error:
+        return Serving(backend="", why=error.what, choices=_CHOICES)
+    why = config.backend_why
+    return Serving(backend=config.backend, why=why, fixed=why == _FIXED, choices=_CHOICES)
+
+
+def _written() -> tuple[int, int] | None:
+    """What tells one version of the configuration file from another; None without one."""
+    try:
+        found = config_path().stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def local_backend() -> Backend:
+    """This machine's backend, as the configuration says."""
+    return Client(config=load_config({**os.environ, "CNAI_BACKEND": "local"})).backend
+
+
+def maker(target: str) -> Callable[[], Backend]:
+    """What makes a backend, by its import string 'module:callable'.
+
+    It is imported at first use, so that a mistake is told as the source's problem.
+    """
+
+    def make() -> Backend:
+        module, _, name = target.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise InvalidRequest(
+                f"The backend {target!r} of the server's setting `backends` cannot be imported.",
+                why=str(error),
+                next_step="Write it as 'module:callable', and install the module on the server.",
+            ) from error
+        backend: Backend = found()
+        return backend
+
+    return make

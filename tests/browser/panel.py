@@ -1,0 +1,121 @@
+"""The panel and the job's page by the words and roles that a person and a screen reader meet."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, WebSocket, expect
+
+from .conftest import Lab
+from .notebook import SLOW
+
+SOCKET = "/cnai/api/stream"
+
+
+def open_lab(page: Page, lab: Lab, path: str = "lab") -> Panel:
+    """JupyterLab without a document, and the panel in it."""
+    page.goto(lab.url(path))
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+    return open_panel(page)
+
+
+def open_panel(page: Page) -> Panel:
+    """The panel, by a click on its icon unless it is open."""
+    panel = Panel(page)
+    expect(panel.tab).to_be_visible(timeout=SLOW)
+    if panel.tab.get_attribute("aria-selected") != "true":
+        panel.tab.click()
+    expect(panel.root).to_be_visible()
+    return panel
+
+
+class Panel:
+    """The side panel of a page.
+
+    Args:
+        jobs: what the list is called in the page's language.
+    """
+
+    def __init__(self, page: Page, *, jobs: str = "Jobs") -> None:
+        self.page = page
+        self.tab = page.locator(".jp-SideBar .lm-TabBar-tab[data-id^='cnai']")
+        self.root = page.locator("#cnai-side-panel")
+        self.grid = self.root.get_by_role("grid", name=jobs)
+        self.filter = self.root.get_by_placeholder("Filter jobs")
+
+    def row(self, name: str) -> Locator:
+        """The row of the job with exactly this name."""
+        own = re.compile(rf"^\s*{re.escape(name)}\s*$")
+        cell = self.page.locator(".cnai-JobRow-name", has_text=own)
+        return self.grid.get_by_role("row").filter(has=cell)
+
+    def says(self, name: str, words: str | re.Pattern[str], *, timeout: float = SLOW) -> Locator:
+        """Its row, once it shows these words."""
+        row = self.row(name)
+        expect(row).to_contain_text(words, timeout=timeout)
+        return row
+
+    def act(self, name: str, action: str) -> None:
+        """Press one of the buttons that a row has under the pointer."""
+        row = self.row(name)
+        row.hover()
+        row.get_by_role("button", name=action).click()
+
+    def open_job(self, name: str) -> JobPage:
+        """Its page, by a double click on its row."""
+        self.row(name).dblclick()
+        return JobPage(self.page, name)
+
+
+class JobPage:
+    """The page of one job in the main area."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page = page
+        self.root = page.locator(".cnai-JobPage:visible")
+        expect(self.root).to_be_visible(timeout=SLOW)
+        expect(self.root.get_by_role("heading", name=re.compile(re.escape(name)))).to_be_visible()
+
+    def section(self, name: str) -> Locator:
+        """One of its labelled regions."""
+        return self.root.get_by_role("region", name=name)
+
+    def button(self, name: str) -> Locator:
+        """A button of its toolbar or its body."""
+        return self.root.get_by_role("button", name=name)
+
+    @property
+    def log(self) -> Locator:
+        """The lines that are in sight."""
+        return self.root.get_by_role("log")
+
+
+class Sockets:
+    """How the page's stream comes and goes."""
+
+    def __init__(self, page: Page) -> None:
+        self.opened: list[WebSocket] = []
+        page.on("websocket", self._note)
+
+    def _note(self, socket: WebSocket) -> None:
+        if SOCKET in socket.url:
+            self.opened.append(socket)
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return sum(not socket.is_closed() for socket in self.opened)
+
+
+def visibility(page: Page, state: str) -> None:
+    """Let the page believe that it is hidden or visible, as when another tab is chosen."""
+    page.evaluate(
+        """state => {
+          const set = (name, value) =>
+            Object.defineProperty(document, name, { get: () => value, configurable: true });
+          set('visibilityState', state);
+          set('hidden', state === 'hidden');
+          document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        state,
+    )

@@ -1,0 +1,83 @@
+"""Where a person of JupyterLab looks: palette, launcher, status bar, notifications, settings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .conftest import Lab
+from .notebook import SLOW
+from .panel import open_lab
+from .terminal import Terminal
+
+
+def test_the_status_bar_counts_what_runs_and_hides_when_nothing_does(
+    page: Page, lab: Lab, outside: Terminal, shots: Path
+) -> None:
+    panel = open_lab(page, lab)
+    status = page.locator("#jp-main-statusbar").get_by_text(re.compile("running"))
+    expect(status).to_have_count(0)
+    job = outside.train("counted")
+    expect(status).to_contain_text("1 running", timeout=5_000)
+    page.screenshot(path=shots / "status-bar.png")
+    panel.tab.click()
+    expect(panel.root).to_be_hidden()
+    status.click()
+    expect(panel.root).to_be_visible()
+    job.end()
+    panel.says("counted", "Succeeded")
+    expect(status).to_have_count(0)
+
+
+def test_a_failure_is_notified_once_with_its_cause(
+    page: Page, lab: Lab, outside: Terminal, shots: Path
+) -> None:
+    panel = open_lab(page, lab)
+    job = outside.train("falls")
+    panel.says("falls", "Running")
+    job.fail("bad label 7")
+    notice = page.locator(".jp-Notification-Toast-Body, .Toastify__toast", has_text="falls")
+    expect(notice.first).to_contain_text("ValueError", timeout=SLOW)
+    page.screenshot(path=shots / "notification.png")
+    page.reload()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+    panel.says("falls", "Failed")
+    expect(notice).to_have_count(0)
+
+
+def test_the_palette_offers_every_command(page: Page, lab: Lab, outside: Terminal) -> None:
+    panel = open_lab(page, lab)
+    panel.tab.click()
+    expect(panel.root).to_be_hidden()
+    page.keyboard.press("Control+Shift+C")
+    palette = page.locator("#modal-command-palette")
+    palette.get_by_role("textbox").or_(palette.get_by_role("searchbox")).fill("quotas and jobs")
+    page.locator(".lm-CommandPalette-item").first.click()
+    expect(panel.root).to_be_visible()
+
+
+def test_the_launcher_has_a_card_that_opens_an_example(
+    page: Page, lab: Lab, outside: Terminal, shots: Path
+) -> None:
+    open_lab(page, lab)
+    card = page.locator(".jp-LauncherCard", has_text="Train from a notebook")
+    expect(card).to_be_visible()
+    page.screenshot(path=shots / "launcher.png")
+    card.click()
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".jp-NotebookPanel")).to_contain_text("cnai.train", timeout=SLOW)
+
+
+def test_settings_are_in_the_editor(page: Page, lab: Lab, outside: Terminal, shots: Path) -> None:
+    open_lab(page, lab)
+    page.keyboard.press("Control+,")
+    editor = page.locator(".jp-SettingsPanel, #setting-editor").first
+    expect(editor).to_be_visible(timeout=SLOW)
+    search = page.locator("#json-setting-editor, .jp-PluginList").first.locator("input")
+    search.first.fill("cnai")
+    entry = page.locator(".jp-PluginList-entry, .jp-PluginList button", has_text=re.compile("CNAI"))
+    expect(entry.first).to_be_visible()
+    entry.first.click()
+    page.screenshot(path=shots / "settings.png")
