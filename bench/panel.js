@@ -1,9 +1,10 @@
 // A script of the page: notes when a stamp is painted, long tasks, and the time between frames.
 const seen = new Map();
+const begun = Date.now();
 const note = () => {
   for (const name of document.querySelectorAll('.cnai-JobRow-name')) {
     const stamp = name.textContent.trim();
-    if (/^t\d+\.\d$/.test(stamp) && !seen.has(stamp)) {
+    if (/^t\d+\.\d$/.test(stamp) && Number(stamp.slice(1)) > begun && !seen.has(stamp)) {
       seen.set(stamp, null);
       requestAnimationFrame(() => {
         // A message comes after the frame has been painted.

@@ -7,6 +7,7 @@ does differently from another.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Self
@@ -98,8 +99,10 @@ class Handle:
             rank: only this worker.
             tail: only the last so many lines.
         """
-        stream = self._backend.logs(self.id, rank=rank, tail=tail, follow=follow)
-        return LogStream(stream) if follow else Log(runtime.iterate(stream))
+        read = functools.partial(self._backend.logs, self.id, rank=rank)
+        if follow:
+            return LogStream(read(tail=tail, follow=True))
+        return Log(lambda last: runtime.iterate(read(tail=last)), tail=tail)
 
     def explain(self) -> Explanation:
         """What happened, why, and what to do, with the lines that prove it."""

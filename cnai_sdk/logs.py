@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from cnai_sdk import runtime
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.text import clean
+
+_SHOWN = 1_000
 
 
 def _shown(line: LogLine, *, with_rank: bool) -> str:
@@ -15,14 +18,26 @@ def _shown(line: LogLine, *, with_rank: bool) -> str:
 
 
 class Log(Sequence[str]):
-    """The lines that were printed; shown as text.
+    """The lines that were printed. Shown, it is the end of them; `print` gives them all.
 
-    Attributes:
-        lines: with rank, number and time.
+    Args:
+        read: gives the lines in batches, all or only the last so many.
+        tail: never more than the last so many.
     """
 
-    def __init__(self, batches: Iterable[Sequence[LogLine]]) -> None:
-        self.lines = tuple(line for batch in batches for line in batch if not line.partial)
+    def __init__(
+        self, read: Callable[[int | None], Iterable[Sequence[LogLine]]], *, tail: int | None = None
+    ) -> None:
+        self._read = read
+        self._tail = tail
+
+    @functools.cached_property
+    def lines(self) -> tuple[LogLine, ...]:
+        """With rank, number and time; read when they are first asked for."""
+        return self._lines(self._tail)
+
+    def _lines(self, tail: int | None) -> tuple[LogLine, ...]:
+        return tuple(line for batch in self._read(tail) for line in batch if not line.partial)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         found = self.lines[index]
@@ -32,10 +47,20 @@ class Log(Sequence[str]):
         return len(self.lines)
 
     def __str__(self) -> str:
-        several = len({line.rank for line in self.lines}) > 1
-        return "\n".join(_shown(line, with_rank=several) for line in self.lines)
+        return _text(self.lines)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        few = self._tail is not None and self._tail <= _SHOWN
+        end = self._lines(self._tail if few else _SHOWN + 1)
+        if few or len(end) <= _SHOWN:
+            return _text(end)
+        shown = end[-_SHOWN:]
+        return f"… the last {_SHOWN:,} lines; print() shows all of them\n{_text(shown)}"
+
+
+def _text(lines: Sequence[LogLine]) -> str:
+    several = len({line.rank for line in lines}) > 1
+    return "\n".join(_shown(line, with_rank=several) for line in lines)
 
 
 class LogStream:

@@ -113,7 +113,7 @@ class TrainJob(Handle):
         Raises:
             InvalidRequest: an unknown or impossible change; nothing was created.
         """
-        again = runtime.call(submit_again(self._backend, self.id, changes))
+        again = runtime.call(submit_again(self._backend, self.id, changes, folder=here()))
         return type(self)(self._backend, again)
 
 
@@ -208,25 +208,32 @@ def _submit(
     return job
 
 
-async def submit_again(backend: Backend, id: str, changes: Mapping[str, Any]) -> Workload:
+async def submit_again(
+    backend: Backend, id: str, changes: Mapping[str, Any], *, folder: Path | None
+) -> Workload:
     """Submit the spec of a workload once more, with some of train()'s arguments changed.
+
+    Args:
+        folder: where a relative path in data= starts; None where there is no such folder.
 
     Raises:
         InvalidRequest: an unknown or impossible change; nothing was created.
         Unsupported: it is not a training job.
     """
     _refuse_unknown(changes, _CHANGEABLE, "rerun")
+    if folder is None:
+        _refuse_relative(changes.get("data", ()))
     spec = await backend.spec(id)
     if not isinstance(spec, TrainSpec):
         raise Unsupported(
             "Only a training job can be run again.", next_step="Deploy or start it anew."
         )
-    changed = await asyncio.to_thread(rerun_spec, spec, changes)
+    changed = await asyncio.to_thread(rerun_spec, spec, changes, folder=folder or here())
     values = SecretStore.default().get(changed.secrets, os.environ)
     return await backend.submit(changed, secrets=values)
 
 
-def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
+def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any], *, folder: Path) -> TrainSpec:
     """The spec of a rerun: the same code, with arguments of train() changed."""
     changes = dict(changes)
     payload = spec.payload
@@ -240,7 +247,7 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
     old = spec.resources
     wishes = {name: getattr(old, name) or None for name in Resources.__struct_fields__}
     resources = parse_resources(**{n: changes.get(n, wish) for n, wish in wishes.items()})
-    links = links_for(changes.pop("data"), here())[0] if "data" in changes else spec.data
+    links = links_for(changes.pop("data"), folder)[0] if "data" in changes else spec.data
     wanted = parse_options(**{n: changes.get(n, getattr(spec, n)) for n in _DEFAULTS})
     wanted["interpreter"] = spec.interpreter or sys.executable  # it runs where its packages are
     return msgspec.structs.replace(
@@ -252,6 +259,15 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any]) -> TrainSpec:
         data=links,
         **wanted,
     )
+
+
+def _refuse_relative(data: object) -> None:
+    for path in data if isinstance(data, Sequence) and not isinstance(data, str | bytes) else ():
+        if isinstance(path, str) and not Path(path).expanduser().is_absolute():
+            raise InvalidRequest(
+                f"data has {path!r}, and it is not known to which folder that is relative.",
+                next_step="Name it by its whole path.",
+            )
 
 
 def _refuse_unknown(

@@ -25,7 +25,7 @@ def wire_types() -> str:
     """The TypeScript interfaces of everything on the wire."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "wire.json")
-        source.write_text(json.dumps(_without_defaults(stream_schema())))
+        source.write_text(json.dumps(_plainer(stream_schema())))
         command = [
             str(ROOT / "node_modules" / ".bin" / "json2ts"),
             *("--input", str(source), "--bannerComment", BANNER),
@@ -35,11 +35,13 @@ def wire_types() -> str:
     return re.sub(r"\n \*\n \* This interface was referenced by .*\n .*", "", made.stdout)
 
 
-def _without_defaults(schema: Any) -> Any:
-    """A definition that is used with a default would become a second type."""
+def _plainer(schema: Any) -> Any:
+    """A definition that is used with a default would become a second type, and a list that must
+    not be empty a tuple."""
+    left_out = ("default", "minItems")
     if isinstance(schema, Mapping):
-        return {k: _without_defaults(each) for k, each in schema.items() if k != "default"}
-    return [_without_defaults(each) for each in schema] if isinstance(schema, list) else schema
+        return {name: _plainer(each) for name, each in schema.items() if name not in left_out}
+    return [_plainer(each) for each in schema] if isinstance(schema, list) else schema
 
 
 if __name__ == "__main__":

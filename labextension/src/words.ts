@@ -8,8 +8,11 @@ export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
 
 const SPACE = '\u00a0';
 const UNKNOWN = '–';
+/** Digits after which no number that is shown has any other than 0. */
+const EXACTLY = 60;
+// prettier-ignore
 const MATTERS = [
-  ...['acc', 'f1', 'auc', 'reward', 'bleu', 'iou', 'map', 'r2', 'perplexity', 'loss', 'error']
+  'acc', 'f1', 'auc', 'reward', 'bleu', 'iou', 'map', 'r2', 'perplexity', 'loss', 'error'
 ];
 const ENDED = ['Succeeded', 'Failed', 'Stopped'];
 
@@ -89,7 +92,8 @@ export function stateText(row: Row, now: number, trans: TranslationBundle): stri
     default:
       return joined(
         trans.__('Unknown (%1)', oneLine(workload.phase)),
-        oneLine(workload.message ?? '')
+        oneLine(workload.message ?? ''),
+        metricOf(workload)
       );
   }
 }
@@ -106,15 +110,13 @@ function failedText(row: Row, trans: TranslationBundle): string {
 function causeOf(workload: Workload, trans: TranslationBundle): string {
   const message = oneLine(workload.message ?? '');
   const worker = /worker (\d+)/i.exec(message)?.[1];
-  const limit = workload.resources?.memory;
   if (workload.reason === 'MemoryExceeded') {
-    const where = worker
-      ? trans.__('out of memory in worker %1', worker)
-      : trans.__('out of memory');
-    return limit ? `${where} (${bytesText(limit)})` : where;
+    return memoryText(worker, workload.resources?.memory, trans);
   }
   if (workload.reason === 'MachineOutOfMemory') {
-    return trans.__('the machine ran out of memory');
+    return worker
+      ? trans.__('the machine ran out of memory in worker %1', worker)
+      : trans.__('the machine ran out of memory');
   }
   if (workload.reason === 'Timeout' && workload.timeout) {
     return trans.__('not done within %1', durationText(workload.timeout, trans));
@@ -123,6 +125,19 @@ function causeOf(workload: Workload, trans: TranslationBundle): string {
     return message[0]!.toLowerCase() + message.slice(1);
   }
   return (workload.reason ?? '').replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase();
+}
+
+function memoryText(
+  worker: string | undefined,
+  limit: number | null | undefined,
+  trans: TranslationBundle
+): string {
+  if (!limit) {
+    return worker ? trans.__('out of memory in worker %1', worker) : trans.__('out of memory');
+  }
+  return worker
+    ? trans.__('out of memory in worker %1 (%2)', worker, bytesText(limit))
+    : trans.__('out of memory (%1)', bytesText(limit));
 }
 
 function queuedText(workload: Workload, trans: TranslationBundle): string {
@@ -161,7 +176,7 @@ function runningText(workload: Workload, trans: TranslationBundle): string {
   if (part === null) {
     return trans.__('Running, %1', progressText(progress, trans));
   }
-  return trans.__('Running %1%', Math.round(100 * part));
+  return trans.__('Running %1%', rounded(100 * part));
 }
 
 function succeededText(workload: Workload, now: number, trans: TranslationBundle): string {
@@ -221,23 +236,32 @@ export function numberText(value: number): string {
   if (!Number.isFinite(value)) {
     return String(value);
   }
-  if (Math.abs(value) >= 100) {
-    return Math.round(value).toLocaleString('en-US');
-  }
-  return threeDigits(value);
+  return Math.abs(value) >= 100 ? rounded(value).toLocaleString('en-US') : threeDigits(value);
 }
 
 function threeDigits(value: number): string {
   if (value === 0) {
     return '0';
   }
-  const exponent = Math.floor(Math.log10(Math.abs(value)));
-  if (exponent < -4) {
-    const [digits, power] = value.toExponential(2).split('e') as [string, string];
-    const sign = power[0] === '-' ? '-' : '+';
-    return `${Number(digits)}e${sign}${power.slice(1).padStart(2, '0')}`;
+  const [digits, power] = value.toExponential(2).split('e') as [string, string];
+  const [exact] = value.toExponential(EXACTLY).split('e') as [string];
+  const kept = evenly(exact, digits);
+  if (Number(power) >= -4) {
+    return String(Number(`${kept}e${power}`));
   }
-  return String(Number(value.toPrecision(3)));
+  return `${Number(kept)}e-${power.slice(1).padStart(2, '0')}`;
+}
+
+function rounded(value: number, decimals = 0): number {
+  return Number(evenly(value.toFixed(EXACTLY), value.toFixed(decimals)));
+}
+
+/** Of two equally near, the even one, as the terminal says it; JavaScript takes the larger. */
+function evenly(exact: string, taken: string): string {
+  const decimals = (taken.split('.')[1] ?? '').length;
+  const kept = exact.slice(0, exact.indexOf('.') + 1 + decimals);
+  const halfway = /^50*$/.test(exact.slice(kept.length));
+  return halfway && /[02468]\.?$/.test(kept) ? kept : taken;
 }
 
 /** Binary units and three significant digits: '1.2 GiB'. */
@@ -283,9 +307,9 @@ export function ageText(seconds: number, trans: TranslationBundle): string {
 /** At most two units: '3 m 12 s', '0.4 s'. */
 export function durationText(seconds: number, trans: TranslationBundle): string {
   if (seconds < 10) {
-    return tight(trans.__('%1 s', String(Number(Math.max(seconds, 0).toFixed(1)))));
+    return tight(trans.__('%1 s', String(rounded(Math.max(seconds, 0), 1))));
   }
-  let rest = Math.round(seconds);
+  let rest = rounded(seconds);
   const counts = [86400, 3600, 60, 1].map(size => {
     const count = Math.floor(rest / size);
     rest -= count * size;

@@ -8,6 +8,6 @@ module.exports = class extends TestEnvironment {
     const shared = { fetch, Request, Response, Headers, TextEncoder, TextDecoder };
     Object.assign(this.global, shared, { ReadableStream, structuredClone });
     this.global.DragEvent = class DragEvent extends MouseEvent {};
-    this.global.matchMedia = media => ({ media, matches: false, addListener() {} });
+    this.global.matchMedia = media => ({ media, matches: false, addListener() {}, removeListener() {} });
   }
 };

@@ -36,6 +36,9 @@ async def act(call: Call) -> Acted:
                 return await _do(backend, id, asked)
             except CnaiError as error:
                 return error
+            except Exception:
+                call.places.log.exception("%s of %s failed", asked.do, id)
+                return _unknown(asked)
 
     ids = tuple(dict.fromkeys(asked.ids))
     found = dict(zip(ids, await asyncio.gather(*map(one, ids)), strict=True))
@@ -52,8 +55,8 @@ async def act(call: Call) -> Acted:
 
 async def _do(backend: Backend, id: str, asked: Act) -> Workload | None:
     if asked.do == "rerun":
-        return await submit_again(backend, id, asked.changes)
-    # Deleting what is gone changes nothing; anything else of it is an error.
+        # Which folder the notebook works in is not known to this process.
+        return await submit_again(backend, id, asked.changes, folder=None)
     doing: dict[str, Callable[[str], Awaitable[None]]] = {
         "stop": backend.stop,
         "delete": backend.delete,
@@ -62,6 +65,14 @@ async def _do(backend: Backend, id: str, asked: Act) -> Workload | None:
     }
     await doing[asked.do](id)
     return None
+
+
+def _unknown(asked: Act) -> CnaiError:
+    return CnaiError(
+        f"It could not be done: {asked.do}.",
+        why="The server met an error that it does not know.",
+        next_step="The log of the Jupyter server says more.",
+    )
 
 
 async def choose(call: Call) -> Serving:

@@ -18,23 +18,27 @@ SOURCE = "local"
 
 
 async def keep_alive(
-    places: Places, times: MutableMapping[str, Any], *, every: float = 60.0
+    places: Places, times: MutableMapping[str, Any], *, every: float = 30.0
 ) -> None:
-    """Note the time while a job on this machine has not ended, until the task is cancelled.
+    """Note the time while a job on this machine runs or waits, until the task is cancelled.
 
     Args:
         times: the server's setting `last_activity_times`.
         every: seconds between two looks.
     """
     while True:
-        if await _something_goes_on(places):
-            times[NAME] = datetime.now(UTC)
+        try:
+            if await _something_goes_on(places):
+                times[NAME] = datetime.now(UTC)
+        except CnaiError as error:
+            # The panel says what is wrong; here nothing is known to run.
+            places.log.debug("Whether a job runs is not known: %s", error.what)
+        except Exception:
+            places.log.exception("Whether a job runs is not known")
         await asyncio.sleep(every)
 
 
 async def _something_goes_on(places: Places) -> bool:
-    try:
-        workloads = await places.backend(SOURCE).list()
-    except CnaiError:
-        return False  # the panel says what is wrong; here nothing is known to run
-    return any(not workload.phase.ended for workload in workloads)
+    """One that is suspended keeps nothing: it waits for a person."""
+    workloads = await places.backend(SOURCE).list()
+    return any(not (each.phase.ended or each.suspended) for each in workloads)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Float, Int, Unicode
 
+from cnai_server_ext.activity import keep_alive
 from cnai_server_ext.pace import Limits, Pace
 from cnai_server_ext.places import Places, local_backend, maker
 from cnai_server_ext.routes import routes
@@ -26,6 +28,7 @@ class CnaiServerApp(ExtensionApp):
     description = "Cloud-native AI from a notebook: the server half of cnai-sdk."
     extension_url = "/cnai"
     load_other_extensions = True
+    _keeping: asyncio.Task[None] | None = None
 
     reported_version = Unicode(
         help="The version that pages are told. A page of another version offers to reload."
@@ -74,8 +77,12 @@ class CnaiServerApp(ExtensionApp):
 
     running_jobs_keep_alive = Bool(
         True,
-        help="Whether a running job on this machine counts as activity of the server, so that it "
-        "is not culled as idle while a job runs.",
+        help="Whether a job that runs or waits on this machine counts as activity of the server, "
+        "so that it is not culled as idle meanwhile.",
+    ).tag(config=True)
+
+    looks_for_jobs_every = Float(
+        30.0, min=0.05, help="Seconds between two looks at whether a job runs on this machine."
     ).tag(config=True)
 
     message_size = Int(
@@ -119,8 +126,17 @@ class CnaiServerApp(ExtensionApp):
         added: list[Any] = self.handlers
         added.extend(routes())
 
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Begin what is done without a page."""
+        if self.running_jobs_keep_alive:
+            times = self.settings["last_activity_times"]
+            looking = keep_alive(self.settings["cnai"], times, every=self.looks_for_jobs_every)
+            self._keeping = asyncio.get_running_loop().create_task(looking)
+
     async def stop_extension(self) -> None:
         """Stop watching; workloads go on."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         places = self.settings.get("cnai")
         if isinstance(places, Places):
             await places.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
 
-from cnai_sdk.backends.base import Backend
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.text import clean
 from cnai_server_ext.messages import Lines, Matches
@@ -19,7 +20,11 @@ from cnai_server_ext.operation import Call, File, Operation
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Rank = Annotated[int, Meta(ge=0, le=100_000)]
 _PAGE = 500
+_PAGE_TEXT = 4 * 2**20
 _SEARCH_SECONDS = 2.0
+_TEXT = "text/plain; charset=utf-8"
+
+_Batches = AsyncGenerator[Sequence[LogLine]]
 
 
 class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +34,7 @@ class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         before: the last `count` lines with a smaller number.
         after: the first `count` lines with a greater number; with neither, the end of the log.
         rank: only this worker's.
+        count: how many at most; fewer come where lines are very long.
     """
 
     before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
@@ -62,74 +68,97 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 async def lines(call: Call) -> Lines:
     """One page of a log."""
-    backend, id, asked = _backend(call), call.path["id"], call.query
-    if asked.after is not None:
-        return await _forwards(backend, id, asked)
-    found = [
-        line
-        async for batch in backend.logs(id, rank=asked.rank, before=asked.before, tail=asked.count)
-        for line in batch
-    ]
-    whole = sum(not line.partial for line in found)
-    return Lines(lines=tuple(found), first=whole < asked.count, last=asked.before is None)
+    asked: LinesQuery = call.query
+    return await (_backwards(call, asked) if asked.after is None else _forwards(call, asked))
 
 
-async def _forwards(backend: Backend, id: str, asked: LinesQuery) -> Lines:
+async def _backwards(call: Call, asked: LinesQuery) -> Lines:
+    kept: deque[LogLine] = deque()
+    size, cut = 0, False
+    async with _log(call, rank=asked.rank, before=asked.before, tail=asked.count) as batches:
+        async for batch in batches:
+            for line in batch:
+                kept.append(line)
+                size += len(line.text)
+                while size > _PAGE_TEXT and len(kept) > 1:
+                    size -= len(kept.popleft().text)
+                    cut = True
+    whole = sum(not line.partial for line in kept)
+    first = not cut and whole < asked.count
+    return Lines(lines=tuple(kept), first=first, last=asked.before is None)
+
+
+async def _forwards(call: Call, asked: LinesQuery) -> Lines:
     found: list[LogLine] = []
-    async for batch in backend.logs(id, rank=asked.rank, after=asked.after or 0):
-        found += batch
-        if len(found) > asked.count:
-            return Lines(lines=tuple(found[: asked.count]), first=asked.after == 0)
-    return Lines(lines=tuple(found), first=asked.after == 0, last=True)
+    size, first = 0, asked.after == 0
+    async with _log(call, rank=asked.rank, after=asked.after, before=asked.before) as batches:
+        async for batch in batches:
+            for line in batch:
+                size += len(line.text)
+                if found and (len(found) >= asked.count or size > _PAGE_TEXT):
+                    return Lines(lines=tuple(found), first=first)
+                found.append(line)
+    return Lines(lines=tuple(found), first=first, last=asked.before is None)
 
 
 async def search(call: Call) -> Matches:
     """Numbers of the lines that hold a text, as far as one looks within two seconds."""
     asked: SearchQuery = call.query
-    wanted = asked.text if asked.match_case else asked.text.casefold()
     ends = time.monotonic() + _SEARCH_SECONDS
     numbers: list[int] = []
     total, searched = 0, asked.after
-    async for batch in _backend(call).logs(call.path["id"], rank=asked.rank, after=asked.after):
-        found = await asyncio.to_thread(_matching, batch, wanted, asked.match_case)
-        total += len(found)
-        numbers += found[: asked.count - len(numbers)]
-        searched = max(searched, batch[-1].number)
-        if time.monotonic() > ends:
-            return Matches(numbers=tuple(numbers), total=total, searched=searched)
+    # The lines of all workers come in bounded pieces; one worker's may be far between.
+    async with _log(call, after=asked.after) as batches:
+        async for batch in batches:
+            whole = [line for line in batch if not line.partial]
+            found = await asyncio.to_thread(_matching, whole, asked)
+            total += len(found)
+            numbers += found[: asked.count - len(numbers)]
+            searched = max([searched, *(line.number for line in whole[-1:])])
+            if time.monotonic() > ends:
+                return Matches(numbers=tuple(numbers), total=total, searched=searched)
     return Matches(numbers=tuple(numbers), total=total, searched=searched, complete=True)
 
 
-def _matching(batch: Sequence[LogLine], wanted: str, match_case: bool) -> list[int]:
+def _matching(lines: Sequence[LogLine], asked: SearchQuery) -> list[int]:
+    wanted = asked.text if asked.match_case else asked.text.casefold()
     found = []
-    for line in batch:
-        if not line.partial:
+    for line in lines:
+        if asked.rank in (None, line.rank):
             text = clean(line.text, colours=False)
-            if wanted in (text if match_case else text.casefold()):
+            if wanted in (text if asked.match_case else text.casefold()):
                 found.append(line.number)
     return found
 
 
 async def download(call: Call) -> File:
     """The log as a text file, each line after its worker when there are several."""
-    backend, id = _backend(call), call.path["id"]
-    workload = await backend.get(id)
-    several = len(workload.replicas) > 1 and call.query.rank is None
-    return File(name=f"{workload.name}.log", chunks=_text(backend, id, call.query.rank, several))
+    workload = await call.places.backend(call.path["source"]).get(call.path["id"])
+    rank = call.query.rank
+    several = len(workload.replicas) > 1 and rank is None
+    worker = "" if rank is None else f"-rank{rank}"
+    return File(
+        name=f"{workload.name}{worker}.log.txt",
+        chunks=_text(call, rank, several),
+        media=_TEXT,
+    )
 
 
-async def _text(backend: Backend, id: str, rank: int | None, several: bool) -> AsyncIterator[bytes]:
-    async for batch in backend.logs(id, rank=rank):
-        text = "".join(
-            f"{f'{line.rank} | ' if several else ''}{line.text}\n"
-            for line in batch
-            if not line.partial
-        )
-        yield text.encode("utf-8", "replace")
+async def _text(call: Call, rank: int | None, several: bool) -> AsyncGenerator[bytes]:
+    async with _log(call, rank=rank) as batches:
+        async for batch in batches:
+            text = "".join(
+                f"{f'{line.rank} | ' if several else ''}{line.text}\n"
+                for line in batch
+                if not line.partial
+            )
+            yield text.encode("utf-8", "replace")
 
 
-def _backend(call: Call) -> Backend:
-    return call.places.backend(call.path["source"])
+def _log(call: Call, **which: Any) -> AbstractAsyncContextManager[_Batches]:
+    """The log as the backend gives it, closed at the end."""
+    backend = call.places.backend(call.path["source"])
+    return aclosing(cast("_Batches", backend.logs(call.path["id"], **which)))
 
 
 OPERATIONS = (
@@ -154,6 +183,7 @@ OPERATIONS = (
         path="jobs/{source}/{id}/log.txt",
         query=LogQuery,
         answer=File,
+        media=_TEXT,
         summary="The whole log, to download.",
         call=download,
     ),

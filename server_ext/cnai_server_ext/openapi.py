@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnai_server_ext.messages import Problem
-from cnai_server_ext.operation import File, Operation
+from cnai_server_ext.operation import PLACEHOLDERS, File, Operation
 from cnai_server_ext.schema import components
 
 _UNDER = "#/components/schemas/{name}"
@@ -51,7 +51,7 @@ def _operation(each: Operation) -> dict[str, Any]:
         "summary": each.summary,
         "parameters": [*_path_parameters(each), *_query_parameters(each)],
         "responses": {
-            "200": {"description": "Done.", "content": _content(each.answer)},
+            "200": {"description": "Done.", "content": _content(each.answer, each.media)},
             "default": {
                 "description": "Refused: what happened, why, and what to do next.",
                 "content": _content(Problem),
@@ -64,27 +64,45 @@ def _operation(each: Operation) -> dict[str, Any]:
 
 
 def _path_parameters(each: Operation) -> list[Mapping[str, Any]]:
+    names = re.findall(r"\{(\w+)\*?\}", each.path)
+    schemas, _ = components([PLACEHOLDERS[name] for name in names])
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\*?\}", each.path)
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in zip(names, schemas, strict=True)
     ]
 
 
 def _query_parameters(each: Operation) -> list[Mapping[str, Any]]:
-    if each.query is None:
-        return []
-    _, definitions = components([each.query], under=_UNDER)
+    _, definitions = components([each.query])
     found = definitions[each.query.__name__]
+    said = _attributes(found["description"])
     required = found.get("required", ())
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": schema,
+            **({"description": said[name]} if name in said else {}),
+        }
         for name, schema in found["properties"].items()
     ]
 
 
-def _content(kind: Any) -> Mapping[str, Any]:
+def _attributes(docstring: str) -> dict[str, str]:
+    """What a docstring says of each attribute.
+
+    >>> _attributes("Which.\\n\\nAttributes:\\n    rank: only this\\n        worker's.")
+    {'rank': "only this worker's."}
+    """
+    _, _, listed = docstring.partition("Attributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", listed, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _content(kind: Any, media: str = "") -> Mapping[str, Any]:
     if kind is File:
-        return {"application/octet-stream": {}}
+        return {media: {}}
     if kind is dict:
         return {"application/json": {"schema": {"type": "object"}}}
     reference = {"$ref": _UNDER.format(name=kind.__name__)}

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from cnai_server_ext.messages import Id, SourceId
 from cnai_server_ext.places import Places
 
 Answer = Callable[["Call"], Awaitable[Any]]
+
+PLACEHOLDERS: Mapping[str, Any] = {
+    "source": SourceId,
+    "id": Id,
+    "path": Annotated[str, Meta(min_length=1, max_length=4096)],
+}
+"""What may stand in an address."""
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing is asked for beyond the address."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +33,14 @@ class File:
     Attributes:
         name: what the browser offers to call it.
         chunks: its bytes; read no faster than they leave.
-        size: bytes, when it is known.
+        size: bytes, when it is known; as many come, or the connection is cut.
+        media: the type of the content.
     """
 
     name: str
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     size: int | None = None
+    media: str = "application/octet-stream"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +67,11 @@ class Operation:
     Attributes:
         method: 'GET', 'POST' or 'PUT'.
         path: below `cnai/api`, with placeholders: 'jobs/{source}/{id}'; '{path*}' takes slashes.
-        query, body: the types of what is asked with, or None.
-        answer: the type of what is answered; `File` for a download.
+        query, body: the types of what is asked with.
+        answer: the type of what is answered; `File` for a download, `dict` for a JSON Schema.
         summary: a sentence.
         call: answers.
+        media: of a download.
     """
 
     method: str
@@ -63,5 +79,6 @@ class Operation:
     answer: Any
     summary: str
     call: Answer
-    query: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
+    media: str = "application/octet-stream"

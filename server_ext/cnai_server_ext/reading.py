@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
+from jupyter_core.paths import jupyter_path
+
+from cnai_sdk.errors import NotFound
 from cnai_sdk.model.spec import Spec, TrainSpec, replicas_of
 from cnai_server_ext.messages import Job, Jobs, QuotaAnswer, Script, Serving, Sources, Version
 from cnai_server_ext.opened import whole_job
@@ -72,6 +77,23 @@ async def stream(call: Call) -> dict[str, Any]:
     return found
 
 
+async def example(call: Call) -> dict[str, Any]:
+    """A notebook that came with the package."""
+    return await asyncio.to_thread(_example, call.path["name"])
+
+
+def _example(name: str) -> dict[str, Any]:
+    for folder in jupyter_path("cnai", "examples"):
+        if name in {each.name for each in Path(folder).glob("*.ipynb")}:
+            found: dict[str, Any] = json.loads(Path(folder, name).read_text("utf-8"))
+            return found
+    raise NotFound(
+        f"There is no example {name[:200]!r}.",
+        why="The examples lie in share/jupyter/cnai/examples of the Python environment.",
+        next_step="Install the package again: pip install -U cnai-sdk",
+    )
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -128,5 +150,12 @@ OPERATIONS = (
         answer=dict,
         summary="The JSON Schema of the messages of the WebSocket `stream`.",
         call=stream,
+    ),
+    Operation(
+        method="GET",
+        path="examples/{name}",
+        answer=dict,
+        summary="A notebook that came with the package, to copy into a folder of one's own.",
+        call=example,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -12,13 +13,13 @@ from urllib.parse import quote
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.iostream import StreamClosedError
 
 from cnai_sdk.errors import InvalidRequest
 from cnai_server_ext import actions, logs, outputs, reading
 from cnai_server_ext.handler import CnaiHandler
 from cnai_server_ext.openapi import document
-from cnai_server_ext.operation import Call, File, Operation
+from cnai_server_ext.operation import PLACEHOLDERS, Call, File, Operation
+from cnai_server_ext.wire import encode
 
 
 async def openapi(call: Call) -> dict[str, Any]:
@@ -35,22 +36,34 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="openapi.json",
         answer=dict,
-        summary="This document.",
+        summary="This document, as OpenAPI 3.1.",
         call=openapi,
     ),
 )
-_BODY = 64 * 2**10
+BODY = 64 * 2**10
 _PATIENCE = 600.0
-_NOT_OURS = ("no_track_activity", "token", "_xsrf")
-_ENCODER = msgspec.json.Encoder()
+_JUPYTERS_OWN = ("no_track_activity", "token", "_xsrf")
 
 
+@web.stream_request_body
 class OperationHandler(CnaiHandler):
     """Answers one address: checks what was asked for, and encodes what is answered."""
 
     def initialize(self, operations: Mapping[str, Operation]) -> None:
         """Take the operations of the address, by method."""
         self._operations = operations
+        self._received = b""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse a body that is too long before it is read."""
+        await super().prepare()
+        if int(self.request.headers.get("Content-Length", 0)) > BODY:
+            raise web.HTTPError(413)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep what came of the body, or enough of it to see that it is too long."""
+        if len(self._received) <= BODY:
+            self._received += chunk
 
     @web.authenticated
     @authorized(action="read")  # type: ignore[untyped-decorator]
@@ -70,6 +83,11 @@ class OperationHandler(CnaiHandler):
         """Write."""
         await self._answer("PUT", path)
 
+    def update_api_activity(self) -> None:
+        """Only what a person does counts; a page reads by itself too."""
+        if self.request.method != "GET":
+            super().update_api_activity()
+
     async def _answer(self, method: str, path: dict[str, str]) -> None:
         operation = self._operations.get(method)
         if operation is None:
@@ -77,57 +95,72 @@ class OperationHandler(CnaiHandler):
         answer = await operation.call(
             Call(
                 places=self.settings["cnai"],
-                path=path,
+                path=_checked_path(path),
                 query=self._query(operation),
                 body=self._body(operation),
                 settings=self.settings,
             )
         )
+        self.set_header("Cache-Control", "no-store")
         if isinstance(answer, File):
             await self._send(answer)
         else:
-            self.set_header("Content-Type", "application/json")
-            self.finish(_ENCODER.encode(answer))
+            self.finish(encode(answer))
 
     def _query(self, operation: Operation) -> Any:
         given = {
             name: values[-1].decode("utf-8", "replace")
             for name, values in self.request.query_arguments.items()
-            if name not in _NOT_OURS
+            # JupyterLab adds the time to each address, so that nothing between answers instead.
+            if name not in _JUPYTERS_OWN and not name.isdigit()
         }
-        if operation.query is None:
-            return None
         try:
             return msgspec.convert(given, operation.query, strict=False)
         except msgspec.ValidationError as error:
             raise _not_understood("The address", error) from error
 
     def _body(self, operation: Operation) -> Any:
+        if len(self._received) > BODY:
+            raise web.HTTPError(413)
         if operation.body is None:
             return None
-        if len(self.request.body) > _BODY:
-            raise web.HTTPError(413)
         try:
-            return msgspec.json.decode(self.request.body, type=operation.body)
+            return msgspec.json.decode(self._received, type=operation.body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise _not_understood("The request", error) from error
 
     async def _send(self, file: File) -> None:
         """A piece is read when the one before it has left."""
-        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("Content-Type", file.media)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
         self.set_header("Content-Disposition", disposition(file.name))
         if file.size is not None:
             self.set_header("Content-Length", str(file.size))
         try:
-            async for data in file.chunks:
-                self.write(data)
-                async with asyncio.timeout(_PATIENCE):
-                    await self.flush()
-        except StreamClosedError:
-            return
-        self.finish()
+            async with contextlib.aclosing(file.chunks) as chunks:
+                async for data in chunks:
+                    self.write(data)
+                    async with asyncio.timeout(_PATIENCE):
+                        await self.flush()
+            self.finish(set_content_type=file.media)
+        except BaseException:
+            # Half a file must not look like a whole one.
+            if self._headers_written:
+                self._cut()
+            raise
+
+    def _cut(self) -> None:
+        self._finished = True
+        stream = self.detach()
+        stream.close()
+
+
+def _checked_path(path: dict[str, str]) -> dict[str, str]:
+    try:
+        return {name: msgspec.convert(each, PLACEHOLDERS[name]) for name, each in path.items()}
+    except msgspec.ValidationError as error:
+        raise _not_understood("The address", error) from error
 
 
 def disposition(name: str) -> str:
@@ -137,7 +170,8 @@ def disposition(name: str) -> str:
     'attachment; filename="a_b.txt"; filename*=UTF-8\\'\\'a%22b.txt'
     """
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    full = quote(name.encode("utf-8", "replace"), safe="")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"
 
 
 def _not_understood(what: str, error: Exception) -> InvalidRequest:

@@ -7,14 +7,14 @@ import json
 import msgspec
 
 from cnai_sdk.errors import CnaiError
-from cnai_server_ext.messages import Heard, Problem, Row, Spoken
+from cnai_server_ext.messages import Heard, Problem
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Heard] = msgspec.json.Decoder(Heard)
 
 
-def encode(message: Spoken | Row) -> bytes:
-    """One JSON object.
+def encode(message: object) -> bytes:
+    """One JSON object: a message, a row or an answer.
 
     >>> from cnai_server_ext.messages import Beat
     >>> encode(Beat(now=1.5))

@@ -55,6 +55,18 @@ class Panel:
         expect(row).to_contain_text(words, timeout=timeout)
         return row
 
+    def width(self, pixels: int) -> None:
+        """Drag its border until it is that wide."""
+        handle = self.page.locator("#jp-main-split-panel > .lm-SplitPanel-handle").first
+        border, side = handle.bounding_box(), self.root.bounding_box()
+        assert border and side
+        self.page.mouse.move(border["x"] + 1, border["y"] + 200)
+        self.page.mouse.down()
+        self.page.mouse.move(side["x"] + pixels, border["y"] + 200, steps=5)
+        self.page.mouse.up()
+        shown = self.root.bounding_box()
+        assert shown and abs(shown["width"] - pixels) < 6, shown
+
     def act(self, name: str, action: str) -> None:
         """Press one of the buttons that a row has under the pointer."""
         row = self.row(name)

@@ -62,6 +62,7 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     call = next(at for at, source in enumerate(code) if "cnai.train(" in source)
     open_notebook(sharp, lab, write_notebook(lab.root, "digits.ipynb", [*code[:call], CALL]))
     panel = open_panel(sharp)
+    panel.width(300)
     run_all(sharp)
     panel.says("digits", re.compile(r"Running (1\d|2\d|3\d)%"), timeout=120_000)
     sharp.locator(".cnai-Card").last.scroll_into_view_if_needed()

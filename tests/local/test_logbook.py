@@ -53,6 +53,54 @@ def test_a_tail_is_the_end_of_the_whole(tmp_path: Path, rank: int | None, lines:
     assert got == (whole[-lines:] if lines else [])
 
 
+@pytest.mark.parametrize("rank", [None, 0, 1])
+@pytest.mark.parametrize("lines", [1, 7, 50_000])
+def test_pages_backwards_join_to_the_whole(tmp_path: Path, rank: int | None, lines: int) -> None:
+    fill(tmp_path, 100_000 if lines > 1000 else 100)
+    whole = [x for x in read(tmp_path) if rank is None or x.rank == rank]
+    found: list[LogLine] = []
+    before = 10**9
+    while page := _page(tmp_path, before=before, lines=lines, rank=rank):
+        assert len(page) <= lines
+        found[:0] = page
+        before = page[0].number
+    assert found == whole
+
+
+def _page(folder: Path, *, before: int, lines: int, rank: int | None) -> list[LogLine]:
+    after = tail_start(folder, lines, rank=rank, before=before)
+    reader, found = LogReader(folder, rank=rank, after=after, before=before), []
+    while batch := reader.read():
+        found += batch
+    return found
+
+
+def test_a_page_in_the_middle_reads_no_more_than_its_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, 400_000)
+    assert len(segments(tmp_path)) > 3
+    reader = LogReader(tmp_path, rank=7, after=300_000, before=300_100)
+    opened: list[Path] = []
+    real = Path.open
+
+    def noted(path: Path, *options: str) -> object:
+        opened.append(path)
+        return real(path, *options)
+
+    monkeypatch.setattr(Path, "open", noted)
+    assert reader.read() == []
+    assert 1 <= len(set(opened)) <= 2
+
+
+def test_the_first_page_of_a_trimmed_log_says_what_was_dropped(tmp_path: Path) -> None:
+    fill(tmp_path, 400_000, limit=6 * 2**20)
+    first = next(line for line in read(tmp_path) if "dropped" not in line.text)
+    page = _page(tmp_path, before=first.number + 2, lines=10, rank=None)
+    assert "older lines were dropped" in page[0].text
+    assert [line.number for line in page[1:]] == [first.number, first.number + 1]
+
+
 def test_going_on_after_a_number_neither_repeats_nor_loses(tmp_path: Path) -> None:
     fill(tmp_path, 3000)
     whole = read(tmp_path)

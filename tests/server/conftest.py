@@ -18,7 +18,7 @@ from tornado.websocket import websocket_connect
 
 from cnai_sdk.backends.memory.backend import MemoryBackend
 
-from .made import MADE
+from tests.server.made import MADE
 from .page import Page
 
 

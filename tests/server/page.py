@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -40,11 +41,13 @@ class Page:
 
     def hear(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:
         """The next message of this kind for which `where` holds."""
-        while True:
+        late = time.monotonic() + WITHIN
+        while time.monotonic() < late:
             message = self.next()
             assert message is not None, f"closed with {self.socket.close_code}"
             if isinstance(message, kind) and where(message):
                 return message
+        raise AssertionError(f"no {kind.__name__} within {WITHIN:.0f} s")
 
     def next(self) -> Spoken | None:
         """The next message, or None when the server has closed the socket."""

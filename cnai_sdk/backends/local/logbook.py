@@ -191,11 +191,9 @@ class LogReader:
     def read(self, most: int = 2**20) -> list[LogLine]:
         """The next lines, about `most` bytes of them; empty when there is nothing new."""
         found: list[LogLine] = []
-        if self._before is not None and self._number + 1 >= self._before:
-            return found
         if self._segment is None:
             self._open_first(found)
-        while self._segment is not None:
+        while self._segment is not None and not self._is_past():
             data = self._bytes(most)
             used = self._parse(data, found)
             self._offset += used
@@ -206,6 +204,10 @@ class LogReader:
         if self._before is not None:
             return [line for line in found if line.number < self._before]
         return found
+
+    def _is_past(self) -> bool:
+        """True when every line to come has a number that is not wanted."""
+        return self._before is not None and self._number + 1 >= self._before
 
     def _open_first(self, found: list[LogLine]) -> None:
         names = segments(self._folder)
@@ -251,7 +253,7 @@ class LogReader:
     def _parse(self, data: bytes, found: list[LogLine]) -> int:
         """Whole frames at the start of `data` → lines; how many bytes were used."""
         used = 0
-        while True:
+        while not self._is_past():
             end = data.find(b"\n", used)
             if end < 0:
                 return used
@@ -261,6 +263,7 @@ class LogReader:
                 return used
             self._take(int(rank), int(stamp) / 1000, int(lines), flag, data[end + 1 : stop], found)
             used = stop
+        return used
 
     def _take(
         self, rank: int, stamp: float, lines: int, flag: bytes, data: bytes, found: list[LogLine]

@@ -16,7 +16,7 @@ export type Phase =
   ('Queued' | 'Starting' | 'Running' | 'Ready' | 'Succeeded' | 'Failed' | 'Stopped') | string;
 
 /**
- * What goes through the WebSocket cnai/api/stream, one JSON object a message.
+ * What goes through the WebSocket `stream`, one JSON object a message.
  */
 export interface Stream {
   spoken?:
@@ -609,10 +609,9 @@ export interface Unfollow {
 export interface Act {
   do: 'delete' | 'rerun' | 'resume' | 'stop' | 'suspend';
   /**
-   * @minItems 1
    * @maxItems 1000
    */
-  ids: [string, ...string[]];
+  ids: string[];
   changes?: {};
 }
 /**

@@ -13,7 +13,7 @@ interface IAge {
 
 /** How long ago, with the full date in the title. While nothing is heard, ages stop. */
 export function AgeText({ store, since, trans }: IAge): JSX.Element {
-  const minute = useClock(store.now() - since >= 60);
+  useClock(store.now() - since >= 60);
   const stopped = store.connection === 'stale' || store.connection === 'gone';
   const now = stopped ? store.asOf : store.now();
   return (
@@ -21,7 +21,6 @@ export function AgeText({ store, since, trans }: IAge): JSX.Element {
       className="cnai-Age"
       dateTime={new Date(since * 1000).toISOString()}
       title={dateText(since)}
-      data-tick={minute}
     >
       {ageText(now - since, trans)}
     </time>
@@ -29,37 +28,45 @@ export function AgeText({ store, since, trans }: IAge): JSX.Element {
 }
 
 /** Draws again each second, or each minute; one timer serves all. */
-function useClock(slow: boolean): number {
-  return useSyncExternalStore(clock.subscribe, () => (slow ? clock.minutes : clock.seconds));
+function useClock(slow: boolean): void {
+  useSyncExternalStore(clock.subscribe, () => (slow ? clock.minutes : clock.seconds));
 }
 
-/** Counts while somebody listens and the page can be seen. */
+/** Counts while somebody listens and the page can be seen; on return, at once. */
 class Clock {
   seconds = 0;
-
-  get minutes(): number {
-    return Math.floor(this.seconds / 60);
-  }
+  minutes = 0;
 
   readonly subscribe = (draw: () => void): (() => void) => {
     this._draws.add(draw);
-    this._timer ??= window.setInterval(() => this._tick(), 1000);
+    if (this._draws.size === 1) {
+      this._timer = window.setInterval(this._tick, 1000);
+      document.addEventListener('visibilitychange', this._returned);
+    }
     return () => {
       this._draws.delete(draw);
       if (!this._draws.size) {
         window.clearInterval(this._timer);
-        this._timer = undefined;
+        document.removeEventListener('visibilitychange', this._returned);
       }
     };
   };
 
-  private _tick(): void {
+  private readonly _tick = (): void => {
     if (document.visibilityState === 'hidden') {
       return;
     }
     this.seconds++;
+    if (this.seconds % 60 === 0) {
+      this.minutes++;
+    }
     this._draws.forEach(draw => draw());
-  }
+  };
+
+  private readonly _returned = (): void => {
+    this.minutes++;
+    this._tick();
+  };
 
   private readonly _draws = new Set<() => void>();
   private _timer: number | undefined;

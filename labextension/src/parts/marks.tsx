@@ -1,10 +1,10 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
+import { oneLine } from '../foreign';
 import { Phase, Row, Source } from '../generated/wire';
 import { IShape, KINDS, PHASES, PLACES, UNKNOWN } from '../shapes';
 import { fraction, kindName, phaseName } from '../words';
-import { oneLine } from '../foreign';
 
 interface IMark {
   readonly trans: TranslationBundle;
@@ -17,7 +17,7 @@ export function PhaseMark(
 ): JSX.Element {
   const { trans, size = 16, row } = props;
   const phase = props.phase ?? row!.workload.phase;
-  const shape = PHASES[phase];
+  const shape = shapeOf(PHASES, phase);
   const title = shape ? phaseName(phase, trans) : trans.__('Unknown (%1)', oneLine(phase));
   return (
     <Mark
@@ -30,12 +30,17 @@ export function PhaseMark(
   );
 }
 
+/** By own name only: a phase is foreign text, and 'constructor' is none. */
+function shapeOf(shapes: Readonly<Record<string, IShape>>, name: string): IShape | undefined {
+  return Object.prototype.hasOwnProperty.call(shapes, name) ? shapes[name] : undefined;
+}
+
 /** What sort of workload it is. */
 export function KindMark({ kind, trans, size = 12 }: IMark & { kind: string }): JSX.Element {
   return (
     <Mark
       className="cnai-KindMark"
-      shape={KINDS[kind] ?? UNKNOWN}
+      shape={shapeOf(KINDS, kind) ?? UNKNOWN}
       title={kindName(kind, trans)}
       size={size}
     />
@@ -57,18 +62,21 @@ export function PlaceMark({ source, size = 12 }: IMark & { source: Source }): JS
 /** A track, and the part of it that is done; of unknown length, an arc that turns. */
 function Arc({ part }: { part: number | null }): JSX.Element {
   const turning = part === null;
+  const length = turning ? 25 : Math.round(part * 100);
   return (
     <>
       <circle className="cnai-Mark-track" cx="8" cy="8" r="6.25" />
-      <circle
-        className={turning ? 'cnai-mod-turning' : undefined}
-        cx="8"
-        cy="8"
-        r="6.25"
-        pathLength={100}
-        strokeDasharray={`${turning ? 25 : Math.round(part * 100)} 100`}
-        transform="rotate(-90 8 8)"
-      />
+      {length > 0 && (
+        <circle
+          className={turning ? 'cnai-mod-turning' : undefined}
+          cx="8"
+          cy="8"
+          r="6.25"
+          pathLength={100}
+          strokeDasharray={`${length} 100`}
+          transform="rotate(-90 8 8)"
+        />
+      )}
     </>
   );
 }

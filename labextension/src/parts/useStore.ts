@@ -1,4 +1,4 @@
-import { useCallback, useRef, useSyncExternalStore } from 'react';
+import { useCallback, useSyncExternalStore } from 'react';
 
 import { IStore } from '../tokens';
 
@@ -11,19 +11,29 @@ export function useStore(store: IStore): number;
  */
 export function useStore<T>(store: IStore, pick: (store: IStore) => T): T;
 export function useStore<T>(store: IStore, pick?: (store: IStore) => T): T | number {
-  const drawn = useRef(0);
+  const turns = turnsOf(store);
   const subscribe = useCallback(
     (draw: () => void) => {
-      const changed = (): void => {
-        drawn.current++;
-        draw();
-      };
-      store.changed.connect(changed);
+      store.changed.connect(draw);
       return () => {
-        store.changed.disconnect(changed);
+        store.changed.disconnect(draw);
       };
     },
     [store]
   );
-  return useSyncExternalStore<T | number>(subscribe, () => (pick ? pick(store) : drawn.current));
+  return useSyncExternalStore<T | number>(subscribe, () => (pick ? pick(store) : turns.count));
+}
+
+/** Counted for each store and not for each component, so that nothing is missed while one mounts. */
+const counted = new WeakMap<IStore, { count: number }>();
+
+function turnsOf(store: IStore): { count: number } {
+  const known = counted.get(store);
+  if (known) {
+    return known;
+  }
+  const turns = { count: 0 };
+  counted.set(store, turns);
+  store.changed.connect(() => turns.count++);
+  return turns;
 }

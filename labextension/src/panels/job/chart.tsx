@@ -116,8 +116,8 @@ function usePlot(
       made.destroy();
       plot.current = null;
     };
-  }, [looks, log]); // eslint-disable-line
-  React.useEffect(() => plot.current?.setData(data), [columns, zoom]); // eslint-disable-line
+  }, [looks, log]);  
+  React.useEffect(() => plot.current?.setData(data), [columns, zoom]);  
   React.useEffect(() => plot.current?.redraw(false, true), [theme]);
   return plot;
 }

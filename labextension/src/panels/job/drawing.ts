@@ -46,10 +46,16 @@ export function chartOptions(of: {
     },
     scales: {
       x: { time: false, range: (_, low, high) => widened(of.zoom() ?? [low, high]) },
-      y: { distr: of.log ? 3 : 1, range: (u, low, high) => valueRange(u, of, low, high) }
+      y: { distr: of.log ? 3 : 1, range: (_, low, high) => valueRange(of, low, high) }
     },
     axes: [
-      { ...AXIS, font, stroke: () => themed('--jp-ui-font-color2'), grid: { show: false }, size: 18 },
+      {
+        ...AXIS,
+        font,
+        stroke: () => themed('--jp-ui-font-color2'),
+        grid: { show: false },
+        size: 18
+      },
       {
         ...AXIS,
         font,
@@ -102,7 +108,6 @@ function widened([low, high]: Range): uPlot.Range.MinMax {
 }
 
 function valueRange(
-  u: uPlot,
   of: { log: boolean; marks: () => IMarks },
   low: number | null,
   high: number | null
@@ -210,7 +215,7 @@ function drawCross(u: uPlot, x: number, base: number, pixel: number): void {
 
 function inside(u: uPlot, x: number): boolean {
   const { min, max } = u.scales.x!;
-  return min !== undefined && max !== undefined && min !== null && x >= min && x <= max!;
+  return min !== undefined && max !== undefined && min !== null && x >= min && x <= max;
 }
 
 function stroke(

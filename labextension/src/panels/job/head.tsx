@@ -35,7 +35,9 @@ export function Head({ model, services, row }: IHead): JSX.Element {
           </bdi>
         </h2>
         <Time {...{ services, workload }} />
-        <span className="cnai-JobHead-about">{aboutText(model.key.source, workload, services)}</span>
+        <span className="cnai-JobHead-about">
+          {aboutText(model.key.source, workload, services)}
+        </span>
         {saysMore(row) && (
           <span className="cnai-JobHead-about">{stateText(row, services.store.now(), trans)}</span>
         )}
@@ -137,7 +139,9 @@ function ProgressLine(props: { services: IServices; progress: Progress }): JSX.E
       >
         {part !== null && <i style={{ width: `${part * 100}%` }} />}
       </div>
-      <span className="cnai-Job-meta">{part === null ? '' : leftText(progress, part, services)}</span>
+      <span className="cnai-Job-meta">
+        {part === null ? '' : leftText(progress, part, services)}
+      </span>
     </div>
   );
 }

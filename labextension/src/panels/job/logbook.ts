@@ -53,6 +53,11 @@ export class LogBook implements IDisposable {
     return this._atStart;
   }
 
+  /** Whether it was ever asked to show something. */
+  get begun(): boolean {
+    return this._turn > 0;
+  }
+
   /** Whether the first answer is still awaited. */
   get waiting(): boolean {
     return !this._heard;
@@ -89,10 +94,14 @@ export class LogBook implements IDisposable {
     this._held = held;
   }
 
-  /** Make sure that a line is in the window. */
-  async goTo(number: number): Promise<void> {
-    if (this._lines.some(line => line.number === number)) {
+  /** Make sure that a line is in the window; of another worker than chosen, all are shown. */
+  async goTo(number: number, rank: number | null = null): Promise<void> {
+    const other = this._rank !== undefined && rank !== null && rank !== this._rank;
+    if (!other && this._lines.some(line => line.number === number)) {
       return;
+    }
+    if (other) {
+      this._rank = undefined;
     }
     this._restart();
     await this._ask({ before: number + PAGE / 2, count: PAGE }, answer => {
@@ -156,17 +165,17 @@ export class LogBook implements IDisposable {
 
   private _follow(from: { tail?: number; after?: number }): void {
     this._feed = this._store.follow(this._key, { rank: this._rank, ...from });
-    this._feed.lines.connect(this._receive, this);
+    this._feed.lines.connect(this._receive);
   }
 
   private _unfollow(): void {
-    this._feed?.lines.disconnect(this._receive, this);
+    this._feed?.lines.disconnect(this._receive);
     this._feed?.dispose();
     this._feed = null;
     this._partial.clear();
   }
 
-  private _receive(_: ILogFeed, piece: ILogPiece): void {
+  private readonly _receive = (_: ILogFeed, piece: ILogPiece): void => {
     const before = this._lines.length;
     this._heard = true;
     this._done = this._done || piece.done;
@@ -185,7 +194,7 @@ export class LogBook implements IDisposable {
       this._atStart = true;
     }
     this._tell();
-  }
+  };
 
   private _append(found: readonly LogLine[]): void {
     const last = this._last;

@@ -110,7 +110,9 @@ function Memory(props: {
 }
 
 /** Which other job its lines stand beside. */
-function Compare(props: IPart & { compared: IKey | null; setCompared: (key: IKey | null) => void }): JSX.Element {
+function Compare(
+  props: IPart & { compared: IKey | null; setCompared: (key: IKey | null) => void }
+): JSX.Element {
   const { model, services, compared, setCompared } = props;
   const { store, trans } = services;
   useStore(store);
@@ -150,7 +152,8 @@ const OFFERED = 200;
 
 function candidates(entries: readonly IEntry[], key: IKey): IEntry[] {
   const others = entries.filter(
-    each => keyText(each) !== keyText(key) && Object.keys(each.row.workload.metrics ?? {}).length > 0
+    each =>
+      keyText(each) !== keyText(key) && Object.keys(each.row.workload.metrics ?? {}).length > 0
   );
   return others.slice(0, OFFERED);
 }

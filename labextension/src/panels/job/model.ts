@@ -26,8 +26,8 @@ export class JobModel implements IDisposable {
   ) {
     this._opened = store.open(key);
     this.book = new LogBook(store, key);
-    this._opened.changed.connect(this._learn, this);
-    store.changed.connect(this._learn, this);
+    this._opened.changed.connect(this._learn);
+    store.changed.connect(this._learn);
     this._learn();
   }
 
@@ -131,8 +131,21 @@ export class JobModel implements IDisposable {
 
   /** Bring the log onto the screen, at its end. */
   showLogs(): void {
+    this._scriptShown = false;
     this._logsWanted += 1;
     this._changed.emit();
+  }
+
+  /** Bring the person to the search of the log. */
+  search(): void {
+    this._scriptShown = false;
+    this._searchWanted += 1;
+    this._changed.emit();
+  }
+
+  /** How often the search was asked for. */
+  get searchWanted(): number {
+    return this._searchWanted;
   }
 
   /** How often the log was asked for. */
@@ -143,6 +156,7 @@ export class JobModel implements IDisposable {
   /** Bring the log to a line. */
   show(place: Pick<Evidence, 'rank' | 'line'>): void {
     if (place.line) {
+      this._scriptShown = false;
       this._target = { number: place.line, rank: place.rank ?? null };
       this._changed.emit();
     }
@@ -153,8 +167,8 @@ export class JobModel implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    this.store.changed.disconnect(this._learn, this);
-    this._opened.changed.disconnect(this._learn, this);
+    this.store.changed.disconnect(this._learn);
+    this._opened.changed.disconnect(this._learn);
     this._opened.dispose();
     this.book.dispose();
     Signal.clearData(this);
@@ -165,13 +179,13 @@ export class JobModel implements IDisposable {
     this._changed.emit();
   }
 
-  private _learn(): void {
+  private readonly _learn = (): void => {
     const { row } = this;
     if (row) {
       this._traces = sampled(this._traces, row, this.store.now());
     }
     this._changed.emit();
-  }
+  };
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _opened: IOpenJob;
@@ -179,6 +193,7 @@ export class JobModel implements IDisposable {
   private _acting: Act['do'] | null = null;
   private _scriptShown = false;
   private _logsWanted = 0;
+  private _searchWanted = 0;
   private _target: ITarget | null = null;
   private _traces: readonly ITrace[] = [];
   private _isDisposed = false;

@@ -34,6 +34,13 @@ export function fill(tab: JobTab, services: IServices): void {
     }
   };
   tab.showPlace(tab.wanted);
+  tab.node.addEventListener('keydown', event => {
+    if (event.key === 'f' && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      event.stopPropagation();
+      model.search();
+    }
+  });
   const entitle = (): void => {
     const workload = model.row?.workload;
     if (workload) {
@@ -100,9 +107,7 @@ function Gone({ model, services, close }: IPart & { close: () => void }): JSX.El
       <p className="cnai-Job-strong">
         {gone === 'deleted' || !gone ? trans.__('This job was deleted.') : gone.what}
       </p>
-      {gone && gone !== 'deleted' && (
-        <p>{[gone.why, gone.next_step].filter(Boolean).join(' ')}</p>
-      )}
+      {gone && gone !== 'deleted' && <p>{[gone.why, gone.next_step].filter(Boolean).join(' ')}</p>}
       {gone === 'deleted' && (
         <p>{trans.__('Its log, metrics and outputs were deleted with it.')}</p>
       )}

@@ -58,7 +58,11 @@ export function ValueTable(props: {
       </table>
       {steps.length > SHOWN && (
         <p className="cnai-Job-meta">
-          {trans._n('%1 older step is not shown', '%1 older steps are not shown', steps.length - SHOWN)}
+          {trans._n(
+            '%1 older step is not shown',
+            '%1 older steps are not shown',
+            steps.length - SHOWN
+          )}
         </p>
       )}
     </div>

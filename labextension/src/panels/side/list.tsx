@@ -40,7 +40,6 @@ export function JobList(props: IJobListProps): JSX.Element {
     getScrollElement: () => grid.current,
     estimateSize: () => height,
     overscan: 6,
-    getItemKey: index => keyOf(entries[index] as IEntry),
     rangeExtractor: range => withRow(defaultRangeExtractor(range), at, entries.length)
   });
   useLayoutEffect(() => rows.measure(), [height]);

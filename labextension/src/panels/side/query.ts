@@ -72,7 +72,7 @@ function searched(entry: IEntry): string {
   const { workload } = entry.row;
   let text = texts.get(workload);
   if (text === undefined) {
-    const parts = [shownName(workload), workload.name, workload.kind, workload.origin?.notebook];
+    const parts = [shownName(workload), workload.name, workload.origin?.notebook];
     text = parts.filter(Boolean).join('\n').toLocaleLowerCase();
     texts.set(workload, text);
   }

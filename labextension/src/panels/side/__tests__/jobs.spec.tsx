@@ -5,7 +5,7 @@ import { ApiError } from '../../../api';
 import { Row } from '../../../generated/wire';
 import { Commands } from '../../../tokens';
 import * as words from '../../../words';
-import { focusRow, layOut, mountJobs, names, press, rowOf, typeFilter } from './mounted';
+import { click, focusRow, layOut, mountJobs, names, press, rowOf, typeFilter } from './mounted';
 
 /** Named jobs, the first one newest. */
 function jobs(...made: (string | Row)[]): Row[] {
@@ -212,7 +212,10 @@ describe('while somebody points at the list', () => {
 });
 
 describe('the keyboard in the list', () => {
-  const open = () => mountJobs(new FakeStore(jobs('alpha', 'beta', 'gamma')));
+  const open = () => {
+    const store = new FakeStore(jobs('alpha', 'beta', 'gamma'));
+    return { store, ...mountJobs(store) };
+  };
   const focused = () => document.activeElement?.querySelector('.cnai-JobRow-name')?.textContent;
 
   test('one row is reached by Tab; arrows, Home and End move', () => {
@@ -321,14 +324,14 @@ describe('what can be done to a job', () => {
     const { called } = mountJobs(store);
     fireEvent.mouseEnter(rowOf('a'));
     const stop = () => screen.getByRole('button', { name: 'Stop' });
-    await act(async () => fireEvent.click(stop()));
+    await click(stop());
     expect(stop().getAttribute('aria-disabled')).toBe('true');
     act(() => store.setRows(jobs(row('a', { phase: 'Stopped' }))));
     act(() => jest.advanceTimersByTime(900));
     fireEvent.click(stop());
     expect(called).toHaveBeenCalledTimes(1);
     act(() => jest.advanceTimersByTime(200));
-    await act(async () => fireEvent.click(screen.getByRole('button', { name: 'Run again' })));
+    await click(screen.getByRole('button', { name: 'Run again' }));
     expect(called).toHaveBeenLastCalledWith(Commands.rerun, keysOf('a'));
     jest.useRealTimers();
   });
@@ -339,7 +342,7 @@ describe('what can be done to a job', () => {
       new ApiError(409, { what: 'It has ended.', why: '', next_step: 'Look at its page.' })
     );
     fireEvent.mouseEnter(rowOf('a'));
-    await act(async () => fireEvent.click(screen.getByRole('button', { name: 'Stop' })));
+    await click(screen.getByRole('button', { name: 'Stop' }));
     expect(screen.getByRole('alert').textContent).toBe('It has ended. Look at its page.');
     expect(screen.getByRole('button', { name: 'Stop' }).getAttribute('aria-disabled')).toBe(
       'false'

@@ -16,12 +16,12 @@ const WINDOW = 440;
 
 /** jsdom lays nothing out: every element is as high as ten rows. */
 export function layOut(): void {
-  for (const side of ['offsetHeight', 'offsetWidth']) {
+  for (const side of ['clientHeight', 'clientWidth']) {
     Object.defineProperty(HTMLElement.prototype, side, { configurable: true, get: () => WINDOW });
   }
   Element.prototype.scrollTo = function (this: Element, to?: ScrollToOptions | number) {
     this.scrollTop = typeof to === 'object' ? (to.top ?? 0) : 0;
-  } as Element['scrollTo'];
+  };
 }
 
 /** Commands that keep what they are called with. */
@@ -37,14 +37,21 @@ export function recorded(): { commands: CommandRegistry; called: jest.Mock } {
   return { commands, called };
 }
 
+interface IMounted {
+  readonly container: HTMLElement;
+  readonly model: PanelModel;
+  readonly announcer: Announcer;
+  readonly called: jest.Mock;
+}
+
 /** The section of jobs over a store, as the panel mounts it. */
-export function mountJobs(store: FakeStore) {
+export function mountJobs(store: FakeStore): IMounted {
   const { commands, called } = recorded();
   const model = new PanelModel();
   const announcer = new Announcer();
   const actions = new JobActions(commands, store, model, trans);
-  const view = render(<Jobs {...{ store, model, actions, announcer, trans }} />);
-  return { ...view, store, model, announcer, called };
+  const { container } = render(<Jobs {...{ store, model, actions, announcer, trans }} />);
+  return { container, model, announcer, called };
 }
 
 export function names(): (string | null)[] {
@@ -60,6 +67,14 @@ export function rowOf(name: string): HTMLElement {
 
 export function press(key: string, held: object = {}): void {
   fireEvent.keyDown(document.activeElement!, { key, ...held });
+}
+
+/** A click, and all that it begins. */
+export async function click(element: HTMLElement): Promise<void> {
+  await act(() => {
+    fireEvent.click(element);
+    return Promise.resolve();
+  });
 }
 
 export function focusRow(name: string): void {

@@ -1,0 +1,142 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import { ISignal, Signal } from '@lumino/signaling';
+import React, { useId, useState } from 'react';
+
+import { IFunction } from './python';
+import { emptyWish, IWish, problems, trainCall } from './wish';
+
+/** The form of 'Train this function', and the line that it stands for. */
+export class TrainForm extends ReactWidget {
+  constructor(
+    private readonly _fn: IFunction,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('cnai-TrainForm');
+    this._wish = emptyWish(_fn);
+  }
+
+  get ready(): boolean {
+    return problems(this._fn, this._wish, this._trans).size === 0;
+  }
+
+  /** Ready, or not any more. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The line of code. */
+  getValue(): string {
+    return trainCall(this._fn, this._wish);
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <Fields
+        fn={this._fn}
+        trans={this._trans}
+        tell={wish => {
+          this._wish = wish;
+          this._changed.emit();
+        }}
+      />
+    );
+  }
+
+  private _wish: IWish;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+function Fields(props: {
+  readonly fn: IFunction;
+  readonly trans: TranslationBundle;
+  readonly tell: (wish: IWish) => void;
+}): JSX.Element {
+  const { fn, trans, tell } = props;
+  const [wish, setWish] = useState(() => emptyWish(fn));
+  const wrong = problems(fn, wish, trans);
+  const set = (part: Partial<IWish>): void => {
+    const next = { ...wish, ...part };
+    setWish(next);
+    tell(next);
+  };
+  const first = [...wrong.values()][0];
+  return (
+    <>
+      <div className="cnai-TrainForm-grid">
+        <Field
+          label={trans.__('Workers')}
+          value={wish.workers}
+          wrong={wrong.has('workers')}
+          onChange={workers => set({ workers })}
+        />
+        <Field
+          label={trans.__('CPU each')}
+          value={wish.cpu}
+          hint={trans.__('shared')}
+          wrong={wrong.has('cpu')}
+          onChange={cpu => set({ cpu })}
+        />
+        <Field
+          label={trans.__('Memory each')}
+          value={wish.memory}
+          hint="8Gi"
+          wrong={wrong.has('memory')}
+          onChange={memory => set({ memory })}
+        />
+        <Field
+          label={trans.__('GPU each')}
+          value={wish.gpu}
+          hint={trans.__('none')}
+          wrong={wrong.has('gpu')}
+          onChange={gpu => set({ gpu })}
+        />
+      </div>
+      {fn.parameters.length > 0 && (
+        <div className="cnai-TrainForm-grid">
+          {fn.parameters.map(({ name }) => (
+            <Field
+              key={name}
+              label={name}
+              value={wish.args[name] ?? ''}
+              wrong={wrong.has(name)}
+              code
+              onChange={typed => set({ args: { ...wish.args, [name]: typed } })}
+            />
+          ))}
+        </div>
+      )}
+      <p className="cnai-TrainForm-said" role="status">
+        {first ?? ''}
+      </p>
+      <pre className="cnai-TrainForm-code">{trainCall(fn, wish)}</pre>
+    </>
+  );
+}
+
+function Field(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly wrong: boolean;
+  readonly hint?: string;
+  readonly code?: boolean;
+  readonly onChange: (value: string) => void;
+}): JSX.Element {
+  const id = useId();
+  return (
+    <div className="cnai-TrainForm-field">
+      <label htmlFor={id}>{props.label}</label>
+      <input
+        id={id}
+        className={`jp-mod-styled${props.code ? ' cnai-mod-code' : ''}`}
+        value={props.value}
+        placeholder={props.hint}
+        aria-invalid={props.wrong}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={event => props.onChange(event.target.value)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,38 @@
+import { CodeCell } from '@jupyterlab/cells';
+import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+
+import { importsSdk } from './python';
+
+/** The code cell that is active in the current notebook; null when it is another kind. */
+export function activeCode(tracker: INotebookTracker | null): CodeCell | null {
+  const cell = tracker?.activeCell ?? null;
+  return cell instanceof CodeCell ? cell : null;
+}
+
+/** Whether a notebook imports the SDK above or anywhere. */
+export function hasImport(panel: NotebookPanel): boolean {
+  const cells = panel.content.model?.cells ?? [];
+  return importsSdk([...cells].map(cell => cell.sharedModel.getSource()));
+}
+
+/** Put code into a new cell below the active one; the caret is in it. */
+export function insertBelow(panel: NotebookPanel, code: string): void {
+  const notebook = panel.content;
+  const empty = activeIsEmpty(panel);
+  if (!empty) {
+    NotebookActions.insertBelow(notebook);
+    NotebookActions.changeCellType(notebook, 'code');
+  }
+  notebook.activeCell?.model.sharedModel.setSource(code);
+  notebook.activate();
+}
+
+function activeIsEmpty(panel: NotebookPanel): boolean {
+  const cell = panel.content.activeCell;
+  return cell instanceof CodeCell && cell.model.sharedModel.getSource().trim() === '';
+}
+
+/** Run the active cell. */
+export async function runActive(panel: NotebookPanel): Promise<void> {
+  await NotebookActions.run(panel.content, panel.sessionContext);
+}

@@ -1,0 +1,130 @@
+import { act, fireEvent, render, screen } from '@testing-library/react';
+import React from 'react';
+
+import { FakeStore, LOCAL, row } from '../../../__tests__/fakes';
+import { Quota as QuotaOf, QuotaItem, Row } from '../../../generated/wire';
+import { PanelModel } from '../model';
+import { Quota } from '../quota';
+import { trans } from './mounted';
+
+const GIB = 2 ** 30;
+const CPU: QuotaItem = {
+  ...{ resource: 'cpu', label: 'CPU cores', limit: 8, used: 3, mine: 2 },
+  holders: [
+    { name: 'digits', amount: 2 },
+    { name: 'theirs', amount: 1, mine: false }
+  ]
+};
+const MEMORY: QuotaItem = { resource: 'memory', limit: 16 * GIB, others: 2.7 * GIB };
+const GPU: QuotaItem = { resource: 'gpu', label: 'GPU, H100', limit: 8, used: 6, mine: 2 };
+
+function quota(items: QuotaItem[], unseen: string[] = []): QuotaOf {
+  return { backend: 'local', place: 'this machine', items, unseen };
+}
+
+function mount(shown: QuotaOf | null, rows: Row[] = [], store = new FakeStore(rows)) {
+  store.setPlace({ quota: shown });
+  const model = new PanelModel();
+  const { container } = render(<Quota store={store} model={model} trans={trans} />);
+  return { container, store, model };
+}
+
+const meter = (name: string) => screen.getByRole('meter', { name });
+
+describe('a gauge', () => {
+  test('says in words what it draws', () => {
+    mount(quota([CPU, MEMORY, GPU]));
+    expect(meter('CPU').getAttribute('aria-valuetext')).toBe(
+      '3 of 8 cores, you 2 cores, free 5 cores'
+    );
+    expect(meter('CPU').getAttribute('aria-valuenow')).toBe('3');
+    expect(meter('CPU').getAttribute('aria-valuemax')).toBe('8');
+    expect(meter('GPU H100').querySelectorAll('.cnai-Cells-group')).toHaveLength(2);
+    expect(meter('GPU H100').querySelectorAll('.cnai-mod-you')).toHaveLength(2);
+    expect(meter('GPU H100').querySelectorAll('.cnai-mod-others')).toHaveLength(4);
+  });
+
+  test('shows the jobs behind it, and all again', () => {
+    const { model } = mount(quota([CPU]));
+    const label = screen.getByRole('button', { name: 'CPU' });
+    fireEvent.click(label);
+    expect([...model.state.query.behind!.names]).toEqual(['digits', 'theirs']);
+    expect(label.getAttribute('aria-pressed')).toBe('true');
+    fireEvent.click(label);
+    expect(model.state.query.behind).toBeNull();
+  });
+
+  test('says what waits for it', () => {
+    const waiting = row('big', { phase: 'Queued', resources: { gpu: 4 } });
+    const { store } = mount(quota([CPU, GPU]), [waiting]);
+    expect(screen.getByText('1 waiting needs 4 GPU')).toBeTruthy();
+    act(() => store.setRows([waiting, row('more', { phase: 'Queued', resources: { gpu: 3 } })]));
+    expect(screen.getByText('2 waiting need 7 GPU')).toBeTruthy();
+    act(() => store.setRows([]));
+    expect(screen.queryByText(/waiting/)).toBeNull();
+  });
+
+  test('moves when the quota does', () => {
+    const { store } = mount(quota([CPU]));
+    act(() => store.setPlace({ quota: quota([{ ...CPU, used: 8 }]) }));
+    expect(meter('CPU').getAttribute('aria-valuenow')).toBe('8');
+  });
+});
+
+describe('in the place of a gauge', () => {
+  test('a sentence says that there is no GPU', () => {
+    mount(quota([CPU]));
+    expect(screen.getByText('No GPU on this machine. Jobs train on the CPU.')).toBeTruthy();
+  });
+
+  test('a sentence says what may not be seen', () => {
+    mount(quota([CPU, GPU], ['memory', 'Other namespaces are hidden.']));
+    expect(screen.getByText('Memory: not visible to you')).toBeTruthy();
+    expect(screen.getByText('Other namespaces are hidden.')).toBeTruthy();
+  });
+
+  test('nothing is drawn before the quota is known', () => {
+    expect(mount(null).container.textContent).toBe('');
+  });
+});
+
+describe('who uses what', () => {
+  test('is shown on demand, by name; a name filters the jobs', () => {
+    const { model } = mount(quota([CPU, MEMORY]));
+    expect(screen.queryByText('theirs')).toBeNull();
+    act(() => model.set({ holders: true }));
+    expect(screen.getByText('theirs').closest('button')).toBeNull();
+    expect(screen.getByText('Other processes')).toBeTruthy();
+    fireEvent.click(screen.getByRole('button', { name: 'digits' }));
+    expect(model.state.query.text).toBe('digits');
+  });
+
+  test('says so when nothing is in use', () => {
+    const { model } = mount(quota([{ ...CPU, holders: [] }]));
+    act(() => model.set({ holders: true }));
+    expect(screen.getByText('Nothing is in use.')).toBeTruthy();
+  });
+
+  test('hostile names are text', () => {
+    const hostile = '<img src=x onerror="window.hurt=1">';
+    const item = { ...CPU, label: hostile, holders: [{ name: hostile, amount: 1 }] };
+    const { model, container } = mount(quota([{ ...item, resource: 'example.com/x' }]));
+    act(() => model.set({ holders: true }));
+    expect(container.querySelector('img')).toBeNull();
+    expect(screen.getAllByText(hostile).length).toBeGreaterThan(1);
+  });
+});
+
+test('other places fold to one line with their sums', () => {
+  const cluster = { id: 'k8s', name: 'kubernetes', place: 'team-a on gpu-lab' };
+  const store = new FakeStore([], [cluster, LOCAL]);
+  store.serving = { backend: 'kubernetes', why: 'default', choices: ['kubernetes', 'local'] };
+  store.setPlace({ quota: quota([GPU]) }, 'k8s');
+  mount(quota([CPU, MEMORY]), [], store);
+  const other = screen.getByRole('button', { name: /This machine/ });
+  expect(other.textContent).toContain('CPU 3 of 8 cores');
+  expect(other.getAttribute('aria-expanded')).toBe('false');
+  expect(screen.queryByRole('meter', { name: 'CPU' })).toBeNull();
+  fireEvent.click(other);
+  expect(meter('CPU')).toBeTruthy();
+});
