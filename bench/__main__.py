@@ -21,6 +21,7 @@ BENCHES = (
     "many_jobs",
     "memory",
     "panel",
+    "panel_server",
     "deadlock",
     "kubeflow_local",
 )

@@ -2,7 +2,9 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { IDisposable } from '@lumino/disposable';
 
-import { Stream as Wire } from './generated/wire';
+import { ROOT } from './api';
+import { Hello, Stream as Wire } from './generated/wire';
+import { PROTOCOL } from './handshake/verdict';
 import { Connection } from './tokens';
 
 export type Spoken = NonNullable<Wire['spoken']>;
@@ -12,8 +14,12 @@ const STALE_AFTER = 3_000;
 const GONE_AFTER = 30_000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
+/** A connection that lasted this long was a good one: the next waits are short again. */
+const STEADY_AFTER = 10_000;
 const BEATS_MISSED = 3;
 const BEAT = 10;
+/** Of a WebSocket, as its `readyState` says it. */
+const OPEN = 1;
 
 /** Who listens to the stream. */
 export interface IListener {
@@ -23,6 +29,8 @@ export interface IListener {
   connectionChanged(connection: Connection): void;
   /** The server could not be reached; a chance to ask by HTTP why. */
   failed(): void;
+  /** The server speaks another protocol; there is no use in connecting again. */
+  mismatched(hello: Hello): void;
 }
 
 /** The one WebSocket of the page: connects again by itself, and rests while nobody looks. */
@@ -42,12 +50,12 @@ export class Stream implements IDisposable {
 
   /** Send, when the socket is open; what matters on a new socket belongs into the greeting. */
   say(message: Heard): void {
-    if (this._socket?.readyState === 1 && this._greeted) {
+    if (this._socket?.readyState === OPEN && this._greeted) {
       this._socket.send(JSON.stringify(message));
     }
   }
 
-  /** Connect now, unless it is connected. */
+  /** Connect now, unless it is connected or about to be. */
   connect(): void {
     if (this._disposed || this._socket) {
       return;
@@ -65,7 +73,16 @@ export class Stream implements IDisposable {
       this._listener.greeting().forEach(message => this.say(message));
     };
     socket.onmessage = event => this._hear(String(event.data));
-    socket.onclose = () => this._lost(socket);
+    socket.onclose = () => this._lost();
+  }
+
+  /** Connect now, also where an attempt hangs or the next one is far off. */
+  retry(): void {
+    if (this._connection !== 'live') {
+      this._waits = 0;
+      this._drop();
+      this.connect();
+    }
   }
 
   /** Close on purpose: no fault, and no reconnect until `connect`. */
@@ -74,6 +91,14 @@ export class Stream implements IDisposable {
     this._drop();
     this._forgetLoss();
     this._set('resting');
+  }
+
+  /** While it is lost: the server is there, and will not have this page. */
+  refused(): void {
+    if (!this._greeted && this._connection !== 'resting') {
+      this._forgetLoss();
+      this._set('gone');
+    }
   }
 
   dispose(): void {
@@ -85,31 +110,45 @@ export class Stream implements IDisposable {
 
   private _url(): string {
     const { wsUrl, appendToken, token } = this._settings;
-    const url = URLExt.join(wsUrl, 'cnai/api/stream');
+    const url = URLExt.join(wsUrl, ROOT, 'stream');
     return appendToken && token ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
   private _hear(data: string): void {
-    const message = JSON.parse(data) as Spoken;
-    if (message.type === 'hello') {
-      this._beat = message.beat ?? BEAT;
-      this._waits = 0;
-      this._forgetLoss();
-      this._set('live');
+    const message = spoken(data);
+    if (message === null) {
+      return;
+    }
+    if (message.type === 'hello' && !this._welcomed(message)) {
+      return;
     }
     this._watchSilence();
     this._listener.heard(message);
   }
 
+  private _welcomed(hello: Hello): boolean {
+    this._forgetLoss();
+    if (hello.protocol !== PROTOCOL) {
+      this._drop();
+      this._listener.mismatched(hello);
+      this._set('gone');
+      return false;
+    }
+    this._beat = hello.beat ?? BEAT;
+    this._since = Date.now();
+    this._set('live');
+    return true;
+  }
+
   /** A network that has gone away closes nothing: silence is the sign. */
   private _watchSilence(): void {
     window.clearTimeout(this._silence);
-    const socket = this._socket;
     this._silence = window.setTimeout(
       () => {
-        if (socket && socket === this._socket) {
-          this._drop();
-          this._lost(socket);
+        const wasLive = this._connection === 'live';
+        this._lost();
+        if (wasLive) {
+          this._set('stale');
         }
       },
       this._beat * BEATS_MISSED * 1000
@@ -120,29 +159,28 @@ export class Stream implements IDisposable {
     window.clearTimeout(this._silence);
     const socket = this._socket;
     this._socket = null;
+    this._greeted = false;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
     }
   }
 
-  private _lost(socket: WebSocket): void {
-    if (this._socket && this._socket !== socket) {
-      return;
-    }
+  private _lost(): void {
     this._drop();
-    if (this._disposed) {
-      return;
-    }
     this._mourn();
-    this._listener.failed();
+    if (Date.now() - this._since >= STEADY_AFTER) {
+      this._waits = 0;
+    }
+    this._since = Infinity;
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this._waits++);
     this._again = window.setTimeout(() => this.connect(), wait * (0.5 + Math.random() / 2));
+    this._listener.failed();
   }
 
   /** Say that it is lost, not at once: most losses last less than a glance. */
   private _mourn(): void {
-    if (this._losses.length) {
+    if (this._losses.length || this._connection === 'gone') {
       return;
     }
     this._losses = [
@@ -168,8 +206,21 @@ export class Stream implements IDisposable {
   private _greeted = false;
   private _beat = BEAT;
   private _waits = 0;
+  private _since = Infinity;
   private _again: number | undefined;
   private _silence: number | undefined;
   private _losses: number[] = [];
   private _disposed = false;
+}
+
+/** The message, or null for what is none; one of a type that is not known does no harm. */
+function spoken(data: string): Spoken | null {
+  try {
+    const message: unknown = JSON.parse(data);
+    return typeof message === 'object' && message !== null && 'type' in message
+      ? (message as Spoken)
+      : null;
+  } catch {
+    return null;
+  }
 }

@@ -206,7 +206,8 @@ export function fraction(progress: Progress | null | undefined): number | null {
 export function progressText(progress: Progress, trans: TranslationBundle): string {
   const unit = oneLine(progress.unit ?? '').slice(0, 20);
   const done = numberText(progress.done);
-  const soFar = progress.total ? trans.__('%1 of %2', done, numberText(progress.total)) : done;
+  const { total = null } = progress;
+  const soFar = total === null ? done : trans.__('%1 of %2', done, numberText(total));
   return unit ? `${unit} ${soFar}` : soFar;
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Float, Int, Unicode
 
-from cnai_server_ext.activity import keep_alive
+from cnai_server_ext.activity import SOURCE, has_store, keep_alive
 from cnai_server_ext.pace import Limits, Pace
 from cnai_server_ext.places import Places, local_backend, maker
 from cnai_server_ext.routes import routes
@@ -130,7 +130,12 @@ class CnaiServerApp(ExtensionApp):
         """Begin what is done without a page."""
         if self.running_jobs_keep_alive:
             times = self.settings["last_activity_times"]
-            looking = keep_alive(self.settings["cnai"], times, every=self.looks_for_jobs_every)
+            looking = keep_alive(
+                self.settings["cnai"],
+                times,
+                every=self.looks_for_jobs_every,
+                worth_it=(lambda: True) if SOURCE in self.backends else has_store,
+            )
             self._keeping = asyncio.get_running_loop().create_task(looking)
 
     async def stop_extension(self) -> None:

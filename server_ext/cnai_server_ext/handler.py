@@ -17,6 +17,11 @@ class CnaiHandler(APIHandler):
 
     auth_resource = "cnai"
 
+    def update_api_activity(self) -> None:
+        """Only what a person does counts; a page reads by itself too."""
+        if self.request.method != "GET":
+            super().update_api_activity()
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write the error that ended the request.
 

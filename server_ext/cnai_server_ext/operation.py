@@ -17,6 +17,7 @@ Answer = Callable[["Call"], Awaitable[Any]]
 PLACEHOLDERS: Mapping[str, Any] = {
     "source": SourceId,
     "id": Id,
+    "name": Annotated[str, Meta(min_length=1, max_length=200)],
     "path": Annotated[str, Meta(min_length=1, max_length=4096)],
 }
 """What may stand in an address."""

@@ -83,11 +83,6 @@ class OperationHandler(CnaiHandler):
         """Write."""
         await self._answer("PUT", path)
 
-    def update_api_activity(self) -> None:
-        """Only what a person does counts; a page reads by itself too."""
-        if self.request.method != "GET":
-            super().update_api_activity()
-
     async def _answer(self, method: str, path: dict[str, str]) -> None:
         operation = self._operations.get(method)
         if operation is None:

@@ -42,6 +42,7 @@ class Panel:
         self.root = page.locator("#cnai-side-panel")
         self.grid = self.root.get_by_role("grid", name=jobs)
         self.filter = self.root.get_by_placeholder("Filter jobs")
+        self.waiting = self.root.get_by_role("button", name=re.compile(r"^\d+ new$"))
 
     def row(self, name: str) -> Locator:
         """The row of the job with exactly this name."""
@@ -49,9 +50,12 @@ class Panel:
         cell = self.page.locator(".cnai-JobRow-name", has_text=own)
         return self.grid.get_by_role("row").filter(has=cell)
 
-    def says(self, name: str, words: str | re.Pattern[str], *, timeout: float = SLOW) -> Locator:
-        """Its row, once it shows these words."""
+    def says(self, name: str, words: str | re.Pattern[str], *, timeout: float = 20_000) -> Locator:
+        """Its row, once it shows these words; new rows wait while the list is pointed at."""
         row = self.row(name)
+        expect(row.or_(self.waiting)).not_to_have_count(0, timeout=timeout)
+        if row.count() == 0:
+            self.waiting.click()
         expect(row).to_contain_text(words, timeout=timeout)
         return row
 
@@ -72,6 +76,10 @@ class Panel:
         row = self.row(name)
         row.hover()
         row.get_by_role("button", name=action).click()
+
+    def show_new(self) -> None:
+        """Let in what waits, since rows do not move under the pointer or the focus."""
+        self.root.get_by_role("button", name=re.compile(r"^\d+ new$")).click()
 
     def open_job(self, name: str) -> JobPage:
         """Its page, by a double click on its row."""

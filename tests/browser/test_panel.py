@@ -44,6 +44,7 @@ def test_nothing_is_polled_and_one_socket_serves_the_page(
     panel.open_job("watched")
     settled = len([url for url in asked if "/cnai/api/" in url])
     outside.train("watched-too", epochs=5)
+    panel.show_new()
     panel.says("watched-too", "Running 17%")
     assert len([url for url in asked if SOCKET in url or url.endswith("/cnai/api/jobs")]) <= 1
     assert len([url for url in asked if "/cnai/api/" in url]) == settled
@@ -84,6 +85,7 @@ def test_run_again_makes_a_new_job(page: Page, lab: Lab, outside: Terminal) -> N
     outside.train("again", epochs=2).end()
     panel.says("again", "Succeeded")
     panel.act("again", "Run again")
+    panel.show_new()
     panel.says("again-2", "Succeeded")
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +16,12 @@ import pytest
 # Imported here, not a plugin of the whole run: it would give every async test its own event loop.
 from pytest_jupyter.jupyter_core import *  # noqa: F403
 from pytest_jupyter.jupyter_server import *  # noqa: F403
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.websocket import websocket_connect
 
 from cnai_sdk.backends.memory.backend import MemoryBackend
-
 from tests.server.made import MADE
+
 from .page import Page
 
 
@@ -69,6 +72,55 @@ def ask(
         return Answer(answer.code, json.loads(answer.body))
 
     return asked
+
+
+Fetch = Callable[..., HTTPResponse]
+
+
+@pytest.fixture
+def fetch(
+    jp_serverapp: Any, http_server_client: Any, jp_asyncio_loop: asyncio.AbstractEventLoop
+) -> Fetch:
+    """Ask an address below `cnai/api` for the whole response; the token is sent unless headers say
+    otherwise, and a body that is no bytes is sent as JSON."""
+
+    def fetched(
+        address: str,
+        *,
+        method: str = "GET",
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPResponse:
+        token = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+        answer: HTTPResponse = jp_asyncio_loop.run_until_complete(
+            http_server_client.fetch(
+                f"{jp_serverapp.base_url}cnai/api/{address}",
+                method=method,
+                headers=token if headers is None else headers,
+                body=body if body is None or isinstance(body, bytes) else json.dumps(body),
+                allow_nonstandard_methods=True,
+                follow_redirects=False,
+                raise_error=False,
+                request_timeout=60,
+            )
+        )
+        return answer
+
+    return fetched
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> Iterator[Path]:
+    """A store, a configuration and a folder for sockets of the test's own."""
+    sockets = Path(tempfile.mkdtemp(prefix="c"))
+    monkeypatch.delenv("CNAI_BACKEND", raising=False)
+    monkeypatch.setenv("CNAI_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("CNAI_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("CNAI_SECRETS_FILE", str(tmp_path / "private" / "secrets.json"))
+    monkeypatch.setenv("CNAI_WARM", "false")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
+    yield tmp_path / "store"
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 @pytest.fixture

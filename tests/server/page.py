@@ -95,6 +95,12 @@ class Page:
         """Go away."""
         self.socket.close()
 
+    def vanish(self) -> None:
+        """Go away without a word, as when a machine is switched off."""
+        protocol = self.socket.protocol
+        assert protocol is not None and protocol.stream is not None
+        protocol.stream.close()
+
     def wait(self, work: Awaitable[T]) -> T:
         """The server runs on the same loop, and so only while something is waited for."""
         return self.loop.run_until_complete(asyncio.wait_for(work, WITHIN))

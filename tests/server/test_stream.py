@@ -23,6 +23,7 @@ from cnai_server_ext.messages import (
     NotDone,
     Open,
     Position,
+    Problem,
     QuotaChange,
     RowsChange,
     RowsSnapshot,
@@ -30,7 +31,6 @@ from cnai_server_ext.messages import (
     SourceChanged,
     Unfollow,
 )
-
 from tests.server.made import MADE
 
 from .conftest import Connect
@@ -78,7 +78,7 @@ class TestBeginning:
         assert [row.workload.id for row in snapshot.rows] == [second, first]
         memory.start(first)
         change = page.hear(RowsChange)
-        assert [row.workload.phase for row in change.rows] == [Phase.RUNNING]
+        assert page.rows()[first].workload.phase is Phase.RUNNING
         assert change.epoch == snapshot.epoch and change.seq > snapshot.seq
 
     def test_what_is_deleted_is_told_by_its_id(
@@ -352,7 +352,7 @@ class TestLogs:
         page.start()
         page.say(Follow(source="local", id=id, channel="tail", tail=3))
         page.say(Follow(source="local", id=id, channel="after", after=98, rank=0))
-        assert [x.text for x in page.log("tail", 1)[0].lines] == [f"line {n}" for n in (98, 99, 100)]
+        assert [x.text for x in page.log("tail", 1)[0].lines] == ["line 98", "line 99", "line 100"]
         page.say(Follow(source="local", id=id, channel="rank", after=98, rank=0))
         assert [x.text for p in page.log("rank") for x in p.lines] == ["line 100"]
 
@@ -419,7 +419,7 @@ class TestPlaces:
     ) -> None:
         page = connect()
         page.start()
-        problems = {}
+        problems: dict[str, Problem | None] = {}
         while len(problems) < 2:
             source = page.hear(SourceChanged, lambda m: m.source.problem is not None).source
             problems[source.id] = source.problem
@@ -452,13 +452,12 @@ class TestGoingAway:
         page.close()
         hub = jp_serverapp.web_app.settings["cnai"].hub("local")
         until(jp_asyncio_loop, lambda: hub.readers == 1)
-        ours = "cnai_server_ext"
-        until(
-            jp_asyncio_loop,
-            lambda: not any(
-                ours in repr(task) for task in asyncio.all_tasks(jp_asyncio_loop) - before
-            ),
-        )
+
+        def left() -> list[str]:
+            tasks = map(repr, asyncio.all_tasks(jp_asyncio_loop) - before)
+            return [task for task in tasks if "cnai_server_ext" in task]
+
+        until(jp_asyncio_loop, lambda: not left())
 
     def test_twenty_pages_are_told_the_same(
         self, connect: Connect, submit: Submit, memory: MemoryBackend
@@ -497,4 +496,3 @@ def test_a_page_is_nobodys_activity(
     page.hear(JobUpdate)
     page.hear(Beat)
     assert jp_serverapp.web_app.last_activity() == before
-

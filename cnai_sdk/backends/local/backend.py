@@ -44,7 +44,8 @@ _LOOK_AGAIN = 2.0
 _ANSWERS_WITHIN = 3.0
 _ENDS_WITHIN = 30.0
 _SETTLE = 0.02
-_READ = 2 * 2**20
+_READ = 256 * 2**10  # a reader who pauses holds the lines of one
+_REMEMBERED = 64
 
 
 class LocalBackend:
@@ -200,7 +201,10 @@ class LocalBackend:
         known, offset = self._metrics.get(id, ((), 0))
         fresh, offset = folder.metrics_after(offset)
         known = [*known, *fresh] if fresh else known
+        self._metrics.pop(id, None)
         self._metrics[id] = (known, offset)
+        while len(self._metrics) > _REMEMBERED:
+            self._metrics.pop(next(iter(self._metrics)), None)
         return known[since:] if since else known
 
     async def events(self, id: str) -> Sequence[Event]:

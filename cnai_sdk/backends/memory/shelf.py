@@ -56,6 +56,7 @@ class Shelf:
         self.seq = 0
         self.ticks = 0
         self._records: dict[str, Record] = {}
+        self._by_change: dict[str, Record] = {}
         self._deleted: dict[str, int] = {}
         self._ids = itertools.count(1)
         self._sleepers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
@@ -82,9 +83,12 @@ class Shelf:
     def since(self, seq: int) -> tuple[int, tuple[Workload, ...], tuple[str, ...]]:
         """The newest number, what changed in order, and the ids that went, after `seq`."""
         with self.lock:
-            changed = [r.workload for r in self._records.values() if r.workload.seq > seq]
+            newer = itertools.takewhile(
+                lambda record: record.workload.seq > seq, reversed(self._by_change.values())
+            )
+            changed = [record.workload for record in newer]
             gone = tuple(id for id, number in self._deleted.items() if number > seq)
-            return self.seq, tuple(sorted(changed, key=lambda w: w.seq)), gone
+            return self.seq, tuple(reversed(changed)), gone
 
     def add(self, spec: Spec, workload: Workload) -> Workload:
         """Keep a new workload under a name that is free.
@@ -103,6 +107,8 @@ class Shelf:
             record = self.find(id)
             self.seq += 1
             record.workload = replace(record.workload, seq=self.seq, **fields)
+            self._by_change.pop(id, None)
+            self._by_change[id] = record
             self.wake()
             return record.workload
 
@@ -110,6 +116,7 @@ class Shelf:
         """Forget a workload; its id stays known as deleted."""
         with self.lock:
             del self._records[id]
+            self._by_change.pop(id, None)
             self.seq += 1
             self._deleted[id] = self.seq
             self.wake()

@@ -32,7 +32,13 @@ function activeIsEmpty(panel: NotebookPanel): boolean {
   return cell instanceof CodeCell && cell.model.sharedModel.getSource().trim() === '';
 }
 
-/** Run the active cell. */
-export async function runActive(panel: NotebookPanel): Promise<void> {
-  await NotebookActions.run(panel.content, panel.sessionContext);
+/** Whether the kernel knows the active cell as it stands. */
+export function activeHasRun(panel: NotebookPanel): boolean {
+  const cell = panel.content.activeCell;
+  return cell instanceof CodeCell && cell.model.executionCount !== null && !cell.model.isDirty;
+}
+
+/** Run the active cell; false when it failed. */
+export async function runActive(panel: NotebookPanel): Promise<boolean> {
+  return NotebookActions.run(panel.content, panel.sessionContext);
 }

@@ -4,9 +4,10 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import { kindIcons } from '../icons';
-import { Commands } from '../tokens';
+import { servingPlace } from '../panels/side/places';
+import { Commands, IStore } from '../tokens';
 import { TrainForm } from './form';
-import { activeCode, hasImport, insertBelow, runActive } from './notebook';
+import { activeCode, activeHasRun, hasImport, insertBelow, runActive } from './notebook';
 import { functionOf, IFunction, withImport } from './python';
 
 /** 'Train this function', on a cell's toolbar and in the palette. */
@@ -14,11 +15,12 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'cnai-lab:cells',
   description: 'Trains the function of a cell, by a small form.',
   autoStart: true,
-  requires: [INotebookTracker],
-  optional: [ITranslator, ICommandPalette],
+  requires: [IStore],
+  optional: [INotebookTracker, ITranslator, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
-    tracker: INotebookTracker,
+    store: IStore,
+    tracker: INotebookTracker | null,
     translator: ITranslator | null,
     palette: ICommandPalette | null
   ) => {
@@ -31,12 +33,19 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Train the function of this cell on one or more workers'),
       icon: kindIcons.train,
       isVisible: args => !args['toolbar'] || fn() !== null,
-      isEnabled: () => tracker.currentWidget !== null,
-      execute: () => train(tracker.currentWidget, fn(), trans)
+      isEnabled: () => !!tracker?.currentWidget,
+      execute: () => train(tracker?.currentWidget ?? null, fn(), store, trans)
     });
     palette?.addItem({ command: Commands.trainCell, category: 'CNAI' });
-    const look = (): void => commands.notifyCommandChanged(Commands.trainCell);
-    tracker.activeCellChanged.connect((_, cell) => {
+    let had = false;
+    const look = (): void => {
+      const has = fn() !== null;
+      if (has !== had) {
+        had = has;
+        commands.notifyCommandChanged(Commands.trainCell);
+      }
+    };
+    tracker?.activeCellChanged.connect((_, cell) => {
       look();
       cell?.model?.contentChanged.connect(look);
     });
@@ -46,6 +55,7 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
 async function train(
   panel: NotebookPanel | null,
   fn: IFunction | null,
+  store: IStore,
   trans: TranslationBundle
 ): Promise<void> {
   if (!panel || !fn) {
@@ -56,16 +66,20 @@ async function train(
     });
     return;
   }
-  const line = await ask(fn, trans);
+  const line = await ask(fn, store, trans);
   if (line && !panel.isDisposed) {
+    // A function that was typed or changed is not yet what the kernel knows.
+    const known = activeHasRun(panel) || (await runActive(panel));
     insertBelow(panel, withImport([line, 'job'], hasImport(panel)));
-    await runActive(panel);
+    if (known) {
+      await runActive(panel);
+    }
   }
 }
 
 /** The line of code that the form stands for; null when it was cancelled. */
-async function ask(fn: IFunction, trans: TranslationBundle): Promise<string | null> {
-  const form = new TrainForm(fn, trans);
+async function ask(fn: IFunction, store: IStore, trans: TranslationBundle): Promise<string | null> {
+  const form = new TrainForm(fn, () => servingPlace(store), trans);
   const dialog = new Dialog<string>({
     title: trans.__('Train %1', fn.name),
     body: form,

@@ -1,19 +1,28 @@
-/** A string as Python writes it. */
+/** What cannot be seen, reorders what stands beside it, or is half a character. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** A string as Python writes it, on one line, in which nothing is hidden. */
 export function pythonString(text: string): string {
-  const escaped = text
-    .replace(/[\\"]/g, '\\$&')
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, character => {
-      const code = character.charCodeAt(0);
-      return `\\u${code.toString(16).padStart(4, '0')}`;
-    });
+  const escaped = text.replace(/[\\"]/g, '\\$&').replace(UNSEEN, character => {
+    const code = character.codePointAt(0) ?? 0;
+    const hex = code.toString(16);
+    return code > 0xffff ? `\\U${hex.padStart(8, '0')}` : `\\u${hex.padStart(4, '0')}`;
+  });
   return `"${escaped}"`;
 }
 
-/** The cell that attaches to a job: it shows the card, wherever the job was started. */
-export function attachCode(name: string, imported: boolean): string {
-  const lines = [`job = cnai.job(${pythonString(name)})`, 'job'];
-  return withImport(lines, imported);
+/**
+ * The cell that attaches to a job: it shows the card, wherever the job was started.
+ *
+ * @param name - the job's name, or its id where the name finds another one
+ * @param backend - where the job is, unless notebooks look there anyway
+ */
+export function attachCode(name: string, imported: boolean, backend: string | null = null): string {
+  const call = `job(${pythonString(name)})`;
+  const lines = backend
+    ? ['client = cnai.Client()', `client.use(${pythonString(backend)})`, `job = client.${call}`]
+    : [`job = cnai.${call}`];
+  return withImport([...lines, 'job'], imported);
 }
 
 /** Lines that use the SDK, after its import where the notebook has none. */

@@ -62,6 +62,9 @@ export function problems(
   if (wish.gpu.trim() && !(gpus > 0 && (gpus < 1 || Number.isInteger(gpus)))) {
     found.set('gpu', trans.__('GPU is a whole number, or a share such as 0.5.'));
   }
+  if (gpus < 1 && Number(wish.workers) > 1) {
+    found.set('gpu', trans.__('Several workers cannot share one GPU.'));
+  }
   for (const { name, value } of fn.parameters) {
     const typed = wish.args[name] ?? '';
     if (typed.trim() ? !isWhole(typed) : value === null) {

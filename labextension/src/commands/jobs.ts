@@ -1,9 +1,12 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { JupyterFrontEnd } from '@jupyterlab/application';
+import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { Widget } from '@lumino/widgets';
 
 import { Act, Acted, Refused, Workload } from '../generated/wire';
+import { JobTab } from '../panels/job/widget';
+import { refusalText } from '../panels/side/switcher';
 import { Commands, IKey, IStore } from '../tokens';
 import { hasEnded, shownName } from '../words';
 
@@ -11,42 +14,97 @@ const NAMED = 5;
 
 /** What is done to jobs, by `{ keys: IKey[] }`; each answers what was done and what was refused. */
 export function addJobCommands(
-  commands: CommandRegistry,
+  app: Pick<JupyterFrontEnd, 'commands' | 'shell'>,
   store: IStore,
   trans: TranslationBundle
 ): void {
-  const own = (key: IKey): Workload | null => {
-    const workload = store.find(key)?.row.workload;
-    return workload && (workload.managed ?? true) ? workload : null;
+  const fits: Record<Deed, (workload: Workload) => boolean> = {
+    stop: ({ phase }) => !hasEnded(phase),
+    rerun: ({ phase }) => hasEnded(phase),
+    delete: () => true
   };
-  const some = (
-    args: ReadonlyPartialJSONObject,
-    fits: (workload: Workload) => boolean
-  ): boolean => {
-    const reached = store.connection === 'live' || store.connection === 'resting';
-    return reached && keysOf(args).some(key => fits(own(key) ?? GONE));
-  };
-  commands.addCommand(Commands.stop, {
-    label: trans.__('Stop'),
-    isEnabled: args => some(args, ({ phase }) => !hasEnded(phase)),
-    execute: args => act(store, 'stop', keysOf(args))
-  });
-  commands.addCommand(Commands.rerun, {
-    label: trans.__('Run again'),
-    isEnabled: args => some(args, workload => workload !== GONE && hasEnded(workload.phase)),
-    execute: args => act(store, 'rerun', keysOf(args))
-  });
-  commands.addCommand(Commands.delete, {
-    label: trans.__('Delete…'),
-    isEnabled: args => some(args, workload => workload !== GONE),
-    execute: async args => {
+  const add = (command: string, deed: Deed, words: { label: string; caption: string }) => {
+    const keysFor = (args: ReadonlyPartialJSONObject) => {
       const keys = keysOf(args);
-      return (await mayDelete(store, keys, trans)) ? act(store, 'delete', keys) : null;
-    }
+      return keys.length ? keys : keyOfPage(app.shell.currentWidget);
+    };
+    const why = (args: ReadonlyPartialJSONObject) =>
+      whyNot(keysFor(args), store, fits[deed], trans);
+    app.commands.addCommand(command, {
+      label: words.label,
+      caption: args => why(args) || words.caption,
+      isEnabled: args => why(args) === '',
+      execute: async args => {
+        const keys = keysFor(args);
+        if (deed === 'delete' && !(await mayDelete(store, keys, trans))) {
+          return null;
+        }
+        const acted = act(store, deed, keys);
+        return keysOf(args).length ? acted : sayRefusal(acted, trans);
+      }
+    });
+  };
+  add(Commands.stop, 'stop', {
+    label: trans.__('Stop'),
+    caption: trans.__('Ask the job to end')
+  });
+  add(Commands.rerun, 'rerun', {
+    label: trans.__('Run again'),
+    caption: trans.__('Start a new job with the same code and arguments')
+  });
+  add(Commands.delete, 'delete', {
+    label: trans.__('Delete…'),
+    caption: trans.__('Remove the job with its logs and outputs')
   });
 }
 
-const GONE: Workload = { id: '', name: '', kind: '', phase: 'Stopped', backend: '' };
+type Deed = 'stop' | 'rerun' | 'delete';
+
+/** Why nothing can be done to these jobs now; '' when it can. */
+function whyNot(
+  keys: readonly IKey[],
+  store: IStore,
+  fits: (workload: Workload) => boolean,
+  trans: TranslationBundle
+): string {
+  if (store.connection !== 'live' && store.connection !== 'resting') {
+    return trans.__('Waits for the server, which does not answer');
+  }
+  const found = keys.flatMap(key => store.find(key)?.row.workload ?? []);
+  if (!found.length) {
+    return trans.__('Choose a job in the panel, or open its page');
+  }
+  const own = found.filter(({ managed }) => managed ?? true);
+  if (!own.length) {
+    return trans.__('Not made by cnai, read-only');
+  }
+  return own.some(fits) ? '' : trans.__('Not in this phase of the job');
+}
+
+/** From the palette or by a key, a command is about the job whose page is in front. */
+function keyOfPage(widget: Widget | null): IKey[] {
+  return widget instanceof JobTab ? [widget.key] : [];
+}
+
+/** A refusal that has no row to be said in. */
+async function sayRefusal(doing: Promise<Acted>, trans: TranslationBundle): Promise<Acted> {
+  let why: string;
+  let acted: Acted = {};
+  try {
+    acted = await doing;
+    why = (acted.refused ?? [])
+      .map(({ problem: { what, why, next_step } }) => [what, why, next_step])
+      .flat()
+      .filter(Boolean)
+      .join(' ');
+  } catch (reason) {
+    why = refusalText(reason, trans);
+  }
+  if (why) {
+    await showErrorMessage(trans.__('Not done'), why);
+  }
+  return acted;
+}
 
 /** The jobs that a command is about. */
 export function keysOf(args: ReadonlyPartialJSONObject): IKey[] {
@@ -65,7 +123,7 @@ async function act(store: IStore, what: Act['do'], keys: readonly IKey[]): Promi
   const answers = await Promise.all(
     sources.map(source => {
       const ids = keys.filter(key => key.source === source).map(({ id }) => id);
-      return store.act(source, { do: what, ids });
+      return store.act(source, { do: what, ids: ids as Act['ids'] });
     })
   );
   return {

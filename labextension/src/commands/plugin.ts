@@ -12,12 +12,13 @@ import { attachCode, withImport } from '../cells/python';
 import { kindIcons } from '../icons';
 import { Commands, IStore } from '../tokens';
 import { openExample } from './documents';
+import { addressOf } from './address';
 import { addJobCommands, keysOf } from './jobs';
 
 const EXAMPLE = [
   'def hello(epochs=5):',
   '    for epoch in range(1, epochs + 1):',
-  '        cnai.report(step=epoch, accuracy=1 - 0.5 / epoch)',
+  '        cnai.report(step=epoch, squares=sum(n * n for n in range(10**epoch)))',
   '        cnai.progress(epoch, epochs, unit="epoch")',
   '',
   '',
@@ -50,16 +51,19 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     browser: IDefaultFileBrowser | null
   ) => {
     const trans = (translator ?? nullTranslator).load('cnai_lab');
+    const lab = (translator ?? nullTranslator).load('jupyterlab');
     const { commands } = app;
-    addJobCommands(commands, store, trans);
+    addJobCommands(app, store, trans);
     commands.addCommand(Commands.copyAsCell, {
       label: trans.__('Copy as a cell'),
       caption: trans.__('Insert the line that attaches to this job'),
+      isEnabled: args => keysOf(args).some(key => store.find(key) !== null),
       execute: async args => {
         const [key] = keysOf(args);
-        const workload = key && store.find(key)?.row.workload;
-        if (workload) {
-          await insert(app, tracker, imported => attachCode(workload.name, imported));
+        const entry = key && store.find(key);
+        if (entry) {
+          const [name, backend] = addressOf(entry, store);
+          await insert(app, tracker, imported => attachCode(name, imported, backend));
         }
       }
     });
@@ -85,6 +89,9 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       Commands.showPanel,
       Commands.openExample,
       Commands.insertExample,
+      Commands.stop,
+      Commands.rerun,
+      Commands.delete,
       Commands.refreshConnection
     ];
     shown.forEach(command =>
@@ -95,7 +102,8 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     menu?.fileMenu.newMenu.addItem({ command: Commands.openExample, rank: 40 });
     launcher?.add({
       command: Commands.openExample,
-      category: trans.__('Notebook'),
+      // JupyterLab groups the cards by its own words.
+      category: lab.__('Notebook'),
       rank: 90,
       args: { isLauncher: true }
     });

@@ -11,9 +11,10 @@ interface INews {
   readonly rows?: readonly string[] | null;
 }
 
-const HIDDEN_EVERY = 1_000;
+/** A page that is not painted has no frames; it is told all the same. */
+const AT_LEAST_EVERY = 1_000;
 
-/** Gathers what is new until the next frame; a page that is not painted is told once a second. */
+/** Gathers what is new until the next frame. */
 export class Frame implements IDisposable {
   constructor(private readonly _tell: (changes: IChanges) => void) {}
 
@@ -21,49 +22,50 @@ export class Frame implements IDisposable {
     return this._disposed;
   }
 
-  note(news: INews): void {
-    const rows =
-      news.rows === null || this._rows === null
-        ? null
-        : new Set([...this._rows, ...(news.rows ?? [])]);
-    this._rows = rows;
+  note({ connection, places, quota, serving, rows = [] }: INews): void {
     this._flags = {
-      connection: this._flags.connection || !!news.connection,
-      places: this._flags.places || !!news.places,
-      quota: this._flags.quota || !!news.quota,
-      serving: this._flags.serving || !!news.serving
+      connection: this._flags.connection || !!connection,
+      places: this._flags.places || !!places,
+      quota: this._flags.quota || !!quota,
+      serving: this._flags.serving || !!serving
     };
-    if (this._undo === null && !this._disposed) {
-      this._undo = schedule(() => this._due());
+    if (rows === null) {
+      this._rows = null;
+    } else {
+      rows.forEach(each => this._rows?.add(each));
+    }
+    if (!this._scheduled && !this._disposed) {
+      this._scheduled = true;
+      this._frame = window.requestAnimationFrame(() => this._due());
+      this._timer = window.setTimeout(() => this._due(), AT_LEAST_EVERY);
     }
   }
 
   dispose(): void {
     this._disposed = true;
-    this._undo?.();
+    this._cancel();
   }
 
   private _due(): void {
     const changes = { ...this._flags, rows: this._rows };
-    this._undo = null;
+    this._cancel();
     this._rows = new Set();
     this._flags = NOTHING;
     this._tell(changes);
   }
 
+  private _cancel(): void {
+    this._scheduled = false;
+    window.cancelAnimationFrame(this._frame);
+    window.clearTimeout(this._timer);
+  }
+
   private _rows: Set<string> | null = new Set();
   private _flags = NOTHING;
-  private _undo: (() => void) | null = null;
+  private _scheduled = false;
+  private _frame = 0;
+  private _timer = 0;
   private _disposed = false;
 }
 
 const NOTHING = { connection: false, places: false, quota: false, serving: false };
-
-function schedule(work: () => void): () => void {
-  if (document.visibilityState === 'hidden') {
-    const timer = window.setTimeout(work, HIDDEN_EVERY);
-    return () => window.clearTimeout(timer);
-  }
-  const frame = window.requestAnimationFrame(work);
-  return () => window.cancelAnimationFrame(frame);
-}

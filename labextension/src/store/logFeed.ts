@@ -10,16 +10,31 @@ export interface IFrom {
 }
 
 /** One followed log. After a reconnect it goes on behind the last whole line that it gave. */
-export class LogFeed implements ILogFeed {
+export class LogFeed implements ILogFeed, IKey {
   constructor(
-    private readonly _key: IKey,
+    key: IKey,
     private readonly _from: IFrom,
     private readonly _close: (feed: LogFeed) => void
-  ) {}
+  ) {
+    this.source = key.source;
+    this.id = key.id;
+  }
 
-  /** The page's name for it; each socket gets another, so that no old piece is taken for a new. */
-  channel = '';
-  done = false;
+  readonly source: string;
+  readonly id: string;
+
+  get channel(): string {
+    return this._channel;
+  }
+
+  get done(): boolean {
+    return this._done;
+  }
+
+  /** Whether the server could not follow it, and has forgotten it. */
+  get refused(): boolean {
+    return this._refused;
+  }
 
   get lines(): ISignal<this, ILogPiece> {
     return this._lines;
@@ -29,11 +44,14 @@ export class LogFeed implements ILogFeed {
     return this._disposed;
   }
 
+  /** @param channel - a new name each time, so that no old piece is taken for a new one */
   follow(channel: string): Follow {
-    this.channel = channel;
+    this._channel = channel;
+    this._refused = false;
     const { rank, after, tail } = this._from;
     const start = this._last ? { after: this._last } : { after: after ?? 0, tail: tail ?? null };
-    return { type: 'follow', channel, ...this._where, ...start, rank: rank ?? null };
+    const { source, id } = this;
+    return { type: 'follow', channel, source, id, ...start, rank: rank ?? null };
   }
 
   give({ lines, done }: LogPiece): void {
@@ -42,8 +60,12 @@ export class LogFeed implements ILogFeed {
         this._last = Math.max(this._last, line.number ?? 0);
       }
     }
-    this.done = done ?? false;
-    this._lines.emit({ lines: lines ?? [], done: this.done });
+    this._done = done ?? false;
+    this._lines.emit({ lines: lines ?? [], done: this._done });
+  }
+
+  refuse(): void {
+    this._refused = true;
   }
 
   dispose(): void {
@@ -54,10 +76,9 @@ export class LogFeed implements ILogFeed {
     }
   }
 
-  private get _where(): { source: string; id: string } {
-    return { source: this._key.source, id: this._key.id };
-  }
-
+  private _channel = '';
+  private _done = false;
+  private _refused = false;
   private _last = 0;
   private _disposed = false;
   private _lines = new Signal<this, ILogPiece>(this);

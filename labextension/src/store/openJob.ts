@@ -3,14 +3,21 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Job, JobUpdate, Problem } from '../generated/wire';
 import { IKey, IOpenJob } from '../tokens';
 
+/** Reports after which the job is begun anew, which thins out those that are old. */
+const LONG = 20_000;
+
 /** One opened job: its first answer, and what came since. */
 export class OpenJob implements IOpenJob {
+  /** @param job - as another one of the same workload has it already */
   constructor(
     key: IKey,
+    job: Job | null,
     private readonly _close: (job: OpenJob) => void
   ) {
     this.source = key.source;
     this.id = key.id;
+    this._job = job;
+    this._begun = job !== null;
   }
 
   readonly source: string;
@@ -32,8 +39,24 @@ export class OpenJob implements IOpenJob {
     return this._disposed;
   }
 
+  get isLong(): boolean {
+    return this._begun && (this._job?.metrics?.length ?? 0) > LONG;
+  }
+
+  /** What is underway belongs to what was asked before; it is worth nothing without its beginning. */
+  expectWhole(): void {
+    this._begun = false;
+  }
+
   update({ job, whole }: JobUpdate): void {
-    this._job = whole || !this._job ? job : merged(this._job, job);
+    if (whole) {
+      this._job = job;
+      this._begun = true;
+    } else if (this._begun && this._job) {
+      this._job = merged(this._job, job);
+    } else {
+      return;
+    }
     this._problem = null;
     this._changed.emit();
   }
@@ -51,7 +74,8 @@ export class OpenJob implements IOpenJob {
     }
   }
 
-  private _job: Job | null = null;
+  private _job: Job | null;
+  private _begun: boolean;
   private _problem: Problem | null = null;
   private _disposed = false;
   private _changed = new Signal<this, void>(this);
@@ -62,8 +86,13 @@ function merged(before: Job, news: Job): Job {
   return {
     ...before,
     row: news.row,
-    metrics: [...(before.metrics ?? []), ...(news.metrics ?? [])],
-    events: [...(before.events ?? []), ...(news.events ?? [])],
+    metrics: joined(before.metrics, news.metrics),
+    events: joined(before.events, news.events),
     dropped: (before.dropped ?? 0) + (news.dropped ?? 0)
   };
+}
+
+/** The same array when nothing is new, so that what is drawn from it need not be drawn again. */
+function joined<T>(before: T[] = [], news: T[] = []): T[] {
+  return news.length ? [...before, ...news] : before;
 }

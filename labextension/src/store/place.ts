@@ -54,9 +54,12 @@ export class Place {
     return before;
   }
 
-  /** As `snapshot`. */
+  /** As `snapshot`; nothing, for changes that are known or belong to rows that are not these. */
   change(message: RowsChange): Map<string, Row | null> {
     const before = new Map<string, Row | null>();
+    if (message.epoch !== this._epoch || message.seq <= this._seq) {
+      return before;
+    }
     let reordered = false;
     for (const row of message.rows ?? []) {
       const { id, created } = row.workload;

@@ -1,16 +1,18 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IStore } from '../tokens';
 import { Store } from './store';
 
-/** What the page knows of workloads and quotas; connects when JupyterLab has come up. */
+/** Made for the first plugin that needs it; connects when JupyterLab has come up. */
 export const storePlugin: JupyterFrontEndPlugin<IStore> = {
   id: 'cnai-lab:store',
   description: 'Keeps what the page knows of workloads and quotas, live.',
-  autoStart: true,
+  optional: [ITranslator],
   provides: IStore,
-  activate: (app: JupyterFrontEnd) => {
-    const store = new Store(app.serviceManager.serverSettings);
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load('cnai_lab');
+    const store = new Store(app.serviceManager.serverSettings, trans);
     void app.restored.then(() => store.start());
     return store;
   }

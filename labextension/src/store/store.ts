@@ -1,25 +1,40 @@
 import { ServerConnection } from '@jupyterlab/services';
+import { nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ApiError, request } from '../api';
-import { Act, Acted, Lines, Matches, Problem, Row, Script, Serving } from '../generated/wire';
+import { request } from '../api';
+import {
+  Act,
+  Acted,
+  Hello,
+  Lines,
+  Matches,
+  Problem,
+  Row,
+  Script,
+  Serving,
+  Source
+} from '../generated/wire';
 import { Heard, IListener, Spoken, Stream } from '../stream';
 import { Connection, IChanges, IEntry, IKey, ILogFeed, IOpenJob, IPlace, IStore } from '../tokens';
 import { hasEnded } from '../words';
 import { Frame } from './frame';
-import { IFrom, LogFeed } from './logFeed';
-import { OpenJob } from './openJob';
+import { IFrom } from './logFeed';
 import { byCreation, Place } from './place';
 import { Presence } from './presence';
+import { mismatch, refusalOf } from './refusal';
 import { Requests } from './requests';
+import { Subscriptions } from './subscriptions';
 
 /** What the page knows, fed by the stream; see IStore. */
 export class Store implements IStore, IListener, IDisposable {
-  constructor(settings: ServerConnection.ISettings) {
-    this._settings = settings;
-    this._stream = new Stream(settings, this);
-    this._requests = new Requests(settings);
+  constructor(
+    private readonly _settings: ServerConnection.ISettings,
+    private readonly _trans: TranslationBundle = nullTranslator.load('cnai_lab')
+  ) {
+    this._stream = new Stream(_settings, this);
+    this._requests = new Requests(_settings);
     this._presence.changed.connect((_, here) =>
       here ? this._stream.connect() : this._stream.rest()
     );
@@ -42,8 +57,10 @@ export class Store implements IStore, IListener, IDisposable {
     return this._asOf;
   }
 
+  /** The same array until something changes. */
   get places(): readonly IPlace[] {
-    return [...this._places.values()].map(place => place.shown);
+    this._shown ??= [...this._places.values()].map(place => place.shown);
+    return this._shown;
   }
 
   get entries(): readonly IEntry[] {
@@ -84,31 +101,19 @@ export class Store implements IStore, IListener, IDisposable {
   }
 
   look(source: string, ids: readonly string[]): void {
-    this._looks.set(source, ids);
-    this._stream.say({ type: 'look', source, ids: [...ids] });
+    this._asked.look(source, ids);
   }
 
   open(key: IKey): IOpenJob {
-    const job = new OpenJob(key, closed => this._closed(closed));
-    const known = [...this._jobs].some(each => sameKey(each, key));
-    this._jobs.add(job);
-    if (known) {
-      // The server tells each job once a socket; asked again, it begins with the whole.
-      this._stream.say({ type: 'close', source: key.source, id: key.id });
-    }
-    this._stream.say({ type: 'open', source: key.source, id: key.id });
-    return job;
+    return this._asked.open(key);
   }
 
   follow(key: IKey, from: IFrom): ILogFeed {
-    const feed = new LogFeed(key, from, closed => this._unfollow(closed));
-    this._feeds.add(feed);
-    this._stream.say(feed.follow(this._channel()));
-    return feed;
+    return this._asked.follow(key, from);
   }
 
   retry(): void {
-    this._stream.connect();
+    this._stream.retry();
   }
 
   restAfter(seconds: number | null): void {
@@ -157,15 +162,7 @@ export class Store implements IStore, IListener, IDisposable {
     const positions = [...this._places].flatMap(([id, place]) =>
       place.position ? [[id, place.position] as const] : []
     );
-    const opened = new Map([...this._jobs].map(job => [keyOf(job), job]));
-    return [
-      { type: 'start', positions: Object.fromEntries(positions) },
-      ...[...this._looks].map(([source, ids]): Heard => ({ type: 'look', source, ids: [...ids] })),
-      ...[...opened.values()].map(({ source, id }): Heard => ({ type: 'open', source, id })),
-      ...[...this._feeds]
-        .filter(feed => !feed.done)
-        .map((feed): Heard => feed.follow(this._channel()))
-    ];
+    return [{ type: 'start', positions: Object.fromEntries(positions) }, ...this._asked.greeting()];
   }
 
   connectionChanged(connection: Connection): void {
@@ -182,32 +179,45 @@ export class Store implements IStore, IListener, IDisposable {
     }
   }
 
+  mismatched(hello: Hello): void {
+    this._problem = mismatch(hello, this._trans);
+  }
+
   /** A socket does not say why it was refused; a request does. */
   private async _askWhy(): Promise<void> {
+    let problem: Problem | null = null;
     try {
       await request('version?no_track_activity=1', this._settings);
     } catch (error) {
-      if (error instanceof ApiError) {
-        this._problem = error.refusal;
-        this._frame.note({ connection: true });
+      problem = refusalOf(error, this._trans);
+    }
+    if (this.connection !== 'live') {
+      this._problem = problem;
+      if (problem) {
+        this._stream.refused();
       }
+      this._frame.note({ connection: true });
     }
   }
 
   heard(message: Spoken): void {
     if ('now' in message) {
-      this._asOf = message.now;
       this._offset = message.now - Date.now() / 1000;
     }
+    this._asOf = this.now();
     switch (message.type) {
       case 'hello':
         this._serving = message.serving;
         this._serverRests = message.rest_after ?? 0;
         this.restAfter(this._restAfter);
+        this._keepOnly(message.sources);
         this._setSources(message.sources);
         return;
       case 'source':
         this._setSources([message.source]);
+        if (!message.source.problem) {
+          this._asked.tryAgain(message.source.id);
+        }
         return;
       case 'serving':
         this._serving = message.serving;
@@ -219,20 +229,31 @@ export class Store implements IStore, IListener, IDisposable {
         return;
       case 'quota':
         this._places.get(message.source)?.setQuota(message.quota, message.devices ?? []);
+        this._shown = null;
         this._frame.note({ quota: true });
         return;
       case 'job':
-        this._jobsOf(message).forEach(job => job.update(message));
+        this._asked.update(message);
         return;
       case 'lines':
-        this._piece(message);
+        this._asked.piece(message);
         return;
       case 'refused':
-        this._refused(message);
+        this._asked.refused(message);
     }
   }
 
-  private _setSources(sources: readonly IPlace['source'][]): void {
+  /** A server that was started anew may watch fewer places. */
+  private _keepOnly(sources: readonly Source[]): void {
+    const there = new Set(sources.map(source => source.id));
+    const gone = [...this._places.keys()].filter(id => !there.has(id));
+    gone.forEach(id => this._places.delete(id));
+    if (gone.length) {
+      this._frame.note({ rows: null });
+    }
+  }
+
+  private _setSources(sources: readonly Source[]): void {
     for (const source of sources) {
       const known = this._places.get(source.id);
       if (known) {
@@ -241,99 +262,54 @@ export class Store implements IStore, IListener, IDisposable {
         this._places.set(source.id, new Place(source));
       }
     }
-    this._entries = null;
+    this._shown = this._entries = null;
     this._frame.note({ places: true, serving: true });
   }
 
   private _rows(message: Extract<Spoken, { type: 'snapshot' | 'change' }>): void {
-    const place = this._places.get(message.source);
+    const { source, type } = message;
+    const place = this._places.get(source);
     if (!place) {
       return;
     }
-    const whole = message.type === 'snapshot';
-    const before = whole ? place.snapshot(message) : place.change(message);
-    this._entries = null;
+    const before = type === 'snapshot' ? place.snapshot(message) : place.change(message);
+    this._shown = this._entries = null;
     this._frame.note({
-      rows: whole ? null : [...before.keys()].map(id => `${message.source}/${id}`)
+      rows: type === 'snapshot' ? null : [...before.keys()].map(id => `${source}/${id}`)
     });
     before.forEach((row, id) => this._noteEnd(place.find(id), row));
+    this._asked.tryAgain(source, new Set(before.keys()));
   }
 
   private _noteEnd(entry: IEntry | null, before: Row | null): void {
     const lived = before !== null && !hasEnded(before.workload.phase);
-    if (entry && lived && hasEnded(entry.row.workload.phase)) {
+    if (!entry || !lived || !hasEnded(entry.row.workload.phase)) {
+      return;
+    }
+    const key = `${entry.source}/${entry.id}`;
+    if (!this._told.has(key)) {
+      this._told.add(key);
       this._ended.emit(entry);
     }
   }
 
-  private _piece(message: Extract<Spoken, { type: 'lines' }>): void {
-    const { channel, number } = message;
-    const feed = [...this._feeds].find(each => each.channel === channel);
-    try {
-      feed?.give(message);
-    } finally {
-      this._stream.say({ type: 'ack', channel, number });
-    }
-  }
-
-  private _refused(message: Extract<Spoken, { type: 'refused' }>): void {
-    if (message.source && message.id && !message.channel) {
-      this._jobsOf({ source: message.source, id: message.id }).forEach(job =>
-        job.refuse(message.problem)
-      );
-    }
-  }
-
-  // -- what was asked for --------------------------------------------------------------
-
-  private _jobsOf(key: IKey): readonly OpenJob[] {
-    return [...this._jobs].filter(job => sameKey(job, key));
-  }
-
-  private _closed(job: OpenJob): void {
-    this._jobs.delete(job);
-    if (!this._jobsOf(job).length) {
-      this._stream.say({ type: 'close', source: job.source, id: job.id });
-    }
-  }
-
-  private _unfollow(feed: LogFeed): void {
-    this._feeds.delete(feed);
-    if (!feed.done) {
-      this._stream.say({ type: 'unfollow', channel: feed.channel });
-    }
-  }
-
-  private _channel(): string {
-    return `log-${this._channels++}`;
-  }
-
-  private readonly _settings: ServerConnection.ISettings;
   private readonly _stream: Stream;
   private readonly _requests: Requests;
   private readonly _presence = new Presence();
   private readonly _places = new Map<string, Place>();
-  private readonly _jobs = new Set<OpenJob>();
-  private readonly _feeds = new Set<LogFeed>();
-  private readonly _looks = new Map<string, readonly string[]>();
+  private readonly _asked = new Subscriptions(message => this._stream.say(message));
   private readonly _changed = new Signal<this, IChanges>(this);
   private readonly _ended = new Signal<this, IEntry>(this);
   private readonly _frame = new Frame(changes => this._changed.emit(changes));
+  /** Ends that were told; each is told once. */
+  private readonly _told = new Set<string>();
   private _entries: readonly IEntry[] | null = null;
+  private _shown: readonly IPlace[] | null = null;
   private _serving: Serving | null = null;
   private _problem: Problem | null = null;
   private _restAfter: number | null = null;
   private _serverRests = 0;
-  private _channels = 1;
   private _asOf = 0;
   private _offset = 0;
   private _asking = false;
-}
-
-function keyOf({ source, id }: IKey): string {
-  return `${source}/${id}`;
-}
-
-function sameKey(a: IKey, b: IKey): boolean {
-  return a.source === b.source && a.id === b.id;
 }

@@ -61,7 +61,7 @@ export function Chart(props: IChart): JSX.Element {
           oneLine(name)
         )}
         onKeyDown={event => onKey(event, { props, own, at, setAt, plot })}
-        onBlur={() => setAt(null)}
+        onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
       />
     </figure>
   );
@@ -116,8 +116,8 @@ function usePlot(
       made.destroy();
       plot.current = null;
     };
-  }, [looks, log]);  
-  React.useEffect(() => plot.current?.setData(data), [columns, zoom]);  
+  }, [looks, log]);
+  React.useEffect(() => plot.current?.setData(data), [columns, zoom]);
   React.useEffect(() => plot.current?.redraw(false, true), [theme]);
   return plot;
 }

@@ -136,8 +136,9 @@ function select(u: uPlot, onZoom: (range: Range) => void): void {
 function drawMarks(u: uPlot, marks: IMarks): void {
   const { ctx, bbox } = u;
   const pixel = uPlot.pxRatio;
-  const base = bbox.top + bbox.height;
+  const base = Math.round(bbox.top + bbox.height) - pixel / 2;
   ctx.save();
+  ctx.setLineDash([]);
   ctx.lineWidth = pixel;
   ctx.strokeStyle = themed('--jp-ui-font-color2');
   stroke(ctx, [bbox.left, base], [bbox.left + bbox.width, base]);

@@ -97,7 +97,7 @@ function Time({ services, workload }: { services: IServices; workload: Workload 
     return <span className="cnai-JobHead-time" />;
   }
   const until = ended ? workload.ended || from : store.now();
-  const lasted = durationText(Math.max(0, Math.floor(until - from)), trans);
+  const lasted = durationText(ended ? until - from : Math.floor(until - from), trans);
   const said = !ended
     ? lasted
     : workload.started

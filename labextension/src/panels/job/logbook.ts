@@ -87,6 +87,7 @@ export class LogBook implements IDisposable {
   choose(rank: number | undefined): void {
     this._rank = rank;
     this.toEnd();
+    this._tell();
   }
 
   /** Hold the window still while someone reads: when it is full, new lines wait on the server. */

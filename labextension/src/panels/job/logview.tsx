@@ -56,7 +56,10 @@ export function LogView(props: ILogView): JSX.Element {
           }
         }}
       >
-        <div className="cnai-JobLog-all" style={{ height: virtual.getTotalSize() }}>
+        <div
+          className="cnai-JobLog-all"
+          style={{ height: virtual.getTotalSize(), ...widthOf(rows[rows.length - 1]) }}
+        >
           {virtual.getVirtualItems().map(item => (
             <div
               key={item.key}
@@ -129,7 +132,7 @@ function useScrolling(
       book.hold(true);
       void book.goTo(target.number, target.rank).then(() => settle());
     }
-  }, [book, target]);  
+  }, [book, target]);
   const settle = (): void => {
     const node = view.current;
     const index = book.rows.findIndex(row => numberOf(row) === pending.current);
@@ -151,7 +154,7 @@ function useScrolling(
     } else if (shift !== 0) {
       node.scrollTop += shift * LINE;
     }
-  }, [rows, following]);  
+  }, [rows, following]);
   return () => {
     const node = view.current!;
     const { scrollTop, clientHeight, scrollHeight } = node;
@@ -183,6 +186,12 @@ function shiftOf(before: readonly LogRow[], after: readonly LogRow[]): number {
   const number = numberOf(first);
   const now = after.findIndex(row => numberOf(row) === number);
   return now < 0 ? 0 : now - before.indexOf(first);
+}
+
+/** Room for the longest number. */
+function widthOf(last: LogRow | undefined): React.CSSProperties {
+  const digits = (numberOf(last) ?? 0).toLocaleString('en-US').length;
+  return { '--cnai-number': `${Math.max(digits, 5) + 2}ch` } as React.CSSProperties;
 }
 
 function atFoot(view: View): boolean {

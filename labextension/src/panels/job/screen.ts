@@ -26,10 +26,8 @@ const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
  * What a terminal would show of one line: a carriage return overwrites, colours stay, links, titles
  * and cursor moves are gone, and characters that hide or reorder others are written as ⟨U+202E⟩.
  */
-export function shown(text: string): IShown {
-  if (text.length > LONGEST) {
-    return shown(`${text.slice(0, LONGEST)}…`);
-  }
+export function shown(whole: string): IShown {
+  const text = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
   if (!HARMFUL.test(text)) {
     return { plain: text, coloured: null };
   }

@@ -1,11 +1,6 @@
 import {
-  consoleIcon,
-  deleteIcon,
   LabIcon,
-  listIcon,
-  notebookIcon,
   ReactWidget,
-  refreshIcon,
   stopIcon,
   Toolbar,
   ToolbarButtonComponent
@@ -16,6 +11,7 @@ import * as React from 'react';
 import { oneLine } from '../../foreign';
 import { Commands } from '../../tokens';
 import { hasEnded } from '../../words';
+import { toolIcons } from './glyphs';
 import { problemOf } from './model';
 import { IPart, useSignal } from './services';
 
@@ -51,7 +47,7 @@ export function StopOrRerun({ model, services }: IPart): JSX.Element | null {
   const idle = model.reachable && model.acting === null;
   return settled ? (
     <Tool
-      icon={refreshIcon}
+      icon={toolIcons.rerun}
       label={trans.__('Run again')}
       enabled={idle}
       waits={!model.reachable}
@@ -97,7 +93,7 @@ function CopyAsCell({ model, services }: IPart): JSX.Element | null {
   }
   return (
     <Tool
-      icon={consoleIcon}
+      icon={toolIcons.cell}
       label={trans.__('Copy as a cell')}
       trans={trans}
       act={() => void run(Commands.copyAsCell, { ...model.key }, { model, services })}
@@ -124,7 +120,7 @@ function OpenNotebook({ model, services }: IPart): JSX.Element | null {
   };
   return (
     <Tool
-      icon={notebookIcon}
+      icon={toolIcons.notebook}
       label={trans.__('Open the notebook')}
       trans={trans}
       act={() => void open()}
@@ -140,7 +136,7 @@ function ShowScript({ model, services }: IPart): JSX.Element | null {
   }
   return (
     <Tool
-      icon={listIcon}
+      icon={toolIcons.script}
       label={trans.__('Script')}
       pressed={model.scriptShown}
       trans={trans}
@@ -160,7 +156,7 @@ function Delete({ model, services }: IPart): JSX.Element | null {
   }
   return (
     <Tool
-      icon={deleteIcon}
+      icon={toolIcons.bin}
       label={trans.__('Delete…')}
       enabled={model.reachable}
       waits={!model.reachable}

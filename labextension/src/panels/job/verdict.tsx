@@ -1,9 +1,10 @@
 import { Clipboard } from '@jupyterlab/apputils';
-import { copyIcon, refreshIcon } from '@jupyterlab/ui-components';
+import { copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { oneLine } from '../../foreign';
 import { Diagnosis, Evidence } from '../../generated/wire';
+import { Glyph } from './glyphs';
 import { IPart } from './services';
 
 /** What happened, why, what to do with the button that does it, and the lines that prove it. */
@@ -70,7 +71,7 @@ function Buttons({ model, services, diagnosis }: IPart & { diagnosis: Diagnosis 
           disabled={!model.reachable || model.acting !== null}
           onClick={() => void model.act('rerun', changes)}
         >
-          <refreshIcon.react tag="span" className="cnai-Job-icon" />
+          <Glyph of="rerun" />
           {trans.__('Run again with %1', callText(changes))}
         </button>
       )}

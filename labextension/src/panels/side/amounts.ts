@@ -111,9 +111,12 @@ export function cellShares(shares: IShares, at: number): IShares {
   return { mine, others: used - mine, free: 1 - used };
 }
 
-/** The names of the workloads behind a gauge. */
-export function namesBehind(item: QuotaItem): ReadonlySet<string> {
-  return new Set((item.holders ?? []).map(holder => holder.name));
+/** The names of the workloads that hold something of an item now. */
+export function namesBehind(place: IPlace | null, item: QuotaItem): ReadonlySet<string> {
+  const now = place?.quota?.items?.find(
+    ({ resource, label }) => resource === item.resource && label === item.label
+  );
+  return new Set((now?.holders ?? []).map(holder => holder.name));
 }
 
 /** The queued workloads of a place that wait for this item, and how much they need together. */

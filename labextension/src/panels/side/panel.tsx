@@ -7,7 +7,7 @@ import React from 'react';
 
 import { cnaiIcon } from '../../icons';
 import { Connection, IChanges, IEntry, IStore } from '../../tokens';
-import { clockText, shownName, stateText } from '../../words';
+import { shownName, stateText } from '../../words';
 import { JobActions } from './actions';
 import { Announcements, Announcer } from './announcer';
 import { Head } from './head';
@@ -15,6 +15,7 @@ import { Jobs } from './jobs';
 import { PanelModel } from './model';
 import { Quota } from './quota';
 import { Section, showCount, TitleRenderer } from './sections';
+import { minuteText } from './standing';
 import { fillToolbars } from './toolbars';
 
 /** The gauges get at most this part of the height, until somebody drags the border. */
@@ -148,7 +149,7 @@ export class CnaiPanel extends SidePanel {
     const narrowed = query.text || query.phase || query.source || query.behind;
     let text = total ? String(total) : '';
     if (this._folded) {
-      text = words.__('%1, as of %2', String(total), clockText(store.asOf));
+      text = words.__('%1, as of %2', String(total), minuteText(store.asOf));
     } else if (narrowed && total) {
       text = words.__('%1 of %2', String(matching), String(total));
     }

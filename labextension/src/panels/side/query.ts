@@ -7,7 +7,8 @@ export type SortBy = 'created' | 'name' | 'phase';
 export interface IBehind {
   readonly source: string;
   readonly label: string;
-  readonly names: ReadonlySet<string>;
+  /** Asked each time, since workloads come and go while the list shows them. */
+  readonly names: () => ReadonlySet<string>;
 }
 
 /** Which jobs the list shows, and in which order. */
@@ -54,12 +55,13 @@ export function narrows(query: IQuery): boolean {
 export function matcher(query: IQuery): (entry: IEntry) => boolean {
   const words = query.text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
   const { phase, source, behind } = query;
+  const names = behind?.names();
   return entry => {
     const { workload } = entry.row;
     if ((phase && workload.phase !== phase) || (source && entry.source !== source)) {
       return false;
     }
-    if (behind && !(entry.source === behind.source && behind.names.has(workload.name))) {
+    if (behind && !(entry.source === behind.source && names?.has(workload.name))) {
       return false;
     }
     return words.length === 0 || words.every(word => searched(entry).includes(word));

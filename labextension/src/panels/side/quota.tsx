@@ -26,9 +26,9 @@ export function Quota({ store, model, trans }: IQuotaProps): JSX.Element {
   const others = store.places.filter(place => place !== first);
   return (
     <div className="cnai-Quota">
-      {first && <Gauges place={first} model={model} trans={trans} />}
+      {first && <Gauges place={first} {...{ store, model, trans }} />}
       {others.map(place => (
-        <OtherPlace key={place.source.id} place={place} model={model} trans={trans} />
+        <OtherPlace key={place.source.id} {...{ store, place, model, trans }} />
       ))}
       {holders && <Holders places={store.places} model={model} trans={trans} />}
     </div>
@@ -36,12 +36,13 @@ export function Quota({ store, model, trans }: IQuotaProps): JSX.Element {
 }
 
 interface IGaugesProps {
+  readonly store: IStore;
   readonly place: IPlace;
   readonly model: PanelModel;
   readonly trans: TranslationBundle;
 }
 
-function Gauges({ place, model, trans }: IGaugesProps): JSX.Element | null {
+function Gauges({ store, place, model, trans }: IGaugesProps): JSX.Element | null {
   const { query } = usePanel(model);
   const { quota, source } = place;
   if (!quota) {
@@ -51,8 +52,8 @@ function Gauges({ place, model, trans }: IGaugesProps): JSX.Element | null {
   const pick = (item: QuotaItem) => {
     const label = labelOf(item, trans);
     const again = query.behind?.source === source.id && query.behind.label === label;
-    const behind = again ? null : { source: source.id, label, names: namesBehind(item) };
-    model.narrow({ behind });
+    const names = () => namesBehind(store.place(source.id), item);
+    model.narrow({ behind: again ? null : { source: source.id, label, names } });
   };
   return (
     <div className="cnai-Gauges">
@@ -99,7 +100,7 @@ function resourceName(resource: string, trans: TranslationBundle): string {
   return labelOf({ resource }, trans);
 }
 
-function OtherPlace({ place, model, trans }: IGaugesProps): JSX.Element {
+function OtherPlace({ store, place, model, trans }: IGaugesProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const items = place.quota?.items ?? [];
   const sums = items.filter(item => item.resource !== 'memory').map(item => sumText(item, trans));
@@ -116,7 +117,7 @@ function OtherPlace({ place, model, trans }: IGaugesProps): JSX.Element {
         <span className="cnai-Cut">{placeText(place.source, trans)}</span>
         <span className="cnai-Other-sums">{sums.join(' · ')}</span>
       </button>
-      {open && <Gauges place={place} model={model} trans={trans} />}
+      {open && <Gauges {...{ store, place, model, trans }} />}
     </>
   );
 }

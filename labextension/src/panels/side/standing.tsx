@@ -36,12 +36,17 @@ export function Standing({ store, trans }: IStandingProps): JSX.Element | null {
   );
 }
 
+/** '14:03' */
+export function minuteText(unixSeconds: number): string {
+  return clockText(unixSeconds).slice(0, 5);
+}
+
 function StaleBar({ store, trans }: IStandingProps): JSX.Element {
   return (
     <div className="cnai-Bar">
       <PhaseMark phase="Starting" size={16} trans={trans} />
       <span className="cnai-Bar-text">
-        {trans.__('Reconnecting · as of %1', clockText(store.asOf))}
+        {trans.__('Reconnecting · as of %1', minuteText(store.asOf))}
       </span>
       <button type="button" className="cnai-Button" onClick={() => store.retry()}>
         {trans.__('Retry')}
@@ -89,7 +94,7 @@ function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element | null
       problem={source.problem as Problem}
       since={
         source.since
-          ? trans.__('%1, since %2', placeText(source, trans), clockText(source.since))
+          ? trans.__('%1, since %2', placeText(source, trans), minuteText(source.since))
           : placeText(source, trans)
       }
     >

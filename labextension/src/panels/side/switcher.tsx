@@ -1,3 +1,4 @@
+import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useRef, useState } from 'react';
@@ -84,6 +85,9 @@ export function refusalText(reason: unknown, trans: TranslationBundle): string {
   if (reason instanceof ApiError) {
     const { what, why, next_step } = reason.refusal;
     return [what, why, next_step].filter(Boolean).join(' ');
+  }
+  if (reason instanceof Error && !(reason instanceof ServerConnection.NetworkError)) {
+    return reason.message;
   }
   return trans.__('The server does not answer. Nothing was changed.');
 }

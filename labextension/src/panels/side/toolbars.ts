@@ -1,6 +1,6 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon, ToolbarButton, usersIcon } from '@jupyterlab/ui-components';
+import { addIcon, CommandToolbarButton, ToolbarButton, usersIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Menu } from '@lumino/widgets';
 
@@ -43,11 +43,7 @@ export function fillToolbars({ quota, jobs, model, commands, trans }: IToolbars)
   jobs.disposed.connect(() => menu.dispose());
   jobs.toolbar.addItem(
     'train',
-    new ToolbarButton({
-      icon: addIcon,
-      tooltip: trans.__('Train a function from a cell'),
-      onClick: () => void commands.execute(Commands.trainCell)
-    })
+    new CommandToolbarButton({ commands, id: Commands.trainCell, icon: addIcon, label: '' })
   );
 }
 

@@ -22,7 +22,8 @@ export function useArranged(store: IStore, query: IQuery): IHeldList {
   const arrangement = useRef(new Arrangement());
   useEffect(() => {
     const hear = (_: IStore, changes: IChanges) => {
-      if (changes.rows === null || changes.rows.size > 0 || changes.places || changes.connection) {
+      const rows = changes.rows === null || changes.rows.size > 0;
+      if (rows || changes.places || changes.connection || changes.quota) {
         follow();
       }
     };

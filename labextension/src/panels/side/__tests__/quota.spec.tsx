@@ -45,10 +45,15 @@ describe('a gauge', () => {
   });
 
   test('shows the jobs behind it, and all again', () => {
-    const { model } = mount(quota([CPU]));
+    const { model, store } = mount(quota([CPU]));
     const label = screen.getByRole('button', { name: 'CPU' });
     fireEvent.click(label);
-    expect([...model.state.query.behind!.names]).toEqual(['digits', 'theirs']);
+    const { names } = model.state.query.behind!;
+    expect([...names()]).toEqual(['digits', 'theirs']);
+    act(() =>
+      store.setPlace({ quota: quota([{ ...CPU, holders: [{ name: 'new', amount: 1 }] }]) })
+    );
+    expect([...names()]).toEqual(['new']);
     expect(label.getAttribute('aria-pressed')).toBe('true');
     fireEvent.click(label);
     expect(model.state.query.behind).toBeNull();

@@ -1,0 +1,26 @@
+import { readFileSync } from 'fs';
+import { join } from 'path';
+
+import { Settings } from '../plugin';
+import { DEFAULTS } from '../values';
+
+const schema = JSON.parse(
+  readFileSync(join(__dirname, '../../../schema/settings.json'), 'utf8')
+) as { properties: Record<string, { default: unknown }> };
+
+describe('the settings', () => {
+  it('have the defaults of the schema', () => {
+    const written = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, each]) => [name, each.default])
+    );
+    expect(written).toEqual(DEFAULTS);
+  });
+
+  it('are told at once, and when they change', () => {
+    const settings = new Settings();
+    const told: boolean[] = [];
+    settings.follow(values => told.push(values.statusBar));
+    settings.set({ ...DEFAULTS, statusBar: false });
+    expect(told).toEqual([true, false]);
+  });
+});

@@ -1,0 +1,51 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { ApiError } from '../api';
+import { Problem } from '../generated/wire';
+import { PAGE } from '../handshake/page';
+import { compare, IServerVersion } from '../handshake/verdict';
+
+const ENABLE = 'jupyter server extension enable cnai_server_ext';
+
+/** Why the server turns this page away, or null when it only was not reached. */
+export function refusalOf(error: unknown, trans: TranslationBundle): Problem | null {
+  if (!(error instanceof ApiError)) {
+    return null;
+  }
+  const { status, refusal } = error;
+  if (status !== 401 && status !== 403 && status !== 404) {
+    return null;
+  }
+  if (refusal.next_step) {
+    return refusal;
+  }
+  return status === 404
+    ? {
+        what: trans.__('The server half of cnai-sdk is not enabled.'),
+        next_step: trans.__('Run "%1", then restart Jupyter.', ENABLE)
+      }
+    : {
+        what: trans.__('The Jupyter server refuses this page.'),
+        why: trans.__('It does not know you any more, or was started anew with another token.'),
+        next_step: trans.__('Reload the page, and log in again.')
+      };
+}
+
+/** What a page says that speaks another language than its server. */
+export function mismatch(server: IServerVersion, trans: TranslationBundle): Problem {
+  const newer = compare(PAGE, server) === 'server-newer';
+  return {
+    what: newer
+      ? trans.__(
+          'The cnai-sdk server (%1) is newer than this page (%2).',
+          server.version,
+          PAGE.version
+        )
+      : trans.__(
+          'The cnai-sdk server (%1) is older than this page (%2).',
+          server.version,
+          PAGE.version
+        ),
+    next_step: trans.__('Reload the page.')
+  };
+}

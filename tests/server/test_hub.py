@@ -1,0 +1,296 @@
+"""The hub of one backend: watching, failing, coming back, resting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from cnai_sdk.backends.memory.backend import MemoryBackend
+from cnai_sdk.errors import BackendUnavailable
+from cnai_sdk.model.phase import Kind, Phase
+from cnai_sdk.model.quota import Quota
+from cnai_sdk.model.spec import Payload, TrainSpec
+from cnai_sdk.model.stream import Snapshot, Update
+from cnai_sdk.model.workload import Workload
+from cnai_server_ext.hub import Hub
+from cnai_server_ext.messages import Position
+from cnai_server_ext.pace import Pace
+from cnai_server_ext.rows import Rows
+
+LOG = logging.getLogger(__name__)
+
+
+class Reader:
+    """Counts how often it was woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+class Flaky(MemoryBackend):
+    """A backend whose watch can be ended, refused, or begun anew under another epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: Exception | None = None  # raised by watch()
+        self.epoch = ""
+        self.watched = 0
+        self.asked_for_quota = 0
+        self._ended = asyncio.Event()
+
+    def leave(self, error: Exception) -> None:
+        self.away = error
+        self._ended.set()
+
+    def come_back(self) -> None:
+        self.away = None
+        self._ended = asyncio.Event()
+
+    async def watch(self) -> AsyncIterator[Update]:
+        self.watched += 1
+        if self.away is not None:
+            raise self.away
+        updates = super().watch()
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            while True:
+                step = asyncio.ensure_future(anext(updates))
+                await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
+                if not step.done():
+                    step.cancel()
+                    assert self.away is not None
+                    raise self.away
+                update = step.result()
+                if isinstance(update, Snapshot) and self.epoch:
+                    update = Snapshot(epoch=self.epoch, seq=update.seq, workloads=update.workloads)
+                yield update
+        finally:
+            ended.cancel()
+
+    async def quota(self) -> Quota:
+        self.asked_for_quota += 1
+        return await super().quota()
+
+
+@pytest.fixture
+async def backend() -> Flaky:
+    return Flaky()
+
+
+@pytest.fixture
+async def hub(backend: Flaky) -> AsyncIterator[Hub]:
+    pace = Pace(changes=0.01, quota=0.2, hub_rests=0.05)
+    made = Hub("here", lambda: backend, pace=pace, log=LOG)
+    yield made
+    await made.close()
+
+
+async def until(holds: Callable[[], object], within: float = 10.0) -> None:
+    async with asyncio.timeout(within):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def submit(backend: MemoryBackend, name: str = "digits") -> str:
+    spec = TrainSpec(name=name, payload=Payload(entry=name))
+    return (await backend.submit(spec, secrets={})).id
+
+
+def phase(hub: Hub, id: str) -> Phase | None:
+    entry = hub.rows.get(id)
+    return entry.workload.phase if entry else None
+
+
+async def test_nothing_is_watched_before_somebody_comes(hub: Hub, backend: Flaky) -> None:
+    await asyncio.sleep(0)
+    assert not hub.watching and backend.watched == 0
+
+
+async def test_one_watch_serves_all_readers(hub: Hub, backend: Flaky) -> None:
+    readers = [Reader() for _ in range(20)]
+    for reader in readers:
+        hub.join(reader)
+    id = await submit(backend)
+    await until(lambda: phase(hub, id))
+    await until(lambda: all(reader.woken for reader in readers))
+    assert backend.watched == 1
+
+
+async def test_many_changes_wake_a_reader_a_few_times(hub: Hub, backend: Flaky) -> None:
+    reader, id = Reader(), await submit(backend)
+    backend.start(id)
+    hub.join(reader)
+    await until(lambda: phase(hub, id))
+    before, began = reader.woken, asyncio.get_running_loop().time()
+    for step in range(1_000):
+        backend.report(id, step=step, loss=1.0)
+        await asyncio.sleep(0)
+    took = asyncio.get_running_loop().time() - began
+    assert reader.woken - before <= 3 + took / 0.01
+
+
+class TestFailing:
+    async def test_a_watch_that_fails_is_the_sources_problem_and_is_tried_again(
+        self, hub: Hub, backend: Flaky
+    ) -> None:
+        reader, id = Reader(), await submit(backend)
+        hub.join(reader)
+        await until(lambda: phase(hub, id))
+        backend.leave(BackendUnavailable("Away.", why="Moved.", next_step="Wait."))
+        await until(lambda: hub.source.problem)
+        problem, since = hub.source.problem, hub.source.since
+        assert problem is not None
+        assert (problem.what, problem.why, problem.next_step) == ("Away.", "Moved.", "Wait.")
+        assert since > 0 and len(hub.rows) == 1
+
+        await until(lambda: backend.watched >= 3)
+        assert hub.source.since == since
+        backend.come_back()
+        backend.start(id)
+        await until(lambda: hub.source.problem is None)
+        assert hub.source.since == 0 and phase(hub, id) is Phase.RUNNING
+
+    async def test_an_error_of_somebody_else_says_nothing_of_its_text(
+        self, hub: Hub, backend: Flaky
+    ) -> None:
+        backend.leave(KeyError("/home/ada/password"))
+        hub.join(Reader())
+        await until(lambda: hub.source.problem)
+        assert "ada" not in str(hub.source.problem)
+
+    async def test_a_reader_who_comes_makes_it_try_at_once(self, hub: Hub, backend: Flaky) -> None:
+        backend.leave(BackendUnavailable("Away."))
+        hub.join(Reader())
+        await until(lambda: backend.watched >= 2)
+        backend.come_back()
+        hub.join(Reader())
+        await until(lambda: hub.source.problem is None, within=0.4)
+
+    async def test_who_asks_once_is_told_the_problem(self, hub: Hub, backend: Flaky) -> None:
+        backend.leave(BackendUnavailable("Away."))
+        with pytest.raises(BackendUnavailable, match="Away"):
+            await hub.current()
+
+    async def test_another_epoch_is_told_as_what_is_different(
+        self, hub: Hub, backend: Flaky
+    ) -> None:
+        kept, gone = await submit(backend, "kept"), await submit(backend, "gone")
+        hub.join(Reader())
+        await until(lambda: phase(hub, gone))
+        before = Position(epoch=hub.rows.epoch, seq=hub.rows.seq)
+        backend.leave(BackendUnavailable("Away."))
+        await until(lambda: hub.source.problem)
+        await backend.delete(gone)
+        fresh = await submit(backend, "fresh")
+        backend.epoch = "another"
+        backend.come_back()
+        await until(lambda: phase(hub, fresh))
+        assert hub.rows.knows(before)
+        changed, deleted = hub.rows.since(before.seq)
+        assert fresh in [entry.workload.id for entry in changed] and deleted == [gone]
+        assert phase(hub, kept) is Phase.QUEUED
+
+
+class TestResting:
+    async def test_it_rests_when_nobody_has_come_for_a_while_and_goes_on_where_it_was(
+        self, hub: Hub, backend: Flaky
+    ) -> None:
+        reader, id = Reader(), await submit(backend)
+        hub.join(reader)
+        await until(lambda: phase(hub, id))
+        before = Position(epoch=hub.rows.epoch, seq=hub.rows.seq)
+        hub.leave(reader)
+        await until(lambda: not hub.watching)
+        backend.start(id)
+        hub.join(reader)
+        assert not hub.has_rows  # not those of before
+        await until(lambda: hub.has_rows)
+        assert hub.rows.knows(before) and phase(hub, id) is Phase.RUNNING
+
+    async def test_one_question_wakes_it_for_a_while(self, hub: Hub, backend: Flaky) -> None:
+        id = await submit(backend)
+        assert [row.workload.id for row in await hub.current()] == [id]
+        await until(lambda: not hub.watching)
+
+    async def test_the_quota_is_only_looked_at_while_somebody_is_there(
+        self, hub: Hub, backend: Flaky
+    ) -> None:
+        reader = Reader()
+        hub.join(reader)
+        await until(lambda: backend.asked_for_quota >= 3)
+        hub.leave(reader)
+        await until(lambda: not hub.watching)
+        asked = backend.asked_for_quota
+        await asyncio.sleep(0.5)
+        assert backend.asked_for_quota == asked
+
+
+def _workload(id: str, *, message: str = "", created: float = 0.0) -> Workload:
+    return Workload(
+        id=id,
+        name=id,
+        kind=Kind.TRAIN,
+        phase=Phase.QUEUED,
+        backend="memory",
+        message=message,
+        created=created,
+    )
+
+
+class TestRows:
+    def test_since_gives_each_once_as_it_is_now(self) -> None:
+        rows = Rows()
+        rows.put([_workload("a"), _workload("b"), _workload("c")])
+        seq = rows.seq
+        rows.put([_workload("a", message="1"), _workload("b", message="1")])
+        rows.put([_workload("a", message="2")])
+        changed, gone = rows.since(seq)
+        assert [(e.workload.id, e.workload.message) for e in changed] == [("b", "1"), ("a", "2")]
+        assert gone == []
+
+    def test_what_is_as_it_was_is_no_change(self) -> None:
+        rows = Rows()
+        rows.replace([_workload("a"), _workload("b")])
+        seq = rows.seq
+        assert rows.replace([_workload("b"), _workload("a")]) == []
+        assert rows.seq == seq
+
+    def test_one_that_was_deleted_and_is_back_is_not_gone(self) -> None:
+        rows = Rows()
+        rows.put([_workload("a")])
+        seq = rows.seq
+        rows.remove(["a"])
+        rows.put([_workload("a")])
+        changed, gone = rows.since(seq)
+        assert [entry.workload.id for entry in changed] == ["a"] and gone == []
+
+    def test_who_was_away_for_longer_than_deleted_ids_are_kept_needs_everything(self) -> None:
+        rows = Rows(deleted_kept=2)
+        rows.put([_workload(id) for id in "abcd"])
+        at = Position(epoch=rows.epoch, seq=rows.seq)
+        rows.remove(["a", "b"])
+        assert rows.knows(at)
+        rows.remove(["c"])
+        assert not rows.knows(at)
+        assert rows.knows(Position(epoch=rows.epoch, seq=rows.seq))
+
+    def test_it_is_encoded_once(self) -> None:
+        rows = Rows()
+        rows.put([_workload("a")])
+        entry = rows.get("a")
+        assert entry is not None and entry.encoded() is entry.encoded()
+        before = entry.encoded()
+        rows.tell("a", short="out of memory")
+        assert entry.encoded() != before
+
+    def test_half_a_surrogate_pair_in_a_name_does_not_break_the_stream(self) -> None:
+        rows = Rows()
+        rows.put([_workload("a", message="\ud800")])
+        entry = rows.get("a")
+        assert entry is not None and b"\\ud800" in entry.encoded()

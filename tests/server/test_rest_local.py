@@ -1,0 +1,343 @@
+"""REST over real processes of this machine: a long log, files, a rerun, activity of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from cnai_sdk.backends.local.backend import LocalBackend
+from cnai_sdk.backends.local.logbook import LogWriter
+from cnai_sdk.config import load_config
+from cnai_sdk.model.spec import Payload, TrainSpec
+from cnai_sdk.model.workload import Workload
+from cnai_server_ext import logs
+
+from .conftest import Ask, Fetch
+from .page import until
+
+SCRIPT = """
+import os
+import cnai_sdk as cnai
+
+
+def work(word="first"):
+    print("it is", word, flush=True)
+    (cnai.output_dir() / "said.txt").write_text(word)
+    return word
+
+
+if __name__ == "__main__":
+    _cnai_result = work(word="first")
+"""
+
+
+class Local:
+    """Another process's view of the same store, as a notebook has it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.backend = LocalBackend(load_config())
+        self._loop = loop
+
+    def submit(self, script: str = SCRIPT) -> str:
+        """Start a job, and give its id."""
+        payload = Payload(entry="work", files={"script.py": script.encode()})
+        spec = TrainSpec(name="work", payload=payload)
+        return self.run(self.backend.submit(spec, secrets={})).id  # type: ignore[no-any-return]
+
+    def ended(self, id: str) -> Workload:
+        """The workload once it has ended."""
+        until(self._loop, lambda: self.get(id).phase.ended)
+        return self.get(id)
+
+    def get(self, id: str) -> Workload:
+        """As the index has it; read where the server's loop runs already."""
+        return self.backend._true(self.backend._index.get(id))
+
+    def folder(self, id: str) -> Path:
+        """Of the outputs."""
+        return Path(self.run(self.backend.folder(id)))
+
+    def run(self, work: Any) -> Any:
+        """What comes of a call of the backend."""
+        return self._loop.run_until_complete(work)
+
+
+@pytest.fixture
+def local(store: Path, jp_serverapp: Any, jp_asyncio_loop: Any) -> Iterator[Local]:
+    """The local backend beside the server; what a test leaves is deleted."""
+    made = Local(jp_asyncio_loop)
+    yield made
+    for workload in made.run(made.backend.list()):
+        made.run(made.backend.delete(workload.id))
+    made.run(made.backend.close())
+
+
+@pytest.fixture
+def jp_server_config(store: Path) -> dict[str, Any]:
+    return {
+        "ServerApp": {"jpserver_extensions": {"cnai_server_ext": True}},
+        "CnaiServerApp": {"looks_for_jobs_every": 0.1},
+    }
+
+
+def test_a_job_from_its_start_to_its_file(ask: Ask, fetch: Fetch, local: Local) -> None:
+    id = local.submit()
+    assert local.ended(id).phase.value == "Succeeded"
+    job = ask(f"jobs/local/{id}").body
+    assert json.loads(job["result"]) == "first"
+    assert job["outputs"] == [{"path": "said.txt", "size": 5}]
+    assert [line["text"] for line in ask(f"jobs/local/{id}/lines").body["lines"]] == ["it is first"]
+    assert fetch(f"jobs/local/{id}/outputs/said.txt").body == b"first"
+    assert ask("jobs/local").body["rows"][0]["workload"]["id"] == id
+
+
+def test_it_runs_again_with_another_argument(fetch: Fetch, local: Local) -> None:
+    id = local.submit()
+    local.ended(id)
+    body = {"do": "rerun", "ids": [id], "changes": {"args": {"word": "second"}}}
+    [made] = json.loads(fetch("jobs/local/actions", method="POST", body=body).body)["made"]
+    assert local.ended(made["id"]).phase.value == "Succeeded"
+    assert local.run(local.backend.result(made["id"])) == b'"second"'
+
+
+def test_a_running_job_is_stopped_and_deleted(fetch: Fetch, local: Local) -> None:
+    id = local.submit("import time\nprint('up', flush=True)\ntime.sleep(600)\n")
+    until(local._loop, lambda: local.get(id).phase.value == "Running")
+    for do in ("stop", "delete"):
+        body = {"do": do, "ids": [id]}
+        answer = fetch("jobs/local/actions", method="POST", body=body)
+        assert json.loads(answer.body) == {"done": [id]}
+    assert local.run(local.backend.list()) == []
+
+
+class TestALongLog:
+    LINES = 300_000
+
+    @pytest.fixture
+    def id(self, local: Local) -> str:
+        """An ended job with a log of several segments, in many segments."""
+        id = local.submit()
+        local.ended(id)
+        folder = local.backend._index.folder(id).log
+        for path in folder.iterdir():
+            path.unlink()
+        writer = LogWriter(folder, 2**30)
+        for start in range(0, self.LINES, 100):
+            text = "".join(f"line {n} {'.' * 40}\n" for n in range(start + 1, start + 101))
+            writer.feed(0, text.encode())
+        return id
+
+    def test_it_opens_at_its_end_and_pages_back_at_once(
+        self, ask: Ask, local: Local, id: str
+    ) -> None:
+        before, took = self.LINES + 1, []
+        for page in range(5):
+            start = time.monotonic()
+            where = "" if page == 0 else f"&before={before}"
+            body = ask(f"jobs/local/{id}/lines?count=500{where}").body
+            took.append(time.monotonic() - start)
+            numbers = [line["number"] for line in body["lines"]]
+            assert numbers == list(range(before - 500, before))
+            before = numbers[0]
+        assert max(took) < 1.5
+
+    def test_a_page_in_the_middle_costs_no_more(self, ask: Ask, id: str) -> None:
+        start = time.monotonic()
+        body = ask(f"jobs/local/{id}/lines?count=10&before=150000").body
+        assert [line["number"] for line in body["lines"]] == list(range(149_990, 150_000))
+        assert time.monotonic() - start < 1.5
+
+    def test_a_search_stops_in_time_and_goes_on(
+        self, ask: Ask, id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logs, "_SEARCH_SECONDS", 0.05)
+        found: list[int] = []
+        after, turns = 0, 0
+        while True:
+            body = ask(f"jobs/local/{id}/search?text=line+299999+&after={after}").body
+            found += body.get("numbers", [])
+            turns += 1
+            if body.get("complete"):
+                break
+            assert body["searched"] > after
+            after = body["searched"]
+        assert found == [299_999]
+        assert turns > 1
+
+    def test_a_download_is_whole_and_kept_in_no_memory(
+        self, local: Local, jp_serverapp: Any, jp_http_port: int, id: str
+    ) -> None:
+        """Read slowly: what the server holds meanwhile stays small."""
+        most, got = local.run(_slowly(jp_serverapp, jp_http_port, f"jobs/local/{id}/log.txt"))
+        assert got > 15 * 2**20
+        assert most < 12 * 2**20
+
+
+async def _slowly(app: Any, port: int, address: str) -> tuple[int, int]:
+    """Download by a client that pauses first; by how much this process grew, and what came."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**16)
+    token = app.identity_provider.token
+    lines = (
+        f"GET {app.base_url}cnai/api/{address} HTTP/1.1",
+        f"Host: localhost:{port}",
+        f"Authorization: token {token}",
+        "Connection: close",
+    )
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    await writer.drain()
+    before, most, got = _resident(), 0, 0
+    while not got:
+        got += len(await reader.read(2**16))
+    for _ in range(50):
+        await asyncio.sleep(0.01)
+        most = max(most, _resident() - before)
+    while data := await reader.read(2**20):
+        got += len(data)
+        most = max(most, _resident() - before)
+    writer.close()
+    return most, got
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class TestFiles:
+    @pytest.fixture
+    def id(self, local: Local) -> str:
+        """An ended job."""
+        id = local.submit()
+        local.ended(id)
+        return id
+
+    def test_a_large_file_comes_whole(self, fetch: Fetch, local: Local, id: str) -> None:
+        data = os.urandom(3 * 2**20 + 17)
+        (local.folder(id) / "weights.pt").write_bytes(data)
+        answer = fetch(f"jobs/local/{id}/outputs/weights.pt")
+        assert answer.headers["Content-Length"] == str(len(data))
+        assert answer.body == data
+
+    def test_an_empty_file_is_empty(self, fetch: Fetch, local: Local, id: str) -> None:
+        (local.folder(id) / "none").touch()
+        answer = fetch(f"jobs/local/{id}/outputs/none")
+        assert (answer.code, answer.body) == (200, b"")
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+
+    @pytest.mark.parametrize("place", ["/etc/passwd", "../spec.json", "../../../outside"])
+    def test_a_link_that_leads_out_is_refused(
+        self, fetch: Fetch, local: Local, id: str, place: str
+    ) -> None:
+        (local.folder(id) / "link").symlink_to(place)
+        assert fetch(f"jobs/local/{id}/outputs/link").code == 400
+
+    def test_a_pipe_keeps_nobody_waiting(self, fetch: Fetch, local: Local, id: str) -> None:
+        os.mkfifo(local.folder(id) / "pipe")
+        assert fetch(f"jobs/local/{id}/outputs/pipe").code == 404
+
+    def test_a_folder_is_no_file(self, fetch: Fetch, local: Local, id: str) -> None:
+        (local.folder(id) / "plots").mkdir()
+        assert fetch(f"jobs/local/{id}/outputs/plots").code == 404
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "../spec.json",
+            "%2e%2e%2fspec.json",
+            "..%2Fspec.json",
+            "%2e%2e/%2e%2e/%2e%2e/config.toml",
+            "%2Fetc%2Fpasswd",
+            "/etc/passwd",
+            "a/../../spec.json",
+            "said.txt%00.png",
+            "%00",
+            "..%5c..%5cspec.json",
+            quote("．．／spec.json"),
+            "%c0%ae%c0%ae/spec.json",
+            "%ff",
+            "a" * 4097,
+            "x/" * 1500 + "x",
+        ],
+    )
+    def test_a_path_never_leaves_the_outputs(self, fetch: Fetch, id: str, path: str) -> None:
+        answer = fetch(f"jobs/local/{id}/outputs/{path}")
+        assert answer.code in (400, 404)
+        assert b"root:" not in answer.body
+        assert set(json.loads(answer.body)) == {"what", "why", "next_step"}
+
+
+class TestActivity:
+    @pytest.fixture(autouse=True)
+    def started(self, jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop) -> None:
+        """As a server does once its loop runs."""
+        starting = jp_serverapp.extension_manager.start_all_extensions()
+        jp_asyncio_loop.run_until_complete(starting)
+
+    def test_a_running_job_counts_and_an_ended_one_does_not(
+        self, local: Local, jp_serverapp: Any
+    ) -> None:
+        times: dict[str, datetime] = jp_serverapp.web_app.settings["last_activity_times"]
+        assert "cnai_jobs" not in times
+        id = local.submit("import time\ntime.sleep(600)\n")
+        until(local._loop, lambda: "cnai_jobs" in times)
+        seen = times["cnai_jobs"]
+        until(local._loop, lambda: times["cnai_jobs"] > seen)
+        assert jp_serverapp.web_app.last_activity() >= times["cnai_jobs"]
+        local.run(local.backend.stop(id))
+        local.ended(id)
+        local.run(_settled(times))
+
+    def test_what_a_page_reads_does_not_count(self, ask: Ask, jp_serverapp: Any) -> None:
+        app = jp_serverapp.web_app
+        before = app.last_activity()
+        for address in ("version", "sources", "jobs/local", "quota/local", "no/such"):
+            ask(address)
+        assert app.last_activity() == before
+
+    def test_what_a_person_does_counts(self, fetch: Fetch, jp_serverapp: Any) -> None:
+        app = jp_serverapp.web_app
+        before = app.last_activity()
+        body = {"do": "delete", "ids": ["never-was"]}
+        fetch("jobs/local/actions?no_track_activity=1", method="POST", body=body)
+        assert app.last_activity() == before
+        fetch("jobs/local/actions", method="POST", body=body)
+        assert app.last_activity() > before
+
+    def test_looking_makes_no_store(
+        self, store: Path, jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop
+    ) -> None:
+        jp_asyncio_loop.run_until_complete(asyncio.sleep(0.3))
+        assert not store.exists()
+
+
+async def _settled(times: dict[str, datetime]) -> None:
+    """Wait until a look at the jobs has changed nothing."""
+    async with asyncio.timeout(20):
+        while True:
+            seen = times["cnai_jobs"]
+            await asyncio.sleep(0.5)
+            if times["cnai_jobs"] == seen:
+                return
+
+
+class TestWithoutActivity:
+    @pytest.fixture
+    def jp_server_config(self, store: Path) -> dict[str, Any]:
+        return {
+            "ServerApp": {"jpserver_extensions": {"cnai_server_ext": True}},
+            "CnaiServerApp": {"looks_for_jobs_every": 0.05, "running_jobs_keep_alive": False},
+        }
+
+    def test_the_setting_turns_it_off(self, local: Local, jp_serverapp: Any) -> None:
+        local.run(jp_serverapp.extension_manager.start_all_extensions())
+        local.submit("import time\ntime.sleep(600)\n")
+        local.run(asyncio.sleep(0.5))
+        assert "cnai_jobs" not in jp_serverapp.web_app.settings["last_activity_times"]
