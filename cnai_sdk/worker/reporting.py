@@ -19,9 +19,12 @@ FRAME = b"\x1ecnai "
 """Starts a framed line: a record separator, which no terminal shows and no text file uses."""
 
 _PROGRESS_INTERVAL = 0.05
+_PROGRESS_BURST = 20.0
 _lock = threading.Lock()
 _channel = 1
 _last_progress = 0.0
+_burst = _PROGRESS_BURST
+_unsaid: dict[str, Any] | None = None
 
 
 class CnaiError(Exception):
@@ -82,6 +85,7 @@ def report(*, step: float | None = None, **metrics: Any) -> None:
     where = None if step is None else _finite("step", step)
     shown = dict(values) if where is None else {"step": where, **values}
     line = " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
+    say_progress()
     _say(line, {"metrics": {n: _wire(v) for n, v in values.items()}, "step": where})
 
 
@@ -95,14 +99,32 @@ def progress(done: float, total: float | None = None, *, unit: str = "step") -> 
         total: how many there are, or None when nobody knows.
         unit: one of them, in the singular.
     """
-    global _last_progress
-    now = time.monotonic()
-    ended = total is not None and done >= total
-    if not ended and now - _last_progress < _PROGRESS_INTERVAL:
-        return
-    _last_progress = now
+    global _unsaid
     limit = None if total is None else _finite("total", total)
-    _say(None, {"progress": [_finite("done", done), limit, str(unit)[:1000]]})
+    _unsaid = {"progress": [_finite("done", done), limit, str(unit)[:1000]]}
+    ended = total is not None and done >= total
+    if ended or _may_say_progress():
+        say_progress()
+
+
+def say_progress() -> None:
+    """Send the progress that was held back, if there is one."""
+    global _unsaid
+    if _unsaid is not None:
+        frame, _unsaid = _unsaid, None
+        _say(None, frame)
+
+
+def _may_say_progress() -> bool:
+    """A burst goes through, so that a long step after it stands right; a tight loop is thinned."""
+    global _last_progress, _burst
+    now = time.monotonic()
+    _burst = min(_burst + (now - _last_progress) / _PROGRESS_INTERVAL, _PROGRESS_BURST)
+    _last_progress = now
+    if _burst < 1:
+        return False
+    _burst -= 1
+    return True
 
 
 def in_job() -> bool:

@@ -1,6 +1,6 @@
 const { TestEnvironment } = require('jest-environment-jsdom');
 
-/** jsdom, with the web globals that Node has and jsdom hides, and the two that it lacks. */
+/** jsdom, with the web globals that Node has and jsdom hides, and those that it lacks. */
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
@@ -8,6 +8,16 @@ module.exports = class extends TestEnvironment {
     const shared = { fetch, Request, Response, Headers, TextEncoder, TextDecoder };
     Object.assign(this.global, shared, { ReadableStream, structuredClone });
     this.global.DragEvent = class DragEvent extends MouseEvent {};
-    this.global.matchMedia = media => ({ media, matches: false, addListener() {}, removeListener() {} });
+    const { setTimeout, clearTimeout } = this.global;
+    Object.assign(this.global, {
+      requestIdleCallback: tell => setTimeout(tell),
+      cancelIdleCallback: asked => clearTimeout(asked)
+    });
+    this.global.matchMedia = media => ({
+      media,
+      matches: false,
+      addListener() {},
+      removeListener() {}
+    });
   }
 };

@@ -78,7 +78,17 @@ class Hub:
             CnaiError: it cannot be made here, and why.
         """
         if self._backend is None:
-            self._backend = self._make()
+            try:
+                self._backend = self._make()
+            except CnaiError:
+                raise
+            except Exception as error:
+                self._log.exception("The backend %s could not be made", self.source.id)
+                raise BackendUnavailable(
+                    f"The place {self.source.id} cannot be used now.",
+                    why="What makes it met an error.",
+                    next_step="The log of the Jupyter server says more.",
+                ) from error
         return self._backend
 
     @property

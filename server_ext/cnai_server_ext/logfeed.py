@@ -7,15 +7,13 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 from cnai_sdk.backends.base import Backend
-from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.event import LogLine
-from cnai_server_ext.messages import Follow, LogPiece, NotDone
-from cnai_server_ext.wire import problem_of
+from cnai_server_ext.messages import Follow, LogPiece
 
 LINES = 1_000
 BYTES = 256 * 2**10
 
-Say = Callable[[LogPiece | NotDone], Awaitable[None]]
+Say = Callable[[LogPiece], Awaitable[None]]
 
 
 class LogFeed:
@@ -46,16 +44,16 @@ class LogFeed:
         return True
 
     async def run(self) -> None:
-        """Give all pieces; ends after the last one, or when the task is cancelled."""
-        try:
-            async with _lines(self._backend, self._follow) as batches:
-                async for batch in batches:
-                    for piece in pieces(batch):
-                        await self._give(piece)
-            await self._piece((), done=True)
-        except CnaiError as error:
-            of, said = self._follow, problem_of(error)
-            await self._say(NotDone(problem=said, channel=of.channel, source=of.source, id=of.id))
+        """Give all pieces; ends after the last one, or when the task is cancelled.
+
+        Raises:
+            CnaiError: there is no such log, or it cannot be read now.
+        """
+        async with _lines(self._backend, self._follow) as batches:
+            async for batch in batches:
+                for piece in pieces(batch):
+                    await self._give(piece)
+        await self._piece((), done=True)
 
     async def _give(self, lines: Sequence[LogLine]) -> None:
         self._acked.clear()

@@ -13,8 +13,7 @@ from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.workload import Workload
 from cnai_server_ext.hub import Hub
-from cnai_server_ext.messages import Job, JobUpdate, NotDone, Row
-from cnai_server_ext.wire import problem_of
+from cnai_server_ext.messages import Job, JobUpdate, Row
 
 _METRICS = 5_000
 _EVENTS = 2_000
@@ -23,7 +22,7 @@ _RESULT = 256 * 2**10
 _AGAIN = 2.0
 _EVERY = 0.1
 
-Say = Callable[[JobUpdate | NotDone], Awaitable[None]]
+Say = Callable[[JobUpdate], Awaitable[None]]
 
 
 async def whole_job(hub: Hub, id: str) -> Job:
@@ -107,18 +106,19 @@ class OpenJob:
             self._changed.set()
 
     async def run(self) -> None:
-        """Tell what there is to tell, until the job is deleted or the task is cancelled."""
-        try:
-            ended = await self._tell_all()
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(None if ended else _AGAIN):
-                        await self._changed.wait()
-                self._changed.clear()
-                ended = await self._tell_news(ended)
-                await asyncio.sleep(_EVERY)
-        except CnaiError as error:
-            await self._refuse(error)
+        """Tell what there is to tell, until the task is cancelled.
+
+        Raises:
+            NotFound: there is no such job, or it was deleted.
+        """
+        ended = await self._tell_all()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if ended else _AGAIN):
+                    await self._changed.wait()
+            self._changed.clear()
+            ended = await self._tell_news(ended)
+            await asyncio.sleep(_EVERY)
 
     async def _tell_all(self) -> bool:
         self._row = self._row_now()
@@ -166,7 +166,3 @@ class OpenJob:
         await self._say(
             JobUpdate(source=source, id=self._id, job=job, whole=whole, now=time.time())
         )
-
-    async def _refuse(self, error: CnaiError) -> None:
-        source = self._hub.source.id
-        await self._say(NotDone(problem=problem_of(error), source=source, id=self._id))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from cnai_sdk.errors import InvalidRequest
 from cnai_server_ext import actions, logs, outputs, reading
@@ -139,6 +140,8 @@ class OperationHandler(CnaiHandler):
                     async with asyncio.timeout(_PATIENCE):
                         await self.flush()
             self.finish(set_content_type=file.media)
+        except StreamClosedError:
+            self._finished = True  # the browser has gone
         except BaseException:
             # Half a file must not look like a whole one.
             if self._headers_written:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cnai_sdk.model.metric import Number
+from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Workload
 from cnai_server_ext.messages import Position, Row
 from cnai_server_ext.wire import encode
@@ -118,6 +119,8 @@ class Rows:
             elif entry.workload != workload:
                 changes.append((entry.workload, workload))
                 entry.workload = workload
+                if workload.phase is not Phase.FAILED:
+                    entry.short = ""
                 self._moved(entry)
         return changes
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.errors import CnaiError, InvalidRequest
+from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest
 from cnai_server_ext.allowance import Allowance
 from cnai_server_ext.logfeed import LogFeed
 from cnai_server_ext.messages import (
@@ -155,7 +155,7 @@ class Conversation:
             raise _too_many("jobs are open", self._limits.opened, "Close a job's page.")
         opened = OpenJob(self._places.hub(wanted.source), wanted.id, self._say)
         self._opened[key] = opened
-        self._begin(key, opened.run())
+        self._begin(key, wanted, opened.run())
 
     def _follow(self, wanted: Follow) -> None:
         if wanted.channel in self._feeds:
@@ -167,7 +167,7 @@ class Conversation:
         backend = self._places.backend(wanted.source)
         feed = LogFeed(backend, wanted, self._say, pace=self._places.pace.changes)
         self._feeds[wanted.channel] = feed
-        self._begin(wanted.channel, feed.run())
+        self._begin(wanted.channel, wanted, feed.run())
 
     def _acknowledged(self, ack: Ack) -> bool:
         feed = self._feeds.get(ack.channel)
@@ -256,16 +256,23 @@ class Conversation:
 
     # -- tasks -------------------------------------------------------------------
 
-    def _begin(self, key: object, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _begin(self, key: object, wanted: Open | Follow, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry_out(wanted, work))
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._is_done(key, done))
+
+    async def _carry_out(self, wanted: Open | Follow, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except CnaiError as error:
+            await self._say(_not_done(wanted, error))
+        except Exception:
+            self._places.log.exception("A page could not be told of %s", wanted.id)
+            await self._say(_not_done(wanted, _unknown()))
 
     def _is_done(self, key: object, task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:
             self._forget(key)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._places.log.error("A page could not be told of %s", key, exc_info=error)
 
     def _forget(self, key: Any) -> None:
         self._opened.pop(key, None)
@@ -301,6 +308,13 @@ def _not_understood(error: Exception) -> InvalidRequest:
         "The server does not understand a message of this page.",
         why=str(error)[:_SHOWN],
         next_step="Reload the page; it may be older than the server.",
+    )
+
+
+def _unknown() -> CnaiError:
+    return BackendUnavailable(
+        "The server met an error that it does not know.",
+        next_step="The log of the Jupyter server says more.",
     )
 
 

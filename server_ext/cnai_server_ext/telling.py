@@ -27,6 +27,7 @@ from cnai_server_ext.rows import Entry
 from cnai_server_ext.wire import encode
 
 _FRESH = 0.25
+_KEPT = 8
 
 
 class Seen:
@@ -97,7 +98,8 @@ class Told:
         at, message = self._made.get(since, (0.0, b""))
         if not message or now - at > _FRESH:  # it tells the time, too
             at, message = now, encode(make())
-            self._made = {since: (at, message)} if len(self._made) > 64 else self._made
+            if len(self._made) >= _KEPT:
+                self._made = {}
             self._made[since] = at, message
         return message
 

@@ -24,7 +24,7 @@ def patient(folder):
                 cnai.report(step=epoch, accuracy=1 - 0.5 / epoch, loss=math.exp(-epoch / 4))
                 cnai.progress(epoch, 30, unit="epoch")
             print(f"epoch {epoch} of worker {cnai.rank()}", flush=True)
-        time.sleep(0.02)
+        time.sleep(0.06)
     return {"accuracy": 0.974}
 """
 CARELESS = """
@@ -124,7 +124,7 @@ def test_a_failure_is_explained_in_the_row_and_on_the_page(
     panel = open_panel(page)
     run_all(page)
 
-    panel.says("careless", "Failed: your code raised ValueError")
+    panel.says("careless", "Failed: ValueError in worker 1")
     job = panel.open_job("careless")
     expect(job.root.get_by_text(re.compile("Worker 1.*ValueError")).first).to_be_visible()
     expect(job.root.get_by_text("the labels do not fit").first).to_be_visible()

@@ -174,3 +174,40 @@ def test_a_job_that_reports_names_without_end_keeps_its_state_small(client: Clie
     assert list(job.workload.metrics)[:2] == ["m0", "m1"]
     assert len(job.workload.metrics) == 100
     assert job.reports()["m499"][-1] == 499.0
+
+
+def test_a_burst_of_progress_before_a_long_step_stands_right(
+    client: Client, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+
+    def bursts(path: str) -> None:
+        import time
+        from pathlib import Path
+
+        import cnai_sdk as cnai
+
+        for done in range(1, 6):
+            cnai.progress(done, 30, unit="epoch")
+        while not Path(path).exists():
+            time.sleep(0.01)
+
+    job = client.train(bursts, args={"path": str(go)})
+    try:
+        until(lambda: job.workload.progress is not None and job.workload.progress.done == 5)
+    finally:
+        go.touch()
+    job.wait()
+
+
+def test_progress_that_was_held_back_comes_with_the_next_report(client: Client) -> None:
+    def floods() -> None:
+        import cnai_sdk as cnai
+
+        for done in range(1, 5001):
+            cnai.progress(done, 10_000)
+        cnai.report(accuracy=0.5)
+
+    job = client.train(floods).wait()
+    progress = job.workload.progress
+    assert progress is not None and progress.done == 5000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jupyter_server.auth.authorizer import Authorizer
+
 from cnai_sdk.backends.base import Backend
 from cnai_sdk.errors import BackendUnavailable
 
@@ -23,3 +25,11 @@ def broken() -> Backend:
     raise BackendUnavailable(
         "The cluster cannot be reached.", why="Nobody answers.", next_step="Ask its keeper."
     )
+
+
+class OnlyReads(Authorizer):
+    """Whoever is signed in may read, and do nothing."""
+
+    def is_authorized(self, handler: object, user: object, action: str, resource: str) -> bool:
+        """Whether this may be done."""
+        return action == "read"

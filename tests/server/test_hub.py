@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from cnai_sdk.backends.memory.backend import MemoryBackend
 from cnai_sdk.errors import BackendUnavailable
@@ -294,3 +295,26 @@ class TestRows:
         rows.put([_workload("a", message="\ud800")])
         entry = rows.get("a")
         assert entry is not None and b"\\ud800" in entry.encoded()
+
+    def test_the_verdict_of_a_failure_does_not_outlive_it(self) -> None:
+        rows = Rows()
+        failed = replace(_workload("a"), phase=Phase.FAILED)
+        rows.put([failed])
+        rows.tell("a", short="out of memory")
+        rows.put([replace(failed, message="still")])
+        entry = rows.get("a")
+        assert entry is not None and entry.short == "out of memory"
+        rows.put([_workload("a")])
+        assert entry.short == ""
+
+
+class TestUnknownErrors:
+    async def test_a_backend_that_cannot_be_made_is_the_sources_problem(self) -> None:
+        def broken() -> MemoryBackend:
+            raise KeyError("/home/ada")
+
+        hub = Hub("here", broken, pace=Pace(), log=LOG)
+        with pytest.raises(BackendUnavailable) as refused:
+            hub.backend()
+        assert "ada" not in str(refused.value)
+        await hub.close()

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cnai_sdk.backends.memory import MemoryBackend
+from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_server_ext import logs
 
@@ -190,3 +191,56 @@ class TestDownloads:
         answer = fetch(f"jobs/memory/{printed()}/outputs/none.pt")
         assert answer.code == 404
         assert set(json.loads(answer.body)) == {"what", "why", "next_step"}
+
+    def test_half_a_log_does_not_look_like_a_whole_one(
+        self,
+        fetch: Fetch,
+        printed: Printed,
+        memory: MemoryBackend,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        id, whole = printed("one"), memory.logs
+
+        async def breaks(id: str, **which: Any) -> Any:
+            async for batch in whole(id, **which):
+                yield batch
+            raise OSError("the disk is gone")
+
+        monkeypatch.setattr(memory, "logs", breaks)
+        assert fetch(f"jobs/memory/{id}/log.txt").code == 599
+
+    def test_a_browser_that_goes_away_ends_the_reading(
+        self,
+        jp_serverapp: Any,
+        jp_http_port: int,
+        http_server_client: Any,
+        jp_asyncio_loop: asyncio.AbstractEventLoop,
+        printed: Printed,
+        memory: MemoryBackend,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        id, ended = printed(), asyncio.Event()
+
+        async def endless(id: str, **which: Any) -> Any:
+            try:
+                while True:
+                    yield [LogLine(text="x" * 60_000, number=1)]
+            finally:
+                ended.set()
+
+        async def leaves() -> None:
+            _, writer = await asyncio.open_connection("127.0.0.1", jp_http_port)
+            address = f"{jp_serverapp.base_url}cnai/api/jobs/memory/{id}/log.txt"
+            token = jp_serverapp.identity_provider.token
+            writer.write(
+                f"GET {address} HTTP/1.1\r\nHost: 127.0.0.1:{jp_http_port}\r\n"
+                f"Authorization: token {token}\r\n\r\n".encode()
+            )
+            await asyncio.sleep(0.2)
+            writer.close()
+            await asyncio.wait_for(ended.wait(), 20)
+
+        monkeypatch.setattr(memory, "logs", endless)
+        jp_asyncio_loop.run_until_complete(leaves())
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -304,6 +304,24 @@ class TestOneJob:
         refused = page.hear(NotDone)
         assert refused.id == ids[-1] and refused.problem.what.startswith("16 jobs are open")
 
+    def test_an_error_that_nobody_knows_is_told_without_its_text(
+        self,
+        connect: Connect,
+        submit: Submit,
+        memory: MemoryBackend,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        page, id = connect(), submit()
+
+        async def broken(id: str, **_: object) -> None:
+            raise KeyError("/home/ada")
+
+        monkeypatch.setattr(memory, "metrics", broken)
+        page.start()
+        page.say(Open(source="local", id=id))
+        refused = page.hear(NotDone)
+        assert refused.id == id and "ada" not in str(refused)
+
 
 class TestLogs:
     def test_a_followed_log_comes_in_pieces_until_its_end(

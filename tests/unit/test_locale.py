@@ -21,7 +21,12 @@ THE_SAME_IN_CHINESE = {
     "%1 CPU",
     "CPU",
     "GPU",
-    "%1 %",
+    "GPU %1",
+    "%1%",
+    "%1 (%2)",
+    "%1 %2: %3",
+    "Worker %1",
+    "Worker %1: %2",
 }
 
 

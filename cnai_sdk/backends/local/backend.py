@@ -232,12 +232,11 @@ class LocalBackend:
                 f"{path!r} is not inside the job's outputs.",
                 next_step="job.outputs lists the files that can be read.",
             )
-        try:
-            return target.read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        if not target.is_file():  # a pipe would keep its reader waiting
             raise NotFound(
                 f"The job wrote no file {path!r}.", next_step="job.outputs lists its files."
-            ) from error
+            )
+        return target.read_bytes()
 
     async def folder(self, id: str) -> str | None:
         return str((await asyncio.to_thread(self._folder, id)).outputs)

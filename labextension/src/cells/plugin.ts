@@ -30,7 +30,11 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
       functionOf(activeCode(tracker)?.model.sharedModel.getSource() ?? '');
     commands.addCommand(Commands.trainCell, {
       label: trans.__('Train this function…'),
-      caption: trans.__('Train the function of this cell on one or more workers'),
+      // A button of a toolbar is called by its caption.
+      caption: args =>
+        args['toolbar']
+          ? trans.__('Train this function…')
+          : trans.__('Train the function of this cell on one or more workers'),
       icon: kindIcons.train,
       isVisible: args => !args['toolbar'] || fn() !== null,
       isEnabled: () => !!tracker?.currentWidget,

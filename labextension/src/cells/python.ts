@@ -47,9 +47,11 @@ export interface IFunction {
   readonly parameters: readonly IParameter[];
 }
 
+const DEFINITION = /^(?:async[ \t]+)?def[ \t]+([\p{L}_][\p{L}\p{M}\p{N}_]*)\s*\(/gmu;
+
 /** The last function that a cell defines at its top level; null without one. */
 export function functionOf(source: string): IFunction | null {
-  const found = [...source.matchAll(/^(?:async\s+)?def\s+([^\W\d]\w*)\s*\(/gmu)].pop();
+  const found = [...blanked(source).matchAll(DEFINITION)].pop();
   if (!found || found[0].startsWith('async')) {
     return null;
   }
@@ -134,6 +136,12 @@ function scan(
     }
   }
   return null;
+}
+
+/** With every string and comment as spaces; lines stay where they are. */
+function blanked(text: string): string {
+  const parts = new RegExp(`${STRING.source.slice(1)}|#[^\\n]*`, 'g');
+  return text.replace(parts, found => found.replace(/[^\n]/g, ' '));
 }
 
 /** Without comments; what looks like one inside a string stays. */

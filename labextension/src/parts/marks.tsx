@@ -74,6 +74,7 @@ function Arc({ part }: { part: number | null }): JSX.Element {
           r="6.25"
           pathLength={100}
           strokeDasharray={`${length} 100`}
+          strokeLinecap="butt"
           transform="rotate(-90 8 8)"
         />
       )}

@@ -12,23 +12,22 @@ export function refusalOf(error: unknown, trans: TranslationBundle): Problem | n
   if (!(error instanceof ApiError)) {
     return null;
   }
-  const { status, refusal } = error;
-  if (status !== 401 && status !== 403 && status !== 404) {
-    return null;
-  }
-  if (refusal.next_step) {
-    return refusal;
-  }
-  return status === 404
-    ? {
-        what: trans.__('The server half of cnai-sdk is not enabled.'),
-        next_step: trans.__('Run "%1", then restart Jupyter.', ENABLE)
-      }
-    : {
+  switch (error.status) {
+    case 401:
+    case 403:
+      return {
         what: trans.__('The Jupyter server refuses this page.'),
         why: trans.__('It does not know you any more, or was started anew with another token.'),
         next_step: trans.__('Reload the page, and log in again.')
       };
+    case 404:
+      return {
+        what: trans.__('The server half of cnai-sdk is not enabled.'),
+        next_step: trans.__('Run "%1", then restart Jupyter.', ENABLE)
+      };
+    default:
+      return null;
+  }
 }
 
 /** What a page says that speaks another language than its server. */

@@ -5,6 +5,8 @@ describe('a string as Python writes it', () => {
     ['digits', '"digits"'],
     ['a"b\\c', '"a\\"b\\\\c"'],
     ['two\nlines', '"two\\u000alines"'],
+    ['a\u202eb\u200bc', '"a\\u202eb\\u200bc"'],
+    ['训练 🙂', '"训练 🙂"'],
     ['"); import os; os.system("x', '"\\"); import os; os.system(\\"x"']
   ])('%j', (text, code) => expect(pythonString(text)).toBe(code));
 });
@@ -46,6 +48,11 @@ describe('the function of a cell', () => {
     'is not there in %j',
     source => expect(functionOf(source)).toBeNull()
   );
+
+  it('is not one that only a string shows', () => {
+    const source = "def real(a): ...\nHELP = '''\ndef shown(b): ...\n'''\n# def noted(c): ...";
+    expect(functionOf(source)?.name).toBe('real');
+  });
 
   it('may have a Chinese name', () => {
     expect(functionOf('def 训练(轮数=3): ...')?.name).toBe('训练');

@@ -95,7 +95,7 @@ function usePlot(
         height: HEIGHT,
         looks: looks.split(',') as Look[],
         log,
-        label: value => labelOf(latest.current.props, value),
+        label: tickText,
         zoom: () => latest.current.props.zoom,
         marks: () => marksOf(latest.current.props, latest.current.own),
         onZoom: range => latest.current.props.onZoom(range),
@@ -120,10 +120,6 @@ function usePlot(
   React.useEffect(() => plot.current?.setData(data), [columns, zoom]);
   React.useEffect(() => plot.current?.redraw(false, true), [theme]);
   return plot;
-}
-
-function labelOf(props: IChart, value: number): string {
-  return props.limit !== undefined ? props.format(value) : tickText(value);
 }
 
 function marksOf({ failed, limit }: IChart, own: readonly IPoint[]): IMarks {

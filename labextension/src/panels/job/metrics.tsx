@@ -27,11 +27,13 @@ export function Metrics({ model, services, job, row }: IMetrics): JSX.Element | 
   const [zoom, setZoom] = React.useState<Range | null>(null);
   const [table, setTable] = React.useState(false);
   const [all, setAll] = React.useState(false);
-  const memory = memoryLines(job, model.traces);
+  const { traces } = model;
+  const memory = React.useMemo(() => memoryLines(job.diagnosis, traces), [job.diagnosis, traces]);
+  const drawn = React.useMemo(() => (all ? series : series.slice(0, AT_FIRST)), [all, series]);
+  const lines = React.useMemo(() => drawn.map(each => linesOf(each, other)), [drawn, other]);
   if (series.length === 0 && memory.length === 0) {
     return null;
   }
-  const drawn = all ? series : series.slice(0, AT_FIRST);
   const failed = row.workload.phase === 'Failed' ? lastStep(series) : null;
   const unit = oneLine(row.workload.progress?.unit ?? '') || trans.__('step');
   const common = { log, failed, trans, onTable: () => setTable(true) };
@@ -53,11 +55,11 @@ export function Metrics({ model, services, job, row }: IMetrics): JSX.Element | 
         <ValueTable {...{ series: drawn, unit, trans, onClose: () => setTable(false) }} />
       ) : (
         <div className="cnai-JobCharts">
-          {drawn.map(each => (
+          {drawn.map((each, n) => (
             <Chart
               key={each.name}
               name={each.name}
-              lines={linesOf(each, other)}
+              lines={lines[n]!}
               format={numberText}
               {...{ ...common, unit, zoom, onZoom: setZoom }}
             />
@@ -92,18 +94,21 @@ function Memory(props: {
   common: Pick<React.ComponentProps<typeof Chart>, 'log' | 'failed' | 'trans' | 'onTable'>;
   services: IServices;
 }): JSX.Element {
-  const { lines, limit, common } = props;
+  const { limit, common } = props;
   const { trans } = common;
   const [zoom, setZoom] = React.useState<Range | null>(null);
+  const most = Math.max(limit ?? 0, ...props.lines.flatMap(line => line.points.map(p => p.value)));
+  const [unit, size] = most < GIB ? ['MiB', GIB / 1024] : ['GiB', GIB];
+  const lines = React.useMemo(() => inUnits(props.lines, size), [props.lines, size]);
   return (
     <Chart
       {...common}
       failed={null}
-      name={trans.__('memory')}
+      name={trans.__('memory, %1', unit)}
       unit={trans.__('second')}
       lines={lines}
-      format={bytesText}
-      limit={limit ? { value: limit, label: trans.__('limit %1', bytesText(limit)) } : null}
+      format={numberText}
+      limit={limit ? { value: limit / size, label: trans.__('limit %1', bytesText(limit)) } : null}
       {...{ zoom, onZoom: setZoom }}
     />
   );
@@ -222,7 +227,7 @@ function linesOf(own: ISeries, other: readonly ISeries[]): ILine[] {
 }
 
 /** Where the verdict is about memory: the worker at the root first, the others quiet. */
-function memoryLines({ diagnosis }: Job, traces: readonly ITrace[]): ILine[] {
+function memoryLines(diagnosis: Job['diagnosis'], traces: readonly ITrace[]): ILine[] {
   const seen = traces.filter(trace => trace.points.length > 1);
   if (!diagnosis || !/MEM|OOM/.test(diagnosis.id) || seen.length === 0) {
     return [];
@@ -231,6 +236,15 @@ function memoryLines({ diagnosis }: Job, traces: readonly ITrace[]): ILine[] {
   return [root, ...seen.filter(trace => trace !== root)].map((trace, n) => ({
     look: n === 0 ? 'own' : 'quiet',
     points: trace.points
+  }));
+}
+
+const GIB = 2 ** 30;
+
+function inUnits(lines: readonly ILine[], size: number): ILine[] {
+  return lines.map(({ look, points }) => ({
+    look,
+    points: points.map(({ x, value }) => ({ x, value: value / size }))
   }));
 }
 

@@ -59,13 +59,18 @@ function tell(
   }
   const failed = now.filter(({ row }) => row.workload.phase === 'Failed').length;
   const done = now.length - failed;
-  const said = [
-    failed ? trans._n('%1 job failed', '%1 jobs failed', failed) : '',
-    done ? trans._n('%1 job succeeded', '%1 jobs succeeded', done) : ''
-  ].filter(Boolean);
-  show(said.join(trans.__(', ')), failed > 0, trans.__('Show'), () => {
+  show(severalText(failed, done, trans), failed > 0, trans.__('Show'), () => {
     void app.commands.execute(Commands.showPanel);
   });
+}
+
+function severalText(failed: number, done: number, trans: TranslationBundle): string {
+  if (failed && done) {
+    return trans._n('%1 job failed, %2 succeeded', '%1 jobs failed, %2 succeeded', failed, done);
+  }
+  return failed
+    ? trans._n('%1 job failed', '%1 jobs failed', failed)
+    : trans._n('%1 job succeeded', '%1 jobs succeeded', done);
 }
 
 function show(message: string, failed: boolean, label: string, callback: () => void): void {

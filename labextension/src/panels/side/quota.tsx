@@ -6,7 +6,8 @@ import { QuotaItem } from '../../generated/wire';
 import { PlaceMark } from '../../parts/marks';
 import { useStore } from '../../parts/useStore';
 import { IPlace, IStore } from '../../tokens';
-import { isGpu, labelOf, namesBehind, usedText } from './amounts';
+import { numberText } from '../../words';
+import { isCpu, isGpu, labelOf, namesBehind } from './amounts';
 import { Gauge, Legend } from './gauge';
 import { Holders } from './holders';
 import { PanelModel, usePanel } from './model';
@@ -103,7 +104,7 @@ function resourceName(resource: string, trans: TranslationBundle): string {
 function OtherPlace({ store, place, model, trans }: IGaugesProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const items = place.quota?.items ?? [];
-  const sums = items.filter(item => item.resource !== 'memory').map(item => sumText(item, trans));
+  const sums = [sumText(items.filter(isCpu), trans), sumText(items.filter(isGpu), trans)];
   return (
     <>
       <button
@@ -115,14 +116,23 @@ function OtherPlace({ store, place, model, trans }: IGaugesProps): JSX.Element {
         <caretRightIcon.react className={open ? 'cnai-mod-open' : ''} tag="span" width="12px" />
         <PlaceMark source={place.source} trans={trans} />
         <span className="cnai-Cut">{placeText(place.source, trans)}</span>
-        <span className="cnai-Other-sums">{sums.join(' · ')}</span>
+        <span className="cnai-Other-sums cnai-Cut">{sums.filter(Boolean).join(' · ')}</span>
       </button>
       {open && <Gauges {...{ store, place, model, trans }} />}
     </>
   );
 }
 
-function sumText(item: QuotaItem, trans: TranslationBundle): string {
-  const name = isGpu(item) ? trans.__('GPU') : labelOf(item, trans);
-  return `${name} ${usedText(item, trans)}`;
+/** 'GPU 9 of 11', over all kinds of one place; '' when there is none or no limit is known. */
+function sumText(items: readonly QuotaItem[], trans: TranslationBundle): string {
+  const [first] = items;
+  const limit = items.reduce((sum, item) => sum + (item.limit ?? 0), 0);
+  if (!first || limit === 0) {
+    return '';
+  }
+  const used = items.reduce((sum, item) => sum + (item.used ?? 0) + (item.others ?? 0), 0);
+  const [part, whole] = [numberText(used), numberText(limit)];
+  return isGpu(first)
+    ? trans.__('GPU %1 of %2', part, whole)
+    : trans.__('CPU %1 of %2', part, whole);
 }

@@ -1,6 +1,6 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { addIcon, CommandToolbarButton, ToolbarButton, usersIcon } from '@jupyterlab/ui-components';
+import { addIcon, CommandToolbarButton, usersIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Menu } from '@lumino/widgets';
 
@@ -20,25 +20,28 @@ interface IToolbars {
 
 /** The tools in the titles of the sections. */
 export function fillToolbars({ quota, jobs, model, commands, trans }: IToolbars): void {
-  const holders = new ToolbarButton({
+  const own = new CommandRegistry();
+  own.addCommand('holders', {
+    // By its name, since JupyterLab's button has no role to which a pressed state belongs.
+    caption: () =>
+      model.state.holders ? trans.__('Hide who uses what') : trans.__('Who uses what'),
     icon: usersIcon,
-    tooltip: trans.__('Who uses what'),
-    pressed: false,
-    onClick: () => {
+    execute: () => {
       model.set({ holders: !model.state.holders });
-      holders.pressed = model.state.holders;
+      own.notifyCommandChanged('holders');
     }
   });
-  quota.toolbar.addItem('holders', holders);
-  const menu = sortMenu(model, trans);
-  const sort = new ToolbarButton({
+  quota.toolbar.addItem('holders', new CommandToolbarButton({ commands: own, id: 'holders' }));
+  const menu = sortMenu(own, model, trans);
+  own.addCommand('sort', {
+    caption: trans.__('Sort'),
     icon: sortIcon,
-    tooltip: trans.__('Sort'),
-    onClick: () => {
+    execute: () => {
       const { left, bottom } = sort.node.getBoundingClientRect();
       menu.open(left, bottom);
     }
   });
+  const sort = new CommandToolbarButton({ commands: own, id: 'sort' });
   jobs.toolbar.addItem('sort', sort);
   jobs.disposed.connect(() => menu.dispose());
   jobs.toolbar.addItem(
@@ -47,8 +50,7 @@ export function fillToolbars({ quota, jobs, model, commands, trans }: IToolbars)
   );
 }
 
-function sortMenu(model: PanelModel, trans: TranslationBundle): Menu {
-  const commands = new CommandRegistry();
+function sortMenu(commands: CommandRegistry, model: PanelModel, trans: TranslationBundle): Menu {
   const menu = new Menu({ commands });
   const labels: [SortBy, string][] = [
     ['created', trans.__('Newest first')],

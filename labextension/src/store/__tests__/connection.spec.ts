@@ -174,28 +174,20 @@ describe('a server that refuses', () => {
     server.answer = () => new Response(JSON.stringify(body), { status });
   }
 
-  it('is gone at once, with its own reason', async () => {
-    const refusal = { what: 'You may not.', why: 'No rights.', next_step: 'Ask.' };
-    answering(403, refusal);
-    begin();
-    server.last.cut();
-    await pass(0.2);
-    expect(store.connection).toBe('gone');
-    expect(store.problem).toEqual(refusal);
-    await pass(10);
-    expect(states).toEqual(['gone']);
-  });
-
   it.each([
+    [401, 'The Jupyter server refuses this page.'],
     [403, 'The Jupyter server refuses this page.'],
     [404, 'The server half of cnai-sdk is not enabled.']
-  ])('with %d is explained where it gives no reason', async (status, what) => {
+  ])('with %d is gone at once, and says what to do', async (status, what) => {
     answering(status, { message: 'no' });
     begin();
     server.last.cut();
     await pass(0.2);
+    expect(store.connection).toBe('gone');
     expect(store.problem?.what).toBe(what);
     expect(store.problem?.next_step).not.toBe('');
+    await pass(10);
+    expect(states).toEqual(['gone']);
   });
 
   it('is only away when its proxy has no server to ask', async () => {

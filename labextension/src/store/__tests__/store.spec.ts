@@ -126,7 +126,7 @@ describe('what the page knows', () => {
     ['changes of other rows', change(9, [made('a', 'Failed')], { epoch: 'b' })]
   ])('takes no notice of %s', (_, message) => {
     const socket = begun(made('a'));
-    socket.say(message as { type: string });
+    socket.say(message);
     expect(names()).toEqual(['a']);
     expect(phase('a')).toBe('Running');
     expect(store.connection).toBe('live');

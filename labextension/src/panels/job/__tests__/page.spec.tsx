@@ -74,8 +74,8 @@ describe('the page of a job', () => {
 
   beforeAll(() => {
     Object.defineProperties(HTMLElement.prototype, {
-      offsetHeight: { configurable: true, get: () => 300 },
-      offsetWidth: { configurable: true, get: () => 600 }
+      clientHeight: { configurable: true, get: () => 300 },
+      clientWidth: { configurable: true, get: () => 600 }
     });
     globalThis.ResizeObserver = class {
       observe(): void {}
@@ -240,6 +240,7 @@ describe('the page of a job', () => {
       fireEvent.click(screen.getByText('worker 0, line 4'));
       await settle();
       expect(log().querySelector('[aria-current]')!.textContent).toContain('line 4');
+      Object.defineProperty(log(), 'scrollHeight', { value: 400 * 17 });
       model.show({ line: 300, rank: 0 });
       await settle();
       expect(log().scrollTop).toBeGreaterThan(299 * 17 - 300);
@@ -323,6 +324,27 @@ describe('the page of a job', () => {
       expect(document.activeElement).toBe(table);
       fireEvent.keyDown(table, { key: 'Escape' });
       expect(screen.queryByRole('region', { name: 'Table of values' })).toBeNull();
+    });
+
+    it('and the memory of workers, with its limit, where the verdict is about memory', async () => {
+      const using = (memory: number): Partial<Workload> => ({
+        granted: { memory: 8 * 2 ** 30 },
+        replicas: [
+          { rank: 0, memory: memory / 2 },
+          { rank: 1, memory }
+        ]
+      });
+      await show(using(2 ** 31));
+      store.now = () => NOW + 5;
+      const failed = row('digits', { ...using(2 ** 32), phase: 'Failed', seq: 9 });
+      act(() => store.opened[0]!.set({ job: { row: failed, diagnosis: OOM } }));
+      await settle();
+      expect(screen.getByText('memory, GiB')).toBeTruthy();
+      expect(plots[0]!.data).toEqual([
+        [72, 77],
+        [2, 4],
+        [1, 2]
+      ]);
     });
 
     it('a dozen at first, of a job that reports very many', async () => {

@@ -11,6 +11,8 @@ import { JobTab } from '../widget';
 
 jest.mock('../page', () => ({ fill: jest.fn() }));
 
+const filled = fill as jest.Mock;
+
 const KEY = { source: 'local', id: 'digits-1' };
 const trans = nullTranslator.load('cnai_lab');
 
@@ -35,6 +37,10 @@ describe('the pages of jobs', () => {
   const store = new FakeStore([row('digits')]);
 
   beforeAll(() => {
+    globalThis.requestIdleCallback = idle => {
+      idle({ didTimeout: false, timeRemaining: () => 1 });
+      return 0;
+    };
     globalThis.ResizeObserver = class {
       observe(): void {}
       unobserve(): void {}
@@ -44,7 +50,7 @@ describe('the pages of jobs', () => {
 
   beforeEach(() => {
     document.body.replaceChildren();
-    jest.mocked(fill).mockReset();
+    filled.mockReset();
   });
 
   it('open once a job, by command', async () => {
@@ -73,21 +79,21 @@ describe('the pages of jobs', () => {
   it('load their code when the first one opens', async () => {
     const { app } = labOf();
     const tab = new JobPages(app, store, null, trans).open(KEY);
-    expect(fill).not.toHaveBeenCalled();
-    await new Promise(process.nextTick);
-    expect(fill).toHaveBeenCalledWith(tab, expect.objectContaining({ store }));
+    expect(filled).not.toHaveBeenCalled();
+    await new Promise<void>(resolve => process.nextTick(resolve));
+    expect(filled).toHaveBeenCalledWith(tab, expect.objectContaining({ store }));
   });
 
   it('say so where the code cannot be loaded, and try again', async () => {
-    jest.mocked(fill).mockImplementationOnce(() => {
+    filled.mockImplementationOnce(() => {
       throw new Error('no chunk');
     });
     const tab = new JobPages(labOf().app, store, null, trans).open(KEY);
-    await new Promise(process.nextTick);
+    await new Promise<void>(resolve => process.nextTick(resolve));
     expect(tab.content.node.textContent).toContain('could not be loaded');
     tab.content.node.querySelector('button')!.click();
-    await new Promise(process.nextTick);
-    expect(fill).toHaveBeenCalledTimes(2);
+    await new Promise<void>(resolve => process.nextTick(resolve));
+    expect(filled).toHaveBeenCalledTimes(2);
     expect(tab.content.node.textContent).toBe('');
   });
 
@@ -105,14 +111,14 @@ describe('the pages of jobs', () => {
     async args => {
       const { app, added } = labOf();
       new JobPages(app, store, null, trans).addCommands();
-      await app.commands.execute(Commands.open, args as never);
+      await app.commands.execute(Commands.open, args);
       expect(added).toEqual([]);
     }
   );
 
   it('are restored by source and id', () => {
     const { app } = labOf();
-    const restore = jest.fn((..._: unknown[]) => Promise.resolve());
+    const restore = jest.fn<Promise<void>, unknown[]>(() => Promise.resolve());
     void jobPagePlugin.activate(app, store, { restore }, null, null);
     const [, options] = restore.mock.calls[0] as [
       unknown,

@@ -125,3 +125,30 @@ describe('the plugin', () => {
     expect(restorer.add).toHaveBeenCalledWith(panel, 'cnai-side-panel');
   });
 });
+
+describe('the tools of the sections', () => {
+  const tool = (name: string) =>
+    document.querySelector<HTMLElement>(`#cnai-side-panel [title="${name}"]`)!;
+
+  test('show who uses what, and hide it again', async () => {
+    attach(new FakeStore([row('a')]));
+    await waitFor(() => expect(tool('Who uses what')).toBeTruthy());
+    act(() => tool('Who uses what').click());
+    expect(screen.getByText('Nothing is in use.')).toBeTruthy();
+    await waitFor(() => expect(tool('Hide who uses what')).toBeTruthy());
+    act(() => tool('Hide who uses what').click());
+    expect(screen.queryByText('Nothing is in use.')).toBeNull();
+  });
+
+  test('sort the jobs by a menu', async () => {
+    attach(new FakeStore([row('b', { created: NOW }), row('a')]));
+    expect(names()).toEqual(['b', 'a']);
+    await waitFor(() => expect(tool('Sort')).toBeTruthy());
+    act(() => tool('Sort').click());
+    const byName = document.querySelector('.lm-Menu [data-command="name"]')!;
+    expect(byName.textContent).toBe('By name');
+    act(() => byName.dispatchEvent(new MouseEvent('mousemove', { bubbles: true })));
+    act(() => byName.dispatchEvent(new MouseEvent('mouseup', { bubbles: true })));
+    expect(names()).toEqual(['a', 'b']);
+  });
+});

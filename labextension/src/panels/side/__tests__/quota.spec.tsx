@@ -127,7 +127,7 @@ test('other places fold to one line with their sums', () => {
   store.setPlace({ quota: quota([GPU]) }, 'k8s');
   mount(quota([CPU, MEMORY]), [], store);
   const other = screen.getByRole('button', { name: /This machine/ });
-  expect(other.textContent).toContain('CPU 3 of 8 cores');
+  expect(other.textContent).toContain('CPU 3 of 8');
   expect(other.getAttribute('aria-expanded')).toBe('false');
   expect(screen.queryByRole('meter', { name: 'CPU' })).toBeNull();
   fireEvent.click(other);
