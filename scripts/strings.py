@@ -1,6 +1,6 @@
 """Compare what the lab extension says with its Chinese: prints what is missing, and what is left.
 
-    python scripts/strings.py           # what to translate, as JSON to be filled in
+python scripts/strings.py           # what to translate, as JSON to be filled in
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ function Fields(props: {
         <Field
           label={trans.__('Memory each')}
           value={wish.memory}
-          hint="8Gi"
+          hint={trans.__('shared')}
           wrong={wrong.has('memory')}
           onChange={memory => set({ memory })}
         />

@@ -1,4 +1,4 @@
-import { CodeCell } from '@jupyterlab/cells';
+import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
 import { importsSdk } from './python';
@@ -9,10 +9,11 @@ export function activeCode(tracker: INotebookTracker | null): CodeCell | null {
   return cell instanceof CodeCell ? cell : null;
 }
 
-/** Whether a notebook imports the SDK above or anywhere. */
+/** Whether a cell that imports the SDK has run: one that only stands there is no help. */
 export function hasImport(panel: NotebookPanel): boolean {
-  const cells = panel.content.model?.cells ?? [];
-  return importsSdk([...cells].map(cell => cell.sharedModel.getSource()));
+  const cells = [...(panel.content.model?.cells ?? [])];
+  const run = cells.filter(cell => isCodeCellModel(cell) && cell.executionCount !== null);
+  return importsSdk(run.map(cell => cell.sharedModel.getSource()));
 }
 
 /** Put code into a new cell below the active one; the caret is in it. */

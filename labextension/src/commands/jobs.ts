@@ -123,7 +123,7 @@ async function act(store: IStore, what: Act['do'], keys: readonly IKey[]): Promi
   const answers = await Promise.all(
     sources.map(source => {
       const ids = keys.filter(key => key.source === source).map(({ id }) => id);
-      return store.act(source, { do: what, ids: ids as Act['ids'] });
+      return store.act(source, { do: what, ids: ids });
     })
   );
   return {

@@ -26,7 +26,7 @@ export function Head({ model, services, row }: IHead): JSX.Element {
   const { workload } = row;
   return (
     <>
-      <header className="cnai-JobHead">
+      <div className="cnai-JobHead">
         <PhaseMark row={row} size={20} trans={trans} />
         <h2>
           <span>{phaseName(workload.phase, trans)}</span>
@@ -41,7 +41,7 @@ export function Head({ model, services, row }: IHead): JSX.Element {
         {saysMore(row) && (
           <span className="cnai-JobHead-about">{stateText(row, services.store.now(), trans)}</span>
         )}
-      </header>
+      </div>
       {workload.progress && !hasEnded(workload.phase) && (
         <ProgressLine {...{ services, progress: workload.progress }} />
       )}

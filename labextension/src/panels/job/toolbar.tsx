@@ -137,8 +137,7 @@ function ShowScript({ model, services }: IPart): JSX.Element | null {
   return (
     <Tool
       icon={toolIcons.script}
-      label={trans.__('Script')}
-      pressed={model.scriptShown}
+      label={model.scriptShown ? trans.__('Hide the script') : trans.__('Script')}
       trans={trans}
       act={() => model.toggleScript()}
     />
@@ -184,15 +183,13 @@ function Tool(props: {
   act: () => void;
   trans: IPart['services']['trans'];
   enabled?: boolean;
-  pressed?: boolean;
   waits?: boolean;
 }): JSX.Element {
-  const { icon, label, act, trans, enabled = true, pressed, waits } = props;
+  const { icon, label, act, trans, enabled = true, waits } = props;
   return (
     <ToolbarButtonComponent
       icon={icon}
       label={label}
-      pressed={pressed}
       enabled={enabled}
       tooltip={waits ? trans.__('Waits for the server, which does not answer') : label}
       onClick={act}

@@ -1,7 +1,7 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { act, screen, waitFor } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor } from '@testing-library/react';
 
 import { FakeStore, NOW, row } from '../../../__tests__/fakes';
 import { Commands } from '../../../tokens';
@@ -145,10 +145,16 @@ describe('the tools of the sections', () => {
     expect(names()).toEqual(['b', 'a']);
     await waitFor(() => expect(tool('Sort')).toBeTruthy());
     act(() => tool('Sort').click());
-    const byName = document.querySelector('.lm-Menu [data-command="name"]')!;
-    expect(byName.textContent).toBe('By name');
-    act(() => byName.dispatchEvent(new MouseEvent('mousemove', { bubbles: true })));
-    act(() => byName.dispatchEvent(new MouseEvent('mouseup', { bubbles: true })));
+    const menu = document.querySelector('.lm-Menu')!;
+    const labels = [...menu.querySelectorAll('.lm-Menu-itemLabel')].map(each => each.textContent);
+    expect(labels).toEqual(['Newest first', 'By name', 'By phase']);
+    for (const [key, keyCode] of [
+      ['ArrowDown', 40],
+      ['ArrowDown', 40],
+      ['Enter', 13]
+    ] as const) {
+      fireEvent.keyDown(menu, { key, keyCode });
+    }
     expect(names()).toEqual(['a', 'b']);
   });
 });
