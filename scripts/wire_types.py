@@ -36,12 +36,22 @@ def wire_types() -> str:
 
 
 def _plainer(schema: Any) -> Any:
-    """A definition that is used with a default would become a second type, and a list that must
-    not be empty a tuple."""
-    left_out = ("default", "minItems")
-    if isinstance(schema, Mapping):
-        return {name: _plainer(each) for name, each in schema.items() if name not in left_out}
-    return [_plainer(each) for each in schema] if isinstance(schema, list) else schema
+    """A definition that is used with a default would become a second type, a list that must not be
+    empty a tuple, and a word that may be any other a union that linters refuse."""
+    if isinstance(schema, list):
+        return [_plainer(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    plain = {
+        name: _plainer(each) for name, each in schema.items() if name not in ("default", "minItems")
+    }
+    ways = plain.get("anyOf", ())
+    if {"type": "string"} in ways and any("enum" in way for way in ways):
+        del plain["anyOf"]
+        plain["type"] = "string"
+    if plain.get("type") == "object" and "properties" not in plain:
+        plain.setdefault("additionalProperties", True)
+    return plain
 
 
 if __name__ == "__main__":

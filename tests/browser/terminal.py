@@ -22,7 +22,7 @@ said = json.loads((folder / "say.json").read_text())
 for line in said["lines"]:
     print(line, flush=True)
 epoch = 0
-while not (folder / "end").exists():
+while epoch < said["epochs"] or not (folder / "end").exists():
     if epoch < said["epochs"]:
         epoch += 1
         cnai.report(step=epoch, **{name: value * epoch for name, value in said["metrics"].items()})

@@ -86,7 +86,7 @@ def test_a_page_in_the_middle_reads_no_more_than_its_segment(
 
     def noted(path: Path, *options: str) -> object:
         opened.append(path)
-        return real(path, *options)
+        return real(path, *options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", noted)
     assert reader.read() == []

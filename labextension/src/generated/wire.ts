@@ -3,7 +3,7 @@
 /**
  * What sort of workload it is.
  */
-export type Kind = ('train' | 'tune' | 'serve' | 'pipeline') | string;
+export type Kind = string;
 /**
  * Queued, Starting, Running, then Succeeded, Failed or Stopped; Ready for endpoints.
  *
@@ -12,8 +12,7 @@ export type Kind = ('train' | 'tune' | 'serve' | 'pipeline') | string;
  * >>> Phase("Hibernating").label, Phase("Hibernating").value
  * ('unknown', 'Hibernating')
  */
-export type Phase =
-  ('Queued' | 'Starting' | 'Running' | 'Ready' | 'Succeeded' | 'Failed' | 'Stopped') | string;
+export type Phase = string;
 
 /**
  * What goes through the WebSocket `stream`, one JSON object a message.
@@ -446,7 +445,9 @@ export interface Diagnosis {
   why?: string;
   fix?: string;
   code?: string;
-  changes?: {};
+  changes?: {
+    [k: string]: unknown;
+  };
   evidence?: Evidence[];
   rank?: number | null;
   cell?: string;
@@ -612,7 +613,9 @@ export interface Act {
    * @maxItems 1000
    */
   ids: string[];
-  changes?: {};
+  changes?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * What was done. Of a rerun, `made` are the new workloads, in the order of `done`.
