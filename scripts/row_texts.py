@@ -18,7 +18,7 @@ from cnai_sdk.model.quantity import show_bytes, show_bytes_of, show_duration, sh
 from cnai_sdk.model.spec import Resources
 from cnai_sdk.model.workload import Granted, Progress, Queued, Replica, Workload
 from cnai_sdk.text import one_line, row_text, size_text
-from cnai_server_ext.messages import Row
+from cnai_server_ext.answers import Row
 
 TARGET = Path(__file__).resolve().parent.parent / "labextension/src/__tests__/row-texts.json"
 NOW = 1_800_000_192.0

@@ -18,7 +18,7 @@ from cnai_server_ext.schema import stream_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "labextension" / "src" / "generated" / "wire.ts"
-BANNER = "// Made by `jlpm types` from server_ext/cnai_server_ext/messages.py. Do not edit."
+BANNER = "// Made by `jlpm types` from the shapes in server_ext/cnai_server_ext. Do not edit."
 
 
 def wire_types() -> str:

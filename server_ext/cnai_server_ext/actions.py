@@ -10,7 +10,7 @@ from cnai_sdk.config import write_setting
 from cnai_sdk.errors import CnaiError, InvalidRequest
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.training import submit_again
-from cnai_server_ext.messages import Act, Acted, Choose, Refused, Serving
+from cnai_server_ext.answers import Act, Acted, Choose, Refused, Serving
 from cnai_server_ext.operation import Call, Operation
 from cnai_server_ext.wire import problem_of
 

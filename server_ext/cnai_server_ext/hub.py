@@ -19,8 +19,8 @@ from cnai_sdk.backends.base import Backend
 from cnai_sdk.errors import BackendUnavailable, CnaiError
 from cnai_sdk.model.quota import Device, Quota
 from cnai_sdk.model.stream import Snapshot, Update
+from cnai_server_ext.answers import Problem, Row, Source
 from cnai_server_ext.enrich import Enricher
-from cnai_server_ext.messages import Problem, Row, Source
 from cnai_server_ext.pace import Pace
 from cnai_server_ext.rows import Rows
 from cnai_server_ext.wire import problem_of

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.text import clean
-from cnai_server_ext.messages import Lines, Matches
+from cnai_server_ext.answers import Lines, Matches
 from cnai_server_ext.operation import Call, File, Operation
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]

@@ -6,236 +6,32 @@ of the page are made. Never here: how an answer comes about.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from cnai_sdk.model.diagnosis import Diagnosis
-from cnai_sdk.model.event import Event, LogLine
-from cnai_sdk.model.metric import Metric, Number
-from cnai_sdk.model.output import OutputFile
+from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.quota import Device, Quota
-from cnai_sdk.model.spec import DataLink, Resources
-from cnai_sdk.model.workload import Workload
+from cnai_server_ext.answers import (
+    Asked,
+    Id,
+    Job,
+    Problem,
+    Row,
+    Said,
+    Serving,
+    Source,
+    SourceId,
+)
 
-Id = Annotated[str, Meta(min_length=1, max_length=200)]
-"""A workload's id, unique on its backend."""
-SourceId = Annotated[str, Meta(min_length=1, max_length=200)]
-"""Which of the places that the server watches: 'local'."""
-Ids = Annotated[tuple[Id, ...], Meta(min_length=1, max_length=1000)]
 Channel = Annotated[str, Meta(min_length=1, max_length=64)]
 """A name that the page gives to one log that it follows."""
-
-
-class _Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the server says; a page ignores fields that it does not know."""
-
-
-class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a page asks; a field that the server does not know is a mistake."""
-
-
-# -- what is shown ---------------------------------------------------------------------
-
-
-class Problem(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """What happened, why, and what to do next."""
-
-    what: str
-    why: str = ""
-    next_step: str = ""
-
-
-class Row(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """A workload as the list shows it.
-
-    Attributes:
-        short: the verdict of a failed one in at most 32 characters, or '' while nobody asked.
-        spark: the last values of its first metric, oldest first, at most 24.
-    """
-
-    workload: Workload
-    short: str = ""
-    spark: tuple[Number, ...] = ()
-
-
-class Source(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """A place that the server watches: one backend, and what it can do.
-
-    Attributes:
-        name: the backend's, such as 'local'.
-        place: for a person, such as 'this machine'.
-        kinds: what it runs.
-        problem: why it cannot be watched now, or None.
-        since: Unix seconds since when it has been away, with a problem.
-    """
-
-    id: str
-    name: str
-    place: str = ""
-    kinds: tuple[str, ...] = ()
-    suspend: bool = False
-    outputs_as_folder: bool = False
-    problem: Problem | None = None
-    since: float = 0.0
-
-
-class Serving(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """Which backend notebooks that start from now on get, and why.
-
-    Attributes:
-        why: what chose it: 'default', 'configuration file' or 'CNAI_BACKEND'.
-        fixed: True where the environment decides, so that a switch would change nothing.
-        choices: what may be chosen.
-    """
-
-    backend: str
-    why: str
-    fixed: bool = False
-    choices: tuple[str, ...] = ()
-
-
-class Script(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """What runs on every worker, and what came with it.
-
-    Attributes:
-        text: the readable script.
-        entry: the function.
-        files: names of the other files of the payload.
-        env, secrets: names of variables; never a value of a secret.
-        changes: the arguments of train() that `rerun` takes, as they were.
-    """
-
-    text: str
-    entry: str = ""
-    files: tuple[str, ...] = ()
-    data: tuple[DataLink, ...] = ()
-    packages: tuple[str, ...] = ()
-    env: dict[str, str] = {}
-    secrets: tuple[str, ...] = ()
-    resources: Resources = Resources()
-    workers: int = 1
-
-
-class Job(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """All that a page of one job shows, but for its log.
-
-    Attributes:
-        metrics: all ranks' reports, oldest first; in an update, those that came since.
-        events: oldest first; in an update, those that came since.
-        dropped: how many older reports were left out, evenly.
-    """
-
-    row: Row
-    metrics: tuple[Metric, ...] = ()
-    events: tuple[Event, ...] = ()
-    diagnosis: Diagnosis | None = None
-    result: str | None = None
-    outputs: tuple[OutputFile, ...] = ()
-    folder: str = ""
-    dropped: int = 0
-
-
-# -- REST ------------------------------------------------------------------------------
-
-
-class Version(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """Of the wheel, and of the messages."""
-
-    version: str
-    protocol: int
-
-
-class Jobs(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """All workloads of a source, newest first."""
-
-    source: SourceId
-    rows: tuple[Row, ...] = ()
-
-
-class Sources(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """All that the server watches."""
-
-    sources: tuple[Source, ...]
-    serving: Serving
-
-
-class QuotaAnswer(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """What may be used in one place, and the GPUs on offer."""
-
-    quota: Quota
-    devices: tuple[Device, ...] = ()
-
-
-class Lines(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """A piece of a log.
-
-    Attributes:
-        first: True when no older line is kept.
-        last: True when no newer line was there.
-    """
-
-    lines: tuple[LogLine, ...] = ()
-    first: bool = False
-    last: bool = False
-
-
-class Matches(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a log holds what was searched for.
-
-    Attributes:
-        numbers: of lines, oldest first, at most as many as were asked for.
-        total: how many lines match in what was read.
-        searched: up to which line; the search goes on from there.
-        complete: True when the whole log was read.
-    """
-
-    numbers: tuple[int, ...] = ()
-    total: int = 0
-    searched: int = 0
-    complete: bool = False
-
-
-class Act(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Do one thing to workloads of a source.
-
-    Attributes:
-        do: what.
-        ids: to which.
-        changes: for one 'rerun' only: arguments of train() that are different this time.
-    """
-
-    do: Literal["stop", "rerun", "delete", "suspend", "resume"]
-    ids: Ids
-    changes: dict[str, Any] = {}
-
-
-class Refused(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """One workload to which it could not be done."""
-
-    id: str
-    problem: Problem
-
-
-class Acted(_Said, frozen=True, kw_only=True, omit_defaults=True):
-    """What was done. Of a rerun, `made` are the new workloads, in the order of `done`."""
-
-    done: tuple[str, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    made: tuple[Workload, ...] = ()
-
-
-class Choose(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Write the backend of notebooks that start from now on into the configuration."""
-
-    backend: Annotated[str, Meta(min_length=1, max_length=40)]
-
 
 # -- the stream: what the server says ---------------------------------------------------
 
 
-class Hello(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="hello", tag_field="type"):
+class Hello(Said, frozen=True, kw_only=True, omit_defaults=True, tag="hello", tag_field="type"):
     """The first message on a socket.
 
     Attributes:
@@ -253,7 +49,7 @@ class Hello(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="hello", t
 
 
 class SourceChanged(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="source", tag_field="type"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag="source", tag_field="type"
 ):
     """A place has come, gone away or come back."""
 
@@ -262,7 +58,7 @@ class SourceChanged(
 
 
 class ServingChanged(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="serving", tag_field="type"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag="serving", tag_field="type"
 ):
     """The backend of notebooks to come was switched."""
 
@@ -270,7 +66,7 @@ class ServingChanged(
 
 
 class RowsSnapshot(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot", tag_field="type"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag="snapshot", tag_field="type"
 ):
     """All workloads of a source, newest first; what a page had before is void."""
 
@@ -282,7 +78,7 @@ class RowsSnapshot(
 
 
 class RowsChange(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="change", tag_field="type"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag="change", tag_field="type"
 ):
     """Workloads as they stand now, and ids that are gone, up to and including `seq`."""
 
@@ -295,7 +91,7 @@ class RowsChange(
 
 
 class QuotaChange(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="quota", tag_field="type"
+    Said, frozen=True, kw_only=True, omit_defaults=True, tag="quota", tag_field="type"
 ):
     """What may be used in one place, and what is left."""
 
@@ -305,7 +101,7 @@ class QuotaChange(
     devices: tuple[Device, ...] = ()
 
 
-class JobUpdate(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="job", tag_field="type"):
+class JobUpdate(Said, frozen=True, kw_only=True, omit_defaults=True, tag="job", tag_field="type"):
     """An opened job, with its row as it is now.
 
     Attributes:
@@ -320,7 +116,7 @@ class JobUpdate(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="job",
     whole: bool = False
 
 
-class LogPiece(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="lines", tag_field="type"):
+class LogPiece(Said, frozen=True, kw_only=True, omit_defaults=True, tag="lines", tag_field="type"):
     """Lines of a followed log. The next piece comes when this one was acknowledged.
 
     Attributes:
@@ -334,9 +130,7 @@ class LogPiece(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="lines"
     done: bool = False
 
 
-class NotDone(
-    _Said, frozen=True, kw_only=True, omit_defaults=True, tag="refused", tag_field="type"
-):
+class NotDone(Said, frozen=True, kw_only=True, omit_defaults=True, tag="refused", tag_field="type"):
     """A message of the page that could not be carried out; the socket stays open."""
 
     problem: Problem
@@ -345,7 +139,7 @@ class NotDone(
     id: str = ""
 
 
-class Beat(_Said, frozen=True, kw_only=True, omit_defaults=True, tag="beat", tag_field="type"):
+class Beat(Said, frozen=True, kw_only=True, omit_defaults=True, tag="beat", tag_field="type"):
     """Nothing has changed, and the server is there; every few seconds."""
 
     now: float
@@ -369,7 +163,7 @@ Spoken = (
 # -- the stream: what a page says -------------------------------------------------------
 
 
-class Position(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Position(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Up to where a page has seen a source's changes."""
 
     epoch: Annotated[str, Meta(max_length=200)]
@@ -377,15 +171,17 @@ class Position(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Start(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="start", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="start", tag_field="type"
 ):
     """The first message of a page. Where its positions are still known it gets changes only."""
 
-    positions: Annotated[dict[SourceId, Position], Meta(max_length=1000)] = {}
+    positions: Annotated[dict[SourceId, Position], Meta(max_length=1000)] = msgspec.field(
+        default_factory=dict
+    )
 
 
 class Look(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="look", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="look", tag_field="type"
 ):
     """The rows that are on the screen: their verdicts and sparks are wanted."""
 
@@ -394,7 +190,7 @@ class Look(
 
 
 class Open(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="open", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="open", tag_field="type"
 ):
     """Show all of one job, and its updates from now on."""
 
@@ -403,7 +199,7 @@ class Open(
 
 
 class Close(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="close", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="close", tag_field="type"
 ):
     """Enough of that job."""
 
@@ -412,7 +208,7 @@ class Close(
 
 
 class Follow(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="follow", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="follow", tag_field="type"
 ):
     """Follow a log.
 
@@ -432,7 +228,7 @@ class Follow(
 
 
 class Ack(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="ack", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="ack", tag_field="type"
 ):
     """The page has dealt with a piece; it may have the next."""
 
@@ -441,7 +237,7 @@ class Ack(
 
 
 class Unfollow(
-    _Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="unfollow", tag_field="type"
+    Asked, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="unfollow", tag_field="type"
 ):
     """Enough of that log."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnai_server_ext.messages import Problem
+from cnai_server_ext.answers import Problem
 from cnai_server_ext.operation import PLACEHOLDERS, File, Operation
 from cnai_server_ext.schema import components
 

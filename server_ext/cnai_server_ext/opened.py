@@ -12,8 +12,9 @@ from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.workload import Workload
+from cnai_server_ext.answers import Job, Row
 from cnai_server_ext.hub import Hub
-from cnai_server_ext.messages import Job, JobUpdate, Row
+from cnai_server_ext.messages import JobUpdate
 
 _METRICS = 5_000
 _EVENTS = 2_000

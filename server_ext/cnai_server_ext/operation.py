@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from cnai_server_ext.messages import Id, SourceId
+from cnai_server_ext.answers import Id, SourceId
 from cnai_server_ext.places import Places
 
 Answer = Callable[["Call"], Awaitable[Any]]

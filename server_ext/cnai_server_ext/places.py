@@ -13,8 +13,8 @@ from cnai_sdk.backends.base import Backend
 from cnai_sdk.client import Client
 from cnai_sdk.config import config_path, load_config
 from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound
+from cnai_server_ext.answers import Serving, Source
 from cnai_server_ext.hub import Hub
-from cnai_server_ext.messages import Serving, Source
 from cnai_server_ext.pace import Pace
 from cnai_server_ext.telling import Told
 

@@ -11,7 +11,7 @@ from jupyter_core.paths import jupyter_path
 
 from cnai_sdk.errors import NotFound
 from cnai_sdk.model.spec import Spec, TrainSpec, replicas_of
-from cnai_server_ext.messages import Job, Jobs, QuotaAnswer, Script, Serving, Sources, Version
+from cnai_server_ext.answers import Job, Jobs, QuotaAnswer, Script, Serving, Sources, Version
 from cnai_server_ext.opened import whole_job
 from cnai_server_ext.operation import Call, Operation
 from cnai_server_ext.schema import stream_schema

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from cnai_sdk.model.metric import Number
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Workload
-from cnai_server_ext.messages import Position, Row
+from cnai_server_ext.answers import Row
+from cnai_server_ext.messages import Position
 from cnai_server_ext.wire import encode
 
 _DELETED_KEPT = 10_000

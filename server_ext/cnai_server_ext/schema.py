@@ -10,22 +10,22 @@ from typing import Any
 import msgspec
 
 from cnai_sdk.model.phase import Kind, Phase
-from cnai_server_ext import messages
+from cnai_server_ext import answers, messages
 
 _OPEN = (Kind, Phase)
 _ANSWERS = (
-    messages.Version,
-    messages.Sources,
-    messages.Jobs,
-    messages.Job,
-    messages.Script,
-    messages.Lines,
-    messages.Matches,
-    messages.QuotaAnswer,
-    messages.Act,
-    messages.Acted,
-    messages.Choose,
-    messages.Problem,
+    answers.Version,
+    answers.Sources,
+    answers.Jobs,
+    answers.Job,
+    answers.Script,
+    answers.Lines,
+    answers.Matches,
+    answers.QuotaAnswer,
+    answers.Act,
+    answers.Acted,
+    answers.Choose,
+    answers.Problem,
 )
 
 

@@ -12,14 +12,13 @@ from typing import cast
 
 import msgspec
 
+from cnai_server_ext.answers import Row, Source
 from cnai_server_ext.hub import Hub
 from cnai_server_ext.messages import (
     Position,
     QuotaChange,
-    Row,
     RowsChange,
     RowsSnapshot,
-    Source,
     SourceChanged,
     Spoken,
 )

@@ -7,7 +7,8 @@ import json
 import msgspec
 
 from cnai_sdk.errors import CnaiError
-from cnai_server_ext.messages import Heard, Problem
+from cnai_server_ext.answers import Problem
+from cnai_server_ext.messages import Heard
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Heard] = msgspec.json.Decoder(Heard)

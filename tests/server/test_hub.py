@@ -160,7 +160,7 @@ class TestFailing:
     async def test_an_error_of_somebody_else_says_nothing_of_its_text(
         self, hub: Hub, backend: Flaky
     ) -> None:
-        backend.leave(KeyError("/home/ada/password"))
+        backend.leave(KeyError("the password of ada"))
         hub.join(Reader())
         await until(lambda: hub.source.problem)
         assert "ada" not in str(hub.source.problem)

@@ -11,6 +11,7 @@ import pytest
 from cnai_sdk.backends.memory.backend import MemoryBackend
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Payload, TrainSpec
+from cnai_server_ext.answers import Problem
 from cnai_server_ext.messages import (
     Ack,
     Beat,
@@ -23,7 +24,6 @@ from cnai_server_ext.messages import (
     NotDone,
     Open,
     Position,
-    Problem,
     QuotaChange,
     RowsChange,
     RowsSnapshot,

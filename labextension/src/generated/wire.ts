@@ -1,4 +1,4 @@
-// Made by `jlpm types` from server_ext/cnai_server_ext/messages.py. Do not edit.
+// Made by `jlpm types` from the shapes in server_ext/cnai_server_ext. Do not edit.
 
 /**
  * What sort of workload it is.

@@ -221,6 +221,12 @@ function Events({ services, events }: { services: IServices; events: Event[] }):
 
 function eventText({ reason, message, rank }: Event, { trans }: IServices): string {
   const said = oneLine(message || reason);
+  if (reason === 'Succeeded' || reason === 'Failed') {
+    return phaseName(reason, trans); // why was told by the event before it
+  }
+  if (reason === 'Admitted') {
+    return trans.__('Admitted: %1', said);
+  }
   return known(rank) && !/worker/i.test(said) ? trans.__('Worker %1: %2', rank, said) : said;
 }
 
