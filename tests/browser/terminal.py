@@ -114,9 +114,9 @@ class Terminal:
         """Stop and delete all that is there."""
         for begun in self._begun:
             begun.end()
-        names = [job["name"] for job in self.run("jobs", "--all", "--json")]
-        if names:
-            self.run("delete", "--yes", "--json", *names)
+        ids = [job["id"] for job in self.run("jobs", "--all", "--json")]
+        if ids:
+            self.run("delete", "--yes", "--json", *ids)
 
 
 @contextmanager

@@ -81,7 +81,8 @@ def test_a_missing_server_half_says_how_to_enable_it(page: Page, tmp_path: Path)
     off = "--ServerApp.jpserver_extensions={'cnai_server_ext': False}"
     with run_lab(tmp_path, command=("lab", off)) as lab:
         opened(page, lab.url())
-        notice = page.get_by_text("jupyter server extension enable cnai_server_ext")
+        said = "jupyter server extension enable cnai_server_ext"
+        notice = page.locator(".jp-toast-message", has_text=said)
         expect(notice).to_be_visible()
 
 

@@ -135,9 +135,7 @@ class TestALongLog:
             writer.feed(0, text.encode())
         return id
 
-    def test_it_opens_at_its_end_and_pages_back(
-        self, ask: Ask, local: Local, id: str
-    ) -> None:
+    def test_it_opens_at_its_end_and_pages_back(self, ask: Ask, local: Local, id: str) -> None:
         before = self.LINES + 1
         for page in range(5):
             where = "" if page == 0 else f"&before={before}"
