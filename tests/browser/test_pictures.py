@@ -65,7 +65,7 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     panel.width(300)
     run_all(sharp)
     panel.says("digits", re.compile(r"Running (1\d|2\d|3\d)%"), timeout=120_000)
-    sharp.locator(".cnai-Card").last.scroll_into_view_if_needed()
+    sharp.locator(".cnai-Live").last.scroll_into_view_if_needed()  # the card in it is drawn anew
     sharp.screenshot(path=kept / "panel-notebook.png")
 
     job = panel.open_job("digits")
