@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from cnai_sdk.backends.base import Backend
     from cnai_sdk.model.workload import Workload
 
-_BACKENDS = ("local",)
+BACKENDS = ("local",)
+"""What `use` and the configuration may name."""
 
 
 class Client:
@@ -63,10 +64,10 @@ class Client:
             InvalidRequest: no such backend in this version.
         """
         if name is not None:
-            if name not in _BACKENDS:
+            if name not in BACKENDS:
                 raise InvalidRequest(
                     f"There is no backend {name!r} in this version.",
-                    why=f"It has {', '.join(_BACKENDS)}.",
+                    why=f"It has {', '.join(BACKENDS)}.",
                     next_step='Write cnai.use("local") to run on this machine.',
                 )
             with self._lock:

@@ -21,6 +21,11 @@ export function oneLine(text: string): string {
     .trim();
 }
 
+/** Characters that hide or reorder others, written by number: ⟨U+202E⟩. */
+export function revealed(text: string): string {
+  return text.replace(HIDING, shownByNumber);
+}
+
 /** A carriage return overwrites what stands before it. */
 function overwritten(line: string): string {
   return line

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cnai_sdk.backends.base import Backend
-from cnai_sdk.client import Client
+from cnai_sdk.client import BACKENDS, Client
 from cnai_sdk.config import config_path, load_config
 from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound
 from cnai_server_ext.answers import Serving, Source
@@ -18,7 +18,6 @@ from cnai_server_ext.hub import Hub
 from cnai_server_ext.pace import Pace
 from cnai_server_ext.telling import Told
 
-_CHOICES = ("local",)
 _FIXED = "CNAI_BACKEND"
 
 
@@ -158,9 +157,9 @@ def serving_now() -> Serving:
     try:
         config = load_config()
     except CnaiError as error:
-        return Serving(backend="", why=error.what, choices=_CHOICES)
+        return Serving(backend="", why=error.what, choices=BACKENDS)
     why = config.backend_why
-    return Serving(backend=config.backend, why=why, fixed=why == _FIXED, choices=_CHOICES)
+    return Serving(backend=config.backend, why=why, fixed=why == _FIXED, choices=BACKENDS)
 
 
 def _written() -> tuple[int, int] | None:

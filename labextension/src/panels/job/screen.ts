@@ -1,3 +1,5 @@
+import { revealed } from '../../foreign';
+
 /** A line as a terminal would show it, with nothing in it that anything would obey. */
 export interface IShown {
   /** The visible characters. */
@@ -13,8 +15,6 @@ const CODES = 32;
 /* eslint-disable no-control-regex -- control characters are what this is about */
 const HARMFUL =
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/u;
-const HIDDEN =
-  /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 const SURROGATE = /\p{Cs}/gu;
 // Linear: in no alternative does a repeated class overlap what may follow it.
 const TOKEN =
@@ -31,10 +31,7 @@ export function shown(whole: string): IShown {
   if (!HARMFUL.test(text)) {
     return { plain: text, coloured: null };
   }
-  const visible = text
-    .replace(SURROGATE, '\ufffd')
-    .replace(HIDDEN, found => `⟨U+${hex(found.codePointAt(0) ?? 0)}⟩`);
-  return new Screen().show(visible);
+  return new Screen().show(revealed(text.replace(SURROGATE, '\ufffd')));
 }
 
 /** Where a text stands in another, as ranges, not minding the case. */
@@ -155,8 +152,4 @@ class Screen {
     }
     return { plain, coloured: `${coloured}\x1b[0m` };
   }
-}
-
-function hex(point: number): string {
-  return point.toString(16).toUpperCase().padStart(4, '0');
 }
