@@ -25,6 +25,11 @@ _REQUIREMENT = re.compile(
     r"|(?:git\+)?https?://\S+",
     re.ASCII,
 )
+_OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
+_IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]{0,511}", re.ASCII)
+_SECRET_OF_CLUSTER = re.compile(
+    r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII
+)
 _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
@@ -63,6 +68,11 @@ def parse_options(
     env: object,
     secrets: object,
     packages: object,
+    outputs: object = None,
+    image: object = None,
+    shm: object = None,
+    queue: object = None,
+    priority: object = None,
 ) -> dict[str, Any]:
     """The fields of a TrainSpec that need no machine to be checked.
 
@@ -75,10 +85,71 @@ def parse_options(
         "retries": _count("retries", retries, least=0),
         "timeout": None if timeout is None else parse_duration(timeout),
         "env": _environment(env),
-        "secrets": _names("secrets", secrets),
+        "secrets": tuple(map(_secret, _names("secrets", secrets))),
         "packages": tuple(map(_requirement, _names("packages", packages))),
         "interpreter": sys.executable,
+        "outputs": parse_outputs(outputs),
+        "image": _image(image),
+        "shm": None if shm is None else parse_memory(shm, argument="shm"),
+        "queue": _object_name("queue", queue),
+        "priority": _object_name("priority", priority),
     }
+
+
+def parse_outputs(outputs: object) -> str:
+    """Where a cluster keeps what the workers write: 'pvc://claim/folder', or '' when left out.
+
+    Raises:
+        InvalidRequest: not a place that can be mounted and read back.
+
+    >>> parse_outputs("pvc://scratch/runs/")
+    'pvc://scratch/runs'
+    """
+    if outputs is None or outputs == "":
+        return ""
+    example = 'Write outputs="pvc://CLAIM/runs", with the name of a PersistentVolumeClaim.'
+    text = outputs if isinstance(outputs, str) else ""
+    found = re.fullmatch(r"pvc://([^/]+)((?:/[^/]+)*)/?", text)
+    if found is None:
+        s3 = text.startswith("s3://")
+        raise InvalidRequest(
+            f"outputs={outputs!r} is no place that workers can write to.",
+            why="Buckets cannot be written to yet; a claim of the namespace can."
+            if s3
+            else "It is a claim of the namespace, and a folder in it.",
+            next_step=example,
+        )
+    claim, folder = found[1], found[2]
+    if not _OBJECT.fullmatch(claim) or {".", ".."} & set(folder.split("/")):
+        raise InvalidRequest(
+            f"outputs={outputs!r} has no valid claim and folder in it.",
+            why="A claim's name has a-z, 0-9, '-' and '.'; a folder stays inside the claim.",
+            next_step=example,
+        )
+    return f"pvc://{claim}{folder}"
+
+
+def _object_name(label: str, value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str) or not _OBJECT.fullmatch(value) or len(value) > 253:
+        raise InvalidRequest(
+            f"{label}={value!r} is no name that a cluster could have given.",
+            why="It has a-z, 0-9, '-' and '.', and starts and ends with a letter or a digit.",
+            next_step=f'Write {label}="team-a", for one.',
+        )
+    return value
+
+
+def _image(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str) or not _IMAGE.fullmatch(value):
+        raise InvalidRequest(
+            f"image={value!r} is no reference of a container image.",
+            next_step='Write image="pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", for one.',
+        )
+    return value
 
 
 def parse_args(args: object) -> dict[str, Any]:
@@ -146,6 +217,16 @@ def _names(label: str, value: object) -> tuple[str, ...]:
             f"{label}={value!r} is not a list of names.", next_step=f"Write {label}={example}."
         )
     return tuple(value)  # type: ignore[arg-type]
+
+
+def _secret(name: str) -> str:
+    if "/" in name and not _SECRET_OF_CLUSTER.fullmatch(name):
+        raise InvalidRequest(
+            f"secrets has {name!r}, which names no key of a Secret.",
+            next_step='Write secrets=["my-secret/HF_TOKEN"] for the key HF_TOKEN of the Secret '
+            'my-secret of the namespace, or secrets=["HF_TOKEN"] for your own.',
+        )
+    return name
 
 
 def _requirement(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,8 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk import training as _training
-from cnai_sdk.config import Config, load_config
-from cnai_sdk.errors import InvalidRequest, NotFound
+from cnai_sdk.config import Config, check_operator, load_config
+from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.joblist import JobList
 from cnai_sdk.model.phase import Kind
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from cnai_sdk.backends.base import Backend
     from cnai_sdk.model.workload import Workload
 
-BACKENDS = ("local",)
+BACKENDS = ("local", "kubernetes")
 """What `use` and the configuration may name."""
 
 
@@ -54,29 +55,60 @@ class Client:
                 self._backend = _make(self._config)
             return self._backend
 
-    def use(self, name: str | None = None) -> str:
+    def use(
+        self,
+        name: str | None = None,
+        *,
+        context: str | None = None,
+        namespace: str | None = None,
+        operator: str | None = None,
+    ) -> str:
         """Choose where workloads run, for this process; returns which backend serves, and why.
 
         Args:
-            name: 'local' is this machine. None changes nothing.
+            name: 'local' is this machine, 'kubernetes' a cluster. None changes nothing.
+            context: of the kubeconfig; its current one when left out.
+            namespace: of the cluster; the context's own when left out.
+            operator: 'pytorchjob' or 'trainjob'; what the cluster has when left out.
 
         Raises:
-            InvalidRequest: no such backend in this version.
+            InvalidRequest: no such backend in this version, or no such context.
+            BackendUnavailable: the cluster does not answer; the backend before goes on serving.
         """
+        given = {"context": context, "namespace": namespace, "operator": operator}
+        wishes = {key: value for key, value in given.items() if value is not None}
+        if name is None and wishes:
+            raise InvalidRequest(
+                f"{next(iter(wishes))}= was given without a backend.",
+                next_step='Write cnai.use("kubernetes", namespace="team-a").',
+            )
         if name is not None:
-            if name not in BACKENDS:
-                raise InvalidRequest(
-                    f"There is no backend {name!r} in this version.",
-                    why=f"It has {', '.join(BACKENDS)}.",
-                    next_step='Write cnai.use("local") to run on this machine.',
-                )
-            with self._lock:
-                self._why = "cnai.use"
-                self._config = msgspec.structs.replace(self._config, backend=name)
-                if self._backend is not None and self._backend.name != name:
-                    self._backend = None
+            self._choose(name, wishes)
         place = runtime.call(self.backend.capabilities()).place
         return f"{self.backend.name}: {place} ({self._why})"
+
+    def _choose(self, name: str, wishes: Mapping[str, str]) -> None:
+        if name not in BACKENDS:
+            raise InvalidRequest(
+                f"There is no backend {name!r} in this version.",
+                why=f"It has {', '.join(BACKENDS)}.",
+                next_step='Write cnai.use("local") to run on this machine, or '
+                'cnai.use("kubernetes").',
+            )
+        if name == "local" and wishes:
+            raise InvalidRequest(
+                f"{next(iter(wishes))}= belongs to a cluster.",
+                next_step='Write cnai.use("local"), or cnai.use("kubernetes", namespace="team-a").',
+            )
+        check_operator(wishes.get("operator", ""))
+        config = msgspec.structs.replace(self._config, backend=name, **wishes)
+        if self._backend is not None and self._backend.name == name and not wishes:
+            self._why = "cnai.use"
+            return
+        made = _make(config)
+        runtime.call(made.capabilities())  # a cluster that does not answer is told now
+        with self._lock:
+            self._why, self._config, self._backend = "cnai.use", config, made
 
     def train(
         self,
@@ -96,6 +128,11 @@ class Client:
         secrets: Sequence[str] = (),
         packages: Sequence[str] = (),
         data: Sequence[str] = (),
+        outputs: str | None = None,
+        image: str | None = None,
+        shm: int | str | None = None,
+        queue: str | None = None,
+        priority: str | None = None,
         **unknown: Any,
     ) -> _training.TrainJob:
         """Train a function on one or more workers, and return at once with its handle.
@@ -116,9 +153,17 @@ class Client:
             timeout: seconds, or '30m'; a job that is not done by then fails.
             retries: how often a failed run starts again.
             env: plain environment variables; a secret is refused here.
-            secrets: names of secrets, from this environment or from `cnai secrets set`.
+            secrets: names of secrets, from this environment or from `cnai secrets set`; on a
+                cluster also 'my-secret/KEY', a key of a Secret that is there.
             packages: requirements installed beside the caller's own packages.
-            data: files and folders that the workers find under the same relative path.
+            data: files and folders that the workers find under the same relative path; on a
+                cluster folders of a claim, such as 'pvc://datasets/cifar'.
+            outputs: on a cluster, the claim that keeps what the workers write, such as
+                'pvc://scratch/runs'; without it the files go with the workers.
+            image: the container image on a cluster.
+            shm: shared memory of a worker on a cluster, such as '2Gi', for DataLoader workers.
+            queue: the queue on a cluster that admits the job.
+            priority: the priority class on a cluster.
 
         Raises:
             InvalidRequest: something in the call cannot be carried out; nothing was created.
@@ -143,6 +188,11 @@ class Client:
             secrets=secrets,
             packages=packages,
             data=data,
+            outputs=outputs,
+            image=image,
+            shm=shm,
+            queue=queue,
+            priority=priority,
             **unknown,
         )
 
@@ -155,7 +205,10 @@ class Client:
         return JobList(runtime.call(self.backend.list()), self.attach)
 
     def job(self, name: str) -> Any:
-        """The newest job of that name, or the one with that id.
+        """The job with that id or that very name, or the newest run under it.
+
+        A second run of digits is named digits-2: `job("digits")` gives the newest run,
+        `job("digits-2")` that one.
 
         Raises:
             NotFound: there is none; with the names that are nearest.
@@ -193,15 +246,24 @@ class Client:
 
 
 def _make(config: Config) -> Backend:
-    if config.backend != "local":
-        raise InvalidRequest(
-            f"There is no backend {config.backend!r} in this version.",
-            why=f"It was chosen by {config.backend_why}.",
-            next_step="Set it to 'local', or unset it: cnai use local",
-        )
-    from cnai_sdk.backends.local.backend import LocalBackend
+    if config.backend == "local":
+        from cnai_sdk.backends.local.backend import LocalBackend
 
-    return LocalBackend(config)
+        return LocalBackend(config)
+    if config.backend == "kubernetes":
+        if importlib.util.find_spec("lightkube") is None:
+            raise MissingDependency(
+                "The Kubernetes backend is not installed.",
+                next_step='Install it: pip install "cnai-sdk[kubernetes]"',
+            )
+        from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+
+        return KubernetesBackend(config)
+    raise InvalidRequest(
+        f"There is no backend {config.backend!r} in this version.",
+        why=f"It was chosen by {config.backend_why}.",
+        next_step="Set it to 'local', or unset it: cnai use local",
+    )
 
 
 _default: Client | None = None
@@ -230,8 +292,8 @@ def job(name: str) -> Any:
     return default_client().job(name)
 
 
-def use(name: str | None = None) -> str:
-    return default_client().use(name)
+def use(name: str | None = None, **options: Any) -> str:
+    return default_client().use(name, **options)
 
 
 def quota() -> QuotaView:

@@ -24,6 +24,12 @@ import platformdirs
 from cnai_sdk.errors import BackendUnavailable, InvalidRequest
 from cnai_sdk.model.quantity import parse_duration, parse_memory
 
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds the account that it runs under."""
+
+OPERATORS = ("pytorchjob", "trainjob")
+"""What can run training on a cluster."""
+
 _SOCKET_FOLDER_LIMIT = 48
 """Bytes. A socket's path has at most 107, and a job's own name in it takes up to 54."""
 
@@ -34,11 +40,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         home: the store of this machine's jobs.
         backend: where workloads run.
-        backend_why: what chose it: 'default', 'configuration file' or 'CNAI_BACKEND'.
+        backend_why: what chose it: 'default', 'configuration file', 'CNAI_BACKEND', or that this
+            program runs in a cluster.
         log_limit: bytes of log that a job keeps.
         value_limit: bytes that a captured value may have.
         template_idle: seconds after which an unused warm template ends.
         warm: False starts every worker plainly.
+        context: of the kubeconfig, for the Kubernetes backend; '' for its current one.
+        namespace: of the cluster; '' for the context's own.
+        operator: 'pytorchjob' or 'trainjob'; '' for what the cluster has.
+        image: of the workers on a cluster; '' for one that fits the notebook's Python.
+        runtime: the ClusterTrainingRuntime that a TrainJob refers to.
+        queue: the Kueue queue of jobs that name none; '' for none.
     """
 
     home: Path
@@ -48,6 +61,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     value_limit: int = 10 * 2**20
     template_idle: float = 900.0
     warm: bool = True
+    context: str = ""
+    namespace: str = ""
+    operator: str = ""
+    image: str = ""
+    runtime: str = "torch-distributed"
+    queue: str = ""
 
 
 def _path(value: object, name: str) -> Path:
@@ -66,6 +85,27 @@ def _word(value: object, name: str) -> str:
             next_step=f'Write {name} = "local" to run on this machine.',
         )
     return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 512:
+        raise InvalidRequest(f"{name}={value!r} is not text.", next_step=f'Write {name} = "…".')
+    return value
+
+
+def check_operator(value: object, name: str = "operator") -> str:
+    """The operator, when there is such a one; '' leaves it to the cluster.
+
+    Raises:
+        InvalidRequest: there is none of that name.
+    """
+    if value in ("", *OPERATORS):
+        return str(value)
+    raise InvalidRequest(
+        f"{name}={value!r} is no operator that runs training.",
+        why=f"There are {' and '.join(OPERATORS)}.",
+        next_step="Leave it out, and the cluster is asked which one it has.",
+    )
 
 
 def _truth(value: object, name: str) -> bool:
@@ -97,6 +137,12 @@ _READERS = {
     "value_limit": _bytes,
     "template_idle": _seconds,
     "warm": _truth,
+    "context": _text,
+    "namespace": _text,
+    "operator": check_operator,
+    "image": _text,
+    "runtime": _text,
+    "queue": _text,
 }
 
 
@@ -117,6 +163,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     environ = os.environ if environ is None else environ
     settings: dict[str, Any] = _read_file(config_path(environ))
     why = "configuration file" if "backend" in settings else "default"
+    if "backend" not in settings and _in_cluster(environ):
+        settings["backend"], why = "kubernetes", "this program runs in a cluster"
     for name, reader in _READERS.items():
         variable = f"CNAI_{name.upper()}"
         if environ.get(variable):
@@ -124,6 +172,11 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             why = variable if name == "backend" else why
     settings.setdefault("home", Path(platformdirs.user_data_dir("cnai")))
     return Config(backend_why=why, **settings)
+
+
+def _in_cluster(environ: Mapping[str, str]) -> bool:
+    """True in a pod with an account that may speak to its cluster."""
+    return bool(environ.get("KUBERNETES_SERVICE_HOST")) and ACCOUNT.joinpath("token").exists()
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:

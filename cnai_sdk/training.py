@@ -22,7 +22,7 @@ from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
-from cnai_sdk.data import here, links_for
+from cnai_sdk.data import here, links_for, names_a_claim
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound, Unsupported
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 _CHANGEABLE = (
     "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout",
-    "retries", "env", "secrets", "packages", "data",
+    "retries", "env", "secrets", "packages", "data", "outputs", "image", "shm", "queue",
+    "priority",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "workers": 1,
@@ -46,6 +47,11 @@ _DEFAULTS: dict[str, Any] = {
     "env": None,
     "secrets": (),
     "packages": (),
+    "outputs": None,
+    "image": None,
+    "shm": None,
+    "queue": None,
+    "priority": None,
 }
 
 
@@ -177,8 +183,14 @@ def _wish(options: Mapping[str, Any], verb: str, fn: object = None) -> _Wish:
         data=links,
         notices=notices,
         fields=fields,
-        secrets=SecretStore.default().get(fields["secrets"], os.environ),
+        secrets=_values_of(fields["secrets"]),
     )
+
+
+def _values_of(secrets: Sequence[str]) -> dict[str, str]:
+    """The values of those that are this person's; 'secret/KEY' is the cluster's own."""
+    own = [name for name in secrets if "/" not in name]
+    return SecretStore.default().get(own, os.environ)
 
 
 def _submit(
@@ -229,8 +241,7 @@ async def submit_again(
             "Only a training job can be run again.", next_step="Deploy or start it anew."
         )
     changed = await asyncio.to_thread(rerun_spec, spec, changes, folder=folder or here())
-    values = SecretStore.default().get(changed.secrets, os.environ)
-    return await backend.submit(changed, secrets=values)
+    return await backend.submit(changed, secrets=_values_of(changed.secrets))
 
 
 def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any], *, folder: Path) -> TrainSpec:
@@ -263,7 +274,9 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any], *, folder: Path) -> 
 
 def _refuse_relative(data: object) -> None:
     for path in data if isinstance(data, Sequence) and not isinstance(data, str | bytes) else ():
-        if isinstance(path, str) and not Path(path).expanduser().is_absolute():
+        if not isinstance(path, str) or names_a_claim(path):
+            continue
+        if not Path(path).expanduser().is_absolute():
             raise InvalidRequest(
                 f"data has {path!r}, and it is not known to which folder that is relative.",
                 next_step="Name it by its whole path.",

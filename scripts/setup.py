@@ -18,7 +18,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 OWN_UV = ROOT / ".venv-uv"
 DIST = ROOT / "labextension" / "dist"
-EXTRAS = {"demo": "train,examples", "develop": "train,lab,examples"}
+EXTRAS = {"demo": "train,examples", "develop": "train,lab,kubernetes,examples"}
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
 # What uv calls the settings that pip has; uv does not read pip's own.

@@ -80,25 +80,39 @@ def remove_secret(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("backend", required=False, metavar="[local]")
+@click.argument("backend", required=False, metavar="[local | kubernetes]")
+@click.option("--context", metavar="NAME", help="Of the kubeconfig; its current one otherwise.")
+@click.option("--namespace", "-n", metavar="NAME", help="Of the cluster.")
+@click.option("--operator", metavar="pytorchjob|trainjob", help="What runs training there.")
 @json_option
-def use(backend: str | None, as_json: bool) -> None:
+def use(
+    backend: str | None,
+    context: str | None,
+    namespace: str | None,
+    operator: str | None,
+    as_json: bool,
+) -> None:
     """Choose where jobs run by default, or say where they do.
 
     It holds for programs started later; those that run now keep what they have.
     """
     from cnai_sdk.config import config_path, load_config, write_setting
 
-    if backend is not None:
-        _refuse_unknown(backend)
+    given = {"context": context, "namespace": namespace, "operator": operator}
+    wishes = {name: value for name, value in given.items() if value is not None}
+    said = ""
+    if backend is not None or wishes:
+        said = _try(backend, wishes)
+        for name in given if backend == "kubernetes" else ():
+            write_setting(name, wishes.get(name, ""))
         write_setting("backend", backend)
     config = load_config()
     if as_json:
         found = {"backend": config.backend, "why": config.backend_why, "file": str(config_path())}
-        print_json(found)
+        print_json(found | ({"place": said} if said else {}))
         return
     if backend is not None:
-        click.echo(f"Programs started from now on use {backend} ({config_path()}).")
+        click.echo(f"Programs started from now on use {said} ({config_path()}).")
     else:
         click.echo(f"{config.backend} ({config.backend_why})")
     if backend is not None and config.backend != backend:
@@ -109,11 +123,17 @@ def use(backend: str | None, as_json: bool) -> None:
         )
 
 
-def _refuse_unknown(backend: str) -> None:
+def _try(backend: str | None, wishes: dict[str, str]) -> str:
+    """Reach the place before it is written down; its name for a person."""
     import msgspec
 
+    from cnai_sdk import runtime
     from cnai_sdk.client import Client
-    from cnai_sdk.config import Config, load_config
+    from cnai_sdk.config import load_config
 
-    config: Config = msgspec.structs.replace(load_config(), backend=backend)
-    Client(config=config).use(backend)
+    unset = {"context": "", "namespace": "", "operator": ""}
+    config = msgspec.structs.replace(load_config(), **unset)
+    client = Client(config=config)
+    client.use(backend, **wishes)
+    place = runtime.call(client.backend.capabilities()).place
+    return place if backend == "local" else f"{backend}: {place}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import signal
 from collections.abc import Mapping
 
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding
 from cnai_sdk.explain.pages import plain
 from cnai_sdk.explain.tracebacks import Ended, Frame, Raised
+from cnai_sdk.model.event import exit_words
 from cnai_sdk.model.quantity import show_bytes, show_duration
 
 LONGEST = 200
@@ -21,7 +21,7 @@ _MI, _GI = 2**20, 2**30
 
 def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
     """The values of a template's names; '' for what is not known."""
-    workload = facts.workload
+    workload, code = facts.workload, finding.exit_code
     limit = workload.granted.memory if workload.granted else None
     limit = limit or workload.resources.memory
     peak = {r.rank: r.memory for r in workload.replicas}.get(finding.rank or 0) or 0
@@ -38,7 +38,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
         "double": doubled_memory(limit) if limit else "",
         "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
         "timeout": show_duration(workload.timeout) if workload.timeout else "",
-        "exit": exit_words(finding.exit_code),
+        "exit": "an unknown exit code" if code is None else exit_words(code),
         **_exception_words(facts, finding),
     }
 
@@ -109,16 +109,6 @@ def debug_call(ended: Ended) -> str:
     functions = [frame.function for raised in chain for frame in raised.frames if frame.own]
     entry = next((name for name in functions if name != "<module>"), "")
     return f"cnai.train({entry}, workers=1)" if entry.isidentifier() else "job.rerun(workers=1)"
-
-
-def exit_words(code: int | None) -> str:
-    """'exit code 3', or 'signal 11 (SIGSEGV)'."""
-    if code is None:
-        return "an unknown exit code"
-    if code >= 0:
-        return f"exit code {code}"
-    known = {s.value: s.name for s in signal.Signals}
-    return f"signal {-code} ({known[-code]})" if -code in known else f"signal {-code}"
 
 
 def clipped(text: str, most: int = LONGEST) -> str:

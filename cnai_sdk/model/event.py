@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import msgspec
+
+_SIGNALS = {each.value: each.name for each in signal.Signals}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,3 +47,14 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     number: int = 0
     time: float = 0.0
     partial: bool = False
+
+
+def exit_words(code: int) -> str:
+    """How a process ended, in words; a negative code is the number of a signal.
+
+    >>> exit_words(3), exit_words(-9), exit_words(-40)
+    ('exit code 3', 'signal 9 (SIGKILL)', 'signal 40')
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    return f"signal {-code} ({_SIGNALS[-code]})" if -code in _SIGNALS else f"signal {-code}"

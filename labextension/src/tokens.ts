@@ -106,7 +106,7 @@ export interface IStore {
 
   /** @throws ApiError when the whole call is refused; one workload's refusal is in the answer. */
   act(source: string, act: Act): Promise<Acted>;
-  choose(backend: string): Promise<Serving>;
+  choose(source: string): Promise<Serving>;
   script(key: IKey): Promise<Script>;
   lines(
     key: IKey,

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from cnai_sdk.backends.base import Backend
-from cnai_sdk.config import write_setting
+from cnai_sdk.config import load_config, write_setting
 from cnai_sdk.errors import CnaiError, InvalidRequest
 from cnai_sdk.model.workload import Workload
+from cnai_sdk.places import noted
 from cnai_sdk.training import submit_again
 from cnai_server_ext.answers import Act, Acted, Choose, Refused, Serving
 from cnai_server_ext.operation import Call, Operation
@@ -79,11 +80,12 @@ async def choose(call: Call) -> Serving:
     """Write the backend into the configuration."""
     wanted: Choose = call.body
     now = call.places.serving
-    if wanted.backend not in now.choices:
+    if wanted.source not in now.choices:
         raise InvalidRequest(
-            f"There is no backend {wanted.backend!r} in this version.",
-            why=f"It has {', '.join(now.choices)}.",
-            next_step="Choose one of these.",
+            f"Nothing runs at {wanted.source!r}.",
+            why=f"There are {', '.join(now.choices)}.",
+            next_step='Choose one of these. A cluster is among them once cnai.use("kubernetes") '
+            "was called.",
         )
     if now.fixed:
         raise InvalidRequest(
@@ -91,8 +93,17 @@ async def choose(call: Call) -> Serving:
             why="A variable of the environment wins over the configuration.",
             next_step="Unset CNAI_BACKEND where Jupyter is started.",
         )
-    await asyncio.to_thread(write_setting, "backend", wanted.backend)
+    await asyncio.to_thread(_write, wanted.source)
     return call.places.serving_changed()
+
+
+def _write(source: str) -> None:
+    """The settings that lead to a place."""
+    place = next((p for p in noted(load_config()) if p.id == source), None)
+    if place is not None:
+        for name in ("context", "namespace", "operator"):
+            write_setting(name, getattr(place, name))
+    write_setting("backend", source if place is None else "kubernetes")
 
 
 OPERATIONS = (

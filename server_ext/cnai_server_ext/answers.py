@@ -76,6 +76,8 @@ class Source(Said, frozen=True, kw_only=True, omit_defaults=True):
     outputs_as_folder: bool = False
     problem: Problem | None = None
     since: float = 0.0
+    context: str = ""
+    namespace: str = ""
 
 
 class Serving(Said, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,12 +85,14 @@ class Serving(Said, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         why: what chose it: 'default', 'configuration file' or 'CNAI_BACKEND'.
+        source: the id of the place that serves, where it is watched.
         fixed: True where the environment decides, so that a switch would change nothing.
-        choices: what may be chosen.
+        choices: the ids of the places that may be chosen.
     """
 
     backend: str
     why: str
+    source: str = ""
     fixed: bool = False
     choices: tuple[str, ...] = ()
 
@@ -224,6 +228,6 @@ class Acted(Said, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Choose(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Write the backend of notebooks that start from now on into the configuration."""
+    """Write where notebooks that start from now on run into the configuration."""
 
-    backend: Annotated[str, Meta(min_length=1, max_length=40)]
+    source: SourceId

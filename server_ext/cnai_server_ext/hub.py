@@ -47,13 +47,20 @@ class Hub:
         make: makes the backend; may raise a CnaiError, which becomes the source's problem.
         pace: how often things are done.
         log: where what went wrong is written.
+        place: the context and the namespace, of a cluster.
     """
 
     def __init__(
-        self, id: str, make: Callable[[], Backend], *, pace: Pace, log: logging.Logger
+        self,
+        id: str,
+        make: Callable[[], Backend],
+        *,
+        pace: Pace,
+        log: logging.Logger,
+        place: tuple[str, str] = ("", ""),
     ) -> None:
         self.rows = Rows()
-        self.source = Source(id=id, name=id)
+        self.source = Source(id=id, name=id, context=place[0], namespace=place[1])
         self.quota: tuple[Quota, tuple[Device, ...]] | None = None
         self._fresh = False
         self._make = make

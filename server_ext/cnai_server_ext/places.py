@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import importlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from cnai_sdk.backends.base import Backend
-from cnai_sdk.client import BACKENDS, Client
-from cnai_sdk.config import config_path, load_config
+from cnai_sdk.client import Client
+from cnai_sdk.config import Config, config_path, load_config
 from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound
+from cnai_sdk.places import Place, noted, places_path
 from cnai_server_ext.answers import Serving, Source
 from cnai_server_ext.hub import Hub
 from cnai_server_ext.pace import Pace
@@ -49,11 +54,12 @@ class Places:
     ) -> None:
         self.pace = pace or Pace()
         self.log = log or logging.getLogger(__name__)
-        self._hubs = {
-            id: Hub(id, make, pace=self.pace, log=self.log) for id, make in makers.items()
-        }
-        self._told = {id: Told(hub) for id, hub in self._hubs.items()}
+        self._hubs: dict[str, Hub] = {}
+        self._told: dict[str, Told] = {}
         self._readers: set[Reader] = set()
+        for id, make in makers.items():
+            self._add(id, make)
+        self._add_noted()
         self._serving: Serving | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -83,6 +89,20 @@ class Places:
                 reader.wake()
         return found
 
+    def _add(self, id: str, make: Callable[[], Backend], place: tuple[str, str] = ("", "")) -> None:
+        hub = Hub(id, make, pace=self.pace, log=self.log, place=place)
+        self._hubs[id], self._told[id] = hub, Told(hub)
+        for reader in self._readers:
+            hub.join(reader)
+
+    def _add_noted(self) -> None:
+        """The clusters that were used, those since the last look among them."""
+        with contextlib.suppress(CnaiError):
+            for place in noted(load_config()):
+                if place.id not in self._hubs:
+                    names = (place.context, place.namespace)
+                    self._add(place.id, functools.partial(cluster_backend, place), names)
+
     # -- pages -------------------------------------------------------------------
 
     def join(self, reader: Reader) -> None:
@@ -110,6 +130,7 @@ class Places:
             now = _written()
             if now != before:
                 before = now
+                self._add_noted()
                 self.serving_changed()
 
     # -- by id -------------------------------------------------------------------
@@ -157,23 +178,51 @@ def serving_now() -> Serving:
     try:
         config = load_config()
     except CnaiError as error:
-        return Serving(backend="", why=error.what, choices=BACKENDS)
+        return Serving(backend="", why=error.what, choices=("local",))
+    known = noted(config)
     why = config.backend_why
-    return Serving(backend=config.backend, why=why, fixed=why == _FIXED, choices=BACKENDS)
+    return Serving(
+        backend=config.backend,
+        source=_source_of(config, known),
+        why=why,
+        fixed=why == _FIXED,
+        choices=("local", *(place.id for place in known)),
+    )
 
 
-def _written() -> tuple[int, int] | None:
-    """What tells one version of the configuration file from another; None without one."""
-    try:
-        found = config_path().stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino
+def _source_of(config: Config, known: Sequence[Place]) -> str:
+    """The place that serves: the one last used of those that the settings do not rule out."""
+    if config.backend != "kubernetes":
+        return config.backend
+    fits = (
+        place.id
+        for place in known
+        if config.context in ("", place.context) and config.namespace in ("", place.namespace)
+    )
+    return next(fits, "")
+
+
+def _written() -> tuple[object, ...]:
+    """What tells one version of the settings and of the places from another."""
+    found: list[object] = []
+    with contextlib.suppress(CnaiError):
+        for path in (config_path(), places_path(load_config())):
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                found += [path, stat.st_mtime_ns, stat.st_ino]
+    return tuple(found)
 
 
 def local_backend() -> Backend:
     """This machine's backend, as the configuration says."""
     return Client(config=load_config({**os.environ, "CNAI_BACKEND": "local"})).backend
+
+
+def cluster_backend(place: Place) -> Backend:
+    """The backend of a cluster that was used before."""
+    config = load_config({**os.environ, "CNAI_BACKEND": "kubernetes"})
+    wishes = {name: getattr(place, name) for name in ("context", "namespace", "operator")}
+    return Client(config=msgspec.structs.replace(config, **wishes)).backend
 
 
 def maker(target: str) -> Callable[[], Backend]:

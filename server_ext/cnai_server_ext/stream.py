@@ -234,6 +234,10 @@ class Conversation:
         if self._serving != self._places.serving:
             self._serving = self._places.serving
             yield encode(ServingChanged(serving=self._serving))
+        for id in self._places.ids:
+            if id not in self._seen:  # a place that was first used after the page had come
+                hub, told = self._places.hub(id), self._places.told(id)
+                self._seen[id] = Seen(hub, told, source=None)
         for seen in self._seen.values():
             yield from seen.news()
 

@@ -40,7 +40,7 @@ class Seen:
     """
 
     def __init__(
-        self, hub: Hub, told: Told, *, source: Source, position: Position | None = None
+        self, hub: Hub, told: Told, *, source: Source | None, position: Position | None = None
     ) -> None:
         self._hub = hub
         self._told = told

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cnai_sdk.backends.local.frames import FrameFilter
-from cnai_sdk.backends.local.logbook import LONGEST, LogReader, LogWriter, segments, tail_start
-from cnai_sdk.backends.local.mask import Mask
+from cnai_sdk.backends.record.frames import FrameFilter
+from cnai_sdk.backends.record.logbook import LONGEST, LogWriter, segments
+from cnai_sdk.backends.record.logreader import LogReader, tail_start
+from cnai_sdk.backends.record.mask import Mask
 from cnai_sdk.model.event import LogLine
 
 

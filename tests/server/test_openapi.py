@@ -26,7 +26,7 @@ from .conftest import Fetch
 ROOT = Path(__file__).resolve().parents[2]
 BODIES: Mapping[str, Any] = {
     "jobs/{source}/actions": {"do": "rerun", "ids": ["never-was"]},
-    "serving": {"backend": "local"},
+    "serving": {"source": "local"},
 }
 
 

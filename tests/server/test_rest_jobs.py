@@ -43,7 +43,12 @@ def submit(memory: MemoryBackend, jp_asyncio_loop: asyncio.AbstractEventLoop) ->
 def test_the_sources_say_where_jobs_run_and_what_serves(ask: Ask) -> None:
     body = ask("sources").body
     assert [source["id"] for source in body["sources"]] == ["local", "memory"]
-    assert body["serving"] == {"backend": "local", "why": "default", "choices": ["local"]}
+    assert body["serving"] == {
+        "backend": "local",
+        "source": "local",
+        "why": "default",
+        "choices": ["local"],
+    }
 
 
 def test_the_list_is_newest_first(ask: Ask, submit: Submit) -> None:
@@ -126,9 +131,10 @@ def test_a_query_that_cannot_be_is_400(ask: Ask, submit: Submit, query: str) -> 
 class TestServing:
     def test_choosing_writes_the_configuration(self, fetch: Fetch, store: Path) -> None:
         store.parent.joinpath("config.toml").write_text('# mine\nlog_limit = "1Mi"\n')
-        answer = fetch("serving", method="PUT", body={"backend": "local"})
+        answer = fetch("serving", method="PUT", body={"source": "local"})
         assert json.loads(answer.body) == {
             "backend": "local",
+            "source": "local",
             "why": "configuration file",
             "choices": ["local"],
         }
@@ -136,7 +142,7 @@ class TestServing:
         assert load_config().backend_why == "configuration file"
 
     def test_a_backend_that_is_none_is_refused(self, fetch: Fetch, store: Path) -> None:
-        answer = fetch("serving", method="PUT", body={"backend": "mars"})
+        answer = fetch("serving", method="PUT", body={"source": "mars"})
         assert answer.code == 400
         assert not store.parent.joinpath("config.toml").exists()
 
@@ -145,7 +151,7 @@ class TestServing:
     ) -> None:
         monkeypatch.setenv("CNAI_BACKEND", "local")
         assert ask("serving").body["fixed"] is True
-        answer = fetch("serving", method="PUT", body={"backend": "local"})
+        answer = fetch("serving", method="PUT", body={"source": "local"})
         assert answer.code == 400
         assert "CNAI_BACKEND" in json.loads(answer.body)["what"]
         assert not store.parent.joinpath("config.toml").exists()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from cnai_sdk.backends.local.backend import LocalBackend
-from cnai_sdk.backends.local.logbook import LogWriter
+from cnai_sdk.backends.record.logbook import LogWriter
 from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload

@@ -26,7 +26,7 @@ from .conftest import Fetch
 
 SHAPE = {"what", "why", "next_step"}
 ACT = {"do": "stop", "ids": ["never-was"]}
-BODIES = {"jobs/{source}/actions": ACT, "serving": {"backend": "local"}}
+BODIES = {"jobs/{source}/actions": ACT, "serving": {"source": "local"}}
 
 every_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}"

@@ -12,11 +12,12 @@ from collections.abc import Callable
 import msgspec
 
 from cnai_sdk.backends.local import ranks, tree
-from cnai_sdk.backends.local.frames import FrameFilter
 from cnai_sdk.backends.local.limits import MemoryGuard
-from cnai_sdk.backends.local.logbook import LogWriter
 from cnai_sdk.backends.local.ranks import RankPlan
 from cnai_sdk.backends.local.standing import Standing
+from cnai_sdk.backends.record.frames import FrameFilter
+from cnai_sdk.backends.record.logbook import LogWriter
+from cnai_sdk.model.event import exit_words
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.quantity import show_duration
 
@@ -240,13 +241,13 @@ class Attempt:
         asked = code != 0 and self._outcome is not None
         phase = Phase.SUCCEEDED if code == 0 else Phase.STOPPED if asked else Phase.FAILED
         self._standing.replica(rank, phase=phase, exit_code=code, cpu=None)
-        self._standing.event("WorkerExited", _exit_words(code), rank=rank, exit_code=code)
+        self._standing.event("WorkerExited", exit_words(code), rank=rank, exit_code=code)
         if failed:
             self._fail(rank, code)
 
     def _fail(self, rank: int, code: int) -> None:
         raised = self._standing.raised(rank)
-        how = f"raised {raised}" if raised else f"ended with {_exit_words(code)}"
+        how = f"raised {raised}" if raised else f"ended with {exit_words(code)}"
         reason, message = "WorkerFailed", f"Worker {rank} {how}"
         if code == -signal.SIGKILL:
             reason, message = self._guard.killed_by_kernel(rank) or (reason, message)
@@ -264,12 +265,3 @@ class Attempt:
             self._standing.event(
                 "DiskFull", f"{self._log.lost:,} log lines were lost: no space left", warning=True
             )
-
-
-def _exit_words(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"signal {-code}"

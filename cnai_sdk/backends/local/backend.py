@@ -14,11 +14,9 @@ import msgspec
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.local import control, tree, turns
-from cnai_sdk.backends.local.changes import changes
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
-from cnai_sdk.backends.local.logbook import LogReader, tail_start
 from cnai_sdk.backends.local.machine import (
     Ask,
     LocalMachine,
@@ -29,6 +27,9 @@ from cnai_sdk.backends.local.machine import (
 )
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.submitting import Submitter, only_train
+from cnai_sdk.backends.record.changes import changes
+from cnai_sdk.backends.record.journal import Journal
+from cnai_sdk.backends.record.logreader import LogReader, tail_start
 from cnai_sdk.config import Config, runtime_dir
 from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
@@ -69,7 +70,7 @@ class LocalBackend:
         self._host = this_host()
         self._machine = LocalMachine()
         self._submitter = Submitter(config, self._index, self._sockets, self._host, self._machine)
-        self._metrics: dict[str, tuple[Sequence[Metric], int]] = {}
+        self._metrics: dict[str, Journal[Metric]] = {}
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -197,14 +198,12 @@ class LocalBackend:
         return await asyncio.to_thread(self._read_metrics, id, since)
 
     def _read_metrics(self, id: str, since: int) -> Sequence[Metric]:
-        folder = self._folder(id)
-        known, offset = self._metrics.get(id, ((), 0))
-        fresh, offset = folder.metrics_after(offset)
-        known = [*known, *fresh] if fresh else known
-        self._metrics.pop(id, None)
-        self._metrics[id] = (known, offset)
+        self._index.get(id)
+        journal = self._metrics.pop(id, None) or self._index.folder(id).metrics
+        self._metrics[id] = journal
         while len(self._metrics) > _REMEMBERED:
             self._metrics.pop(next(iter(self._metrics)), None)
+        known = journal.all()
         return known[since:] if since else known
 
     async def events(self, id: str) -> Sequence[Event]:

@@ -19,11 +19,11 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from cnai_sdk.backends.record.journal import Journal
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.spec import Spec, TrainSpec
@@ -31,7 +31,6 @@ from cnai_sdk.model.workload import Workload
 
 _SPEC = msgspec.json.Decoder(Spec)
 _EVENT = msgspec.json.Decoder(Event)
-_METRIC = msgspec.json.Decoder(Metric)
 _WORKLOAD = msgspec.json.Decoder(Workload)
 _ENCODE = msgspec.json.Encoder()
 _END_SPACE = 16 * 2**10
@@ -54,8 +53,8 @@ class JobFolder:
         self.lock = root / "lock"
         self.complaints = root / "complaints.txt"
         self._spec = root / "spec.json"
-        self._record = root / "record.jsonl"
-        self._metrics = root / "metrics.jsonl"
+        self._record = Journal(root / "record.jsonl", dict[str, msgspec.Raw])
+        self.metrics = Journal(root / "metrics.jsonl", Metric)
         self._end = root / "end.json"
 
     @property
@@ -111,28 +110,11 @@ class JobFolder:
 
     def append_event(self, event: Event) -> None:
         """Write one event at the end of the record."""
-        self._append(self._record, _ENCODE.encode({"event": event}))
+        self._record.append([{"event": event}])
 
     def append_state(self, workload: Workload) -> None:
         """Write how the workload stands at the end of the record."""
-        self._append(self._record, _ENCODE.encode({"state": workload}))
-
-    def append_metrics(self, metrics: list[Metric]) -> None:
-        """Write reports at the end of the metrics."""
-        self._append(self._metrics, b"\n".join(_ENCODE.encode(m) for m in metrics))
-
-    def _append(self, path: Path, text: bytes) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        start = os.lseek(descriptor, 0, os.SEEK_END)
-        try:
-            left = text + b"\n"
-            while left:
-                left = left[os.write(descriptor, left) :]
-        except OSError:
-            os.ftruncate(descriptor, start)  # half an entry would spoil the next one too
-            raise
-        finally:
-            os.close(descriptor)
+        self._record.append([{"state": workload}])
 
     def write_end(self, workload: Workload) -> None:
         """Write the final state in place, into space that was taken at the start."""
@@ -163,44 +145,15 @@ class JobFolder:
         if ended is not None:
             return ended
         newest = None
-        for entry in self._entries():
+        for entry in self._record.all():
             if "state" in entry:
                 newest = entry["state"]
         return _WORKLOAD.decode(newest) if newest is not None else None
 
     def events(self) -> list[Event]:
         """What happened, oldest first."""
-        found = [_EVENT.decode(e["event"]) for e in self._entries() if "event" in e]
+        found = [_EVENT.decode(e["event"]) for e in self._record.all() if "event" in e]
         return [msgspec.structs.replace(event, seq=n) for n, event in enumerate(found, start=1)]
-
-    def _entries(self) -> Iterator[dict[str, msgspec.Raw]]:
-        decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        try:
-            lines = self._record.read_bytes().splitlines()
-        except FileNotFoundError:
-            return
-        for line in lines:
-            try:
-                yield decoder.decode(line)
-            except msgspec.DecodeError:
-                continue  # a line that a full disk cut off
-
-    def metrics_after(self, offset: int) -> tuple[list[Metric], int]:
-        """Reports from a byte offset on, and the offset to go on from."""
-        try:
-            with self._metrics.open("rb") as file:
-                file.seek(offset)
-                text = file.read()
-        except FileNotFoundError:
-            return [], offset
-        whole = text.rfind(b"\n") + 1
-        found = []
-        for line in text[:whole].splitlines():
-            try:
-                found.append(_METRIC.decode(line))
-            except msgspec.DecodeError:
-                continue
-        return found, offset + whole
 
     def last_complaint(self) -> str:
         """The last line that the supervisor itself printed, or ''."""

@@ -6,7 +6,9 @@ from cnai_sdk.backends.local.capacity import Capacity
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.gpu.resolver import check_devices, check_wish
 from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number
-from cnai_sdk.model.spec import Resources
+from cnai_sdk.model.spec import Resources, TrainSpec
+
+_OF_A_CLUSTER = ("outputs", "image", "shm", "queue", "priority")
 
 
 def validate(resources: Resources, workers: int, capacity: Capacity) -> tuple[str, ...]:
@@ -25,6 +27,29 @@ def validate(resources: Resources, workers: int, capacity: Capacity) -> tuple[st
     _fit_cpu(resources, workers, capacity)
     _fit_memory(resources, workers, capacity)
     return _cpu_notices(resources, workers, capacity) + _gpu_notices(resources, workers, capacity)
+
+
+def cluster_only(spec: TrainSpec) -> tuple[str, ...]:
+    """Refuse what only a cluster has; returns what the person should know of the rest.
+
+    Raises:
+        InvalidRequest: data or a secret that lies in a cluster.
+    """
+    claims = [link.source for link in spec.data if link.source.startswith("pvc://")]
+    secrets = [name for name in spec.secrets if "/" in name]
+    for argument, found in (("data", claims), ("secrets", secrets)):
+        if found:
+            raise InvalidRequest(
+                f"{argument} has {found[0]!r}, which lies in a cluster.",
+                why="This job would run on this machine, which cannot read it.",
+                next_step='Run it there: cnai.use("kubernetes"); or name what is here.',
+            )
+    wishes = [name for name in _OF_A_CLUSTER if getattr(spec, name)]
+    if not wishes:
+        return ()
+    said = " and ".join(f"{name}=" for name in wishes)
+    what = "concerns" if len(wishes) == 1 else "concern"
+    return (f"{said} {what} a cluster; on this machine nothing changes.",)
 
 
 def _check_workers(workers: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from typing import Any
 
@@ -11,15 +10,21 @@ import msgspec
 
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.index import Index
-from cnai_sdk.backends.local.mask import Mask
+from cnai_sdk.backends.record.mask import Mask
+from cnai_sdk.backends.record.reports import (
+    last_values,
+    leaving_out_nonsense,
+    metric_of,
+    progress_of,
+    raised_of,
+)
 from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.event import Event
-from cnai_sdk.model.metric import Metric, Number
+from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.workload import Progress, Replica, Workload
+from cnai_sdk.model.workload import Replica, Workload
 
 _INTERVAL = 0.1
-_METRIC_NAMES = 100
 
 
 class Standing:
@@ -85,28 +90,23 @@ class Standing:
     def take(self, rank: int, frame: dict[str, Any], *, attempt: int) -> None:
         """A frame that a worker sent; one that makes no sense is left out."""
         frame = self._mask.value(frame)
-        with contextlib.suppress(KeyError, TypeError, ValueError, msgspec.ValidationError):
+        with leaving_out_nonsense():
             if "metrics" in frame:
                 self._take_metrics(rank, frame, attempt)
             elif "error" in frame:
-                kind, text = frame["error"]["type"], str(frame["error"]["message"]).strip()
-                first = text.splitlines()[0][:200] if text else ""
-                self._raised[rank] = f"{kind}: {first}" if first else str(kind)
+                self._raised[rank] = raised_of(frame)
             elif "progress" in frame and rank == 0:
-                done, total, unit = frame["progress"]
-                since = self.workload.progress.since if self.workload.progress else time.time()
-                told = {"done": done, "total": total, "unit": str(unit)[:40], "since": since}
-                self.change(progress=msgspec.convert(told, Progress))
+                told = progress_of(frame, self.workload.progress, now=time.time())
+                self.change(progress=told)
 
     def _take_metrics(self, rank: int, frame: dict[str, Any], attempt: int) -> None:
-        values = msgspec.convert(frame["metrics"], dict[str, Number])
-        told = {"values": values, "step": frame.get("step"), "time": frame.get("time", 0.0)}
-        place = {"rank": rank, "attempt": attempt, "seq": self._reported + 1}
-        self._reports.append(msgspec.convert(told | place, Metric))
+        metric = metric_of(frame, rank=rank, attempt=attempt, seq=self._reported + 1)
+        self._reports.append(metric)
         self._reported += 1
-        self.replica(rank, metrics=_last(self.workload.replicas[rank].metrics, values))
+        before = self.workload.replicas[rank].metrics
+        self.replica(rank, metrics=last_values(before, metric.values))
         if rank == 0:
-            self.change(metrics=_last(self.workload.metrics, values))
+            self.change(metrics=last_values(self.workload.metrics, metric.values))
 
     def raised(self, rank: int) -> str:
         """The exception that a worker said it ended with, or ''."""
@@ -117,7 +117,7 @@ class Standing:
         self._write_events()
         if self._reports:
             with contextlib.suppress(OSError):
-                self.folder.append_metrics(self._reports)
+                self.folder.metrics.append(self._reports)
                 self._reports = []
         if not self._dirty:
             return None
@@ -157,11 +157,6 @@ class Standing:
             self.index.update(self.workload)
         except CnaiError:
             self._dirty = True
-
-
-def _last(before: dict[str, Number], values: dict[str, Number]) -> dict[str, Number]:
-    """The last values of the names that came first; every report is kept in the job's folder."""
-    return dict(itertools.islice((before | values).items(), _METRIC_NAMES))
 
 
 def _ended(replica: Replica, phase: Phase) -> Replica:

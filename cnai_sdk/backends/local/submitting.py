@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnai_sdk.backends.local import control, launch
+from cnai_sdk.backends.local import control, launch, request
 from cnai_sdk.backends.local.folder import JobFolder, retries_of
 from cnai_sdk.backends.local.host import Host
 from cnai_sdk.backends.local.index import Index
@@ -51,7 +51,10 @@ class Submitter:
         train = only_train(spec)
         check_name(train.name)
         capacity = self._machine.capacity(gpus=train.resources.wants_gpu)
-        notices = validate(train.resources, train.workers, capacity)
+        notices = (
+            *validate(train.resources, train.workers, capacity),
+            *request.cluster_only(train),
+        )
         try:
             return self._make(train, self._first_state(train, notices), secrets)
         except OSError as error:

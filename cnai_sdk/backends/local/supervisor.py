@@ -17,13 +17,13 @@ from cnai_sdk.backends.local.attempt import Attempt, Outcome
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.limits import MemoryGuard
-from cnai_sdk.backends.local.logbook import LogWriter
 from cnai_sdk.backends.local.machine import Ask, Lease, LocalMachine, describe, lease_environment
-from cnai_sdk.backends.local.mask import Mask
 from cnai_sdk.backends.local.order import DECODE, Order
 from cnai_sdk.backends.local.ranks import RankPlan
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.standing import Standing
+from cnai_sdk.backends.record.logbook import LogWriter
+from cnai_sdk.backends.record.mask import Mask
 from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import TrainSpec

@@ -101,7 +101,12 @@ export class FakeStore implements IStore {
   problem: IStore['problem'] = null;
   asOf = NOW;
   places: readonly IPlace[];
-  serving: Serving | null = { backend: 'local', why: 'default', choices: ['local'] };
+  serving: Serving | null = {
+    backend: 'local',
+    source: 'local',
+    why: 'default',
+    choices: ['local']
+  };
   readonly changed = new Signal<this, IChanges>(this);
   readonly ended = new Signal<this, IEntry>(this);
 
@@ -167,9 +172,9 @@ export class FakeStore implements IStore {
     return new Promise(resolve => resolve(this.answer(act)));
   }
 
-  choose(backend: string): Promise<Serving> {
-    this.chosen.push(backend);
-    return Promise.resolve({ backend, why: 'configuration file', choices: ['local'] });
+  choose(source: string): Promise<Serving> {
+    this.chosen.push(source);
+    return Promise.resolve({ backend: 'local', source, why: 'configuration file', choices: ['local'] });
   }
 
   script(): Promise<Script> {

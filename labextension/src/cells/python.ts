@@ -15,12 +15,12 @@ export function pythonString(text: string): string {
  * The cell that attaches to a job: it shows the card, wherever the job was started.
  *
  * @param name - the job's name, or its id where the name finds another one
- * @param backend - where the job is, unless notebooks look there anyway
+ * @param use - the arguments of `use()` that lead to the job, unless notebooks look there anyway
  */
-export function attachCode(name: string, imported: boolean, backend: string | null = null): string {
+export function attachCode(name: string, imported: boolean, use: string | null = null): string {
   const call = `job(${pythonString(name)})`;
-  const lines = backend
-    ? ['client = cnai.Client()', `client.use(${pythonString(backend)})`, `job = client.${call}`]
+  const lines = use
+    ? ['client = cnai.Client()', `client.use(${use})`, `job = client.${call}`]
     : [`job = cnai.${call}`];
   return withImport([...lines, 'job'], imported);
 }

@@ -62,8 +62,8 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
         const [key] = keysOf(args);
         const entry = key && store.find(key);
         if (entry) {
-          const [name, backend] = addressOf(entry, store);
-          await insert(app, tracker, imported => attachCode(name, imported, backend));
+          const [name, use] = addressOf(entry, store);
+          await insert(app, tracker, imported => attachCode(name, imported, use));
         }
       }
     });

@@ -67,6 +67,8 @@ export interface Source {
   outputs_as_folder?: boolean;
   problem?: Problem | null;
   since?: number;
+  context?: string;
+  namespace?: string;
 }
 /**
  * What happened, why, and what to do next.
@@ -81,12 +83,14 @@ export interface Problem {
  *
  * Attributes:
  *     why: what chose it: 'default', 'configuration file' or 'CNAI_BACKEND'.
+ *     source: the id of the place that serves, where it is watched.
  *     fixed: True where the environment decides, so that a switch would change nothing.
- *     choices: what may be chosen.
+ *     choices: the ids of the places that may be chosen.
  */
 export interface Serving {
   backend: string;
   why: string;
+  source?: string;
   fixed?: boolean;
   choices?: string[];
 }
@@ -633,10 +637,10 @@ export interface Refused {
   problem: Problem;
 }
 /**
- * Write the backend of notebooks that start from now on into the configuration.
+ * Write where notebooks that start from now on run into the configuration.
  */
 export interface Choose {
-  backend: string;
+  source: string;
 }
 /**
  * A file or folder that the workers find under a relative path.

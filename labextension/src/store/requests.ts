@@ -15,8 +15,8 @@ export class Requests {
     return this._send(`jobs/${encodeURIComponent(source)}/actions`, 'POST', act);
   }
 
-  choose(backend: string): Promise<Serving> {
-    return this._send('serving', 'PUT', { backend });
+  choose(source: string): Promise<Serving> {
+    return this._send('serving', 'PUT', { source });
   }
 
   script(key: IKey): Promise<Script> {

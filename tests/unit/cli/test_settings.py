@@ -49,7 +49,7 @@ def test_secrets_are_listed_and_removed_as_json(cnai: Cnai) -> None:
 
 def test_use_writes_the_default_of_later_programs_and_says_so(cnai: Cnai) -> None:
     assert cnai("use").stdout == "local (default)\n"
-    assert "started from now on use local" in cnai("use", "local").stdout
+    assert "started from now on use this machine" in cnai("use", "local").stdout
     assert load_config().backend_why == "configuration file"
     assert json.loads(cnai("use", "--json").stdout) == {
         "backend": "local",

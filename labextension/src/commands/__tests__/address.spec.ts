@@ -3,8 +3,8 @@ import { attachCode } from '../../cells/python';
 import { addressOf } from '../address';
 
 function codeFor(store: FakeStore, id: string, source = 'local'): string {
-  const [name, backend] = addressOf(store.find({ source, id })!, store);
-  return attachCode(name, true, backend);
+  const [name, use] = addressOf(store.find({ source, id })!, store);
+  return attachCode(name, true, use);
 }
 
 describe('the lines that attach to a job', () => {
@@ -24,11 +24,12 @@ describe('the lines that attach to a job', () => {
   });
 
   it('ask the place where it is, without changing that of the notebook', () => {
-    const far = { ...LOCAL, id: 'far', name: 'kubernetes', place: 'team-a on gpu-lab' };
+    const far = { ...LOCAL, id: 'far', name: 'kubernetes', context: 'gpu-lab', namespace: 'a' };
     const store = new FakeStore([], [LOCAL, far]);
     store.setRows([row('digits')], 'far');
     expect(codeFor(store, 'digits-1', 'far')).toBe(
-      'client = cnai.Client()\nclient.use("kubernetes")\njob = client.job("digits")\njob'
+      'client = cnai.Client()\nclient.use("kubernetes", context="gpu-lab", namespace="a")\n' +
+        'job = client.job("digits")\njob'
     );
   });
 

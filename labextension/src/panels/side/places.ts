@@ -5,8 +5,8 @@ import { IPlace, IStore } from '../../tokens';
 
 /** Where notebooks that start from now on run; the first place until the server has said it. */
 export function servingPlace(store: IStore): IPlace | null {
-  const backend = store.serving?.backend;
-  return store.places.find(({ source }) => source.name === backend) ?? store.places[0] ?? null;
+  const serving = store.serving?.source;
+  return store.places.find(({ source }) => source.id === serving) ?? store.places[0] ?? null;
 }
 
 export function isThisMachine(source: Source): boolean {
@@ -18,7 +18,8 @@ export function placeParts(source: Source, trans: TranslationBundle): [string, s
   if (isThisMachine(source)) {
     return [trans.__('This machine'), ''];
   }
-  const [who = '', at = ''] = (source.place || source.name).split(' on ');
+  const named = [source.namespace, source.context].filter(Boolean).join(' on ');
+  const [who = '', at = ''] = (source.place || named || source.name).split(' on ');
   return [who, at && trans.__('on %1', at)];
 }
 
@@ -26,17 +27,17 @@ export function placeText(source: Source, trans: TranslationBundle): string {
   return placeParts(source, trans).filter(Boolean).join(' ');
 }
 
-/** A backend's name for a person, also of one that is not watched. */
-export function backendText(
-  backend: string,
+/** A place for a person, by its id; also of one that is not watched. */
+export function choiceText(
+  id: string,
   places: readonly IPlace[],
   trans: TranslationBundle
 ): string {
-  const place = places.find(({ source }) => source.name === backend);
+  const place = places.find(({ source }) => source.id === id);
   if (place) {
     return placeText(place.source, trans);
   }
-  return backend === 'local' ? trans.__('This machine') : backend;
+  return id === 'local' ? trans.__('This machine') : id;
 }
 
 /** What chose the backend, in one line. */

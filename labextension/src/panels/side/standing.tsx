@@ -80,7 +80,7 @@ function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element | null
   const [error, setError] = useState('');
   const { serving } = store;
   const offersLocal =
-    serving?.backend === source.name &&
+    serving?.source === source.id &&
     !serving.fixed &&
     !isThisMachine(source) &&
     serving.choices?.includes('local');

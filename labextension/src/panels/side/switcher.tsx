@@ -6,7 +6,7 @@ import React, { useEffect, useRef, useState } from 'react';
 import { ApiError } from '../../api';
 import { Serving } from '../../generated/wire';
 import { IStore } from '../../tokens';
-import { backendText } from './places';
+import { choiceText } from './places';
 
 interface ISwitcherProps {
   readonly id: string;
@@ -24,18 +24,19 @@ export function Switcher({ id, store, serving, trans, onClose }: ISwitcherProps)
   useEffect(() => {
     list.current?.querySelector('button')?.focus();
   }, []);
-  const choose = async (backend: string) => {
+  const choose = async (source: string) => {
     setBusy(true);
     setError('');
     try {
-      await store.choose(backend);
+      await store.choose(source);
       onClose();
     } catch (reason) {
       setError(refusalText(reason, trans));
       setBusy(false);
     }
   };
-  const choices = serving.choices?.length ? serving.choices : [serving.backend];
+  const now = serving.source || serving.backend;
+  const choices = serving.choices?.length ? serving.choices : [now];
   return (
     <div
       id={id}
@@ -43,19 +44,19 @@ export function Switcher({ id, store, serving, trans, onClose }: ISwitcherProps)
       className="cnai-Switcher"
       onKeyDown={event => event.key === 'Escape' && onClose()}
     >
-      {choices.map(backend => (
+      {choices.map(source => (
         <button
-          key={backend}
+          key={source}
           type="button"
           className="cnai-Switcher-choice"
-          aria-current={backend === serving.backend}
-          disabled={busy || (Boolean(serving.fixed) && backend !== serving.backend)}
-          onClick={() => (backend === serving.backend ? onClose() : void choose(backend))}
+          aria-current={source === now}
+          disabled={busy || (Boolean(serving.fixed) && source !== now)}
+          onClick={() => (source === now ? onClose() : void choose(source))}
         >
           <span className="cnai-Switcher-check">
-            {backend === serving.backend && <checkIcon.react tag="span" width="16px" />}
+            {source === now && <checkIcon.react tag="span" width="16px" />}
           </span>
-          <span className="cnai-Cut">{backendText(backend, store.places, trans)}</span>
+          <span className="cnai-Cut">{choiceText(source, store.places, trans)}</span>
         </button>
       ))}
       <p>{consequence(serving, trans)}</p>

@@ -34,7 +34,7 @@ it('chooses the backend of notebooks to come', async () => {
   answering({ backend: 'local', why: 'configuration file' });
   await expect(requests.choose('local')).resolves.toMatchObject({ backend: 'local' });
   expect(asked()).toEqual({ method: 'PUT', address: 'serving' });
-  expect(await server.asked[0]!.json()).toEqual({ backend: 'local' });
+  expect(await server.asked[0]!.json()).toEqual({ source: 'local' });
 });
 
 it.each([

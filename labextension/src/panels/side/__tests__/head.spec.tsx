@@ -16,7 +16,10 @@ function mount(store = new FakeStore()): FakeStore {
 function onCluster(problem: object = {}): FakeStore {
   const store = new FakeStore([], [LOCAL, { ...CLUSTER, ...problem }]);
   store.serving = {
-    ...{ backend: 'kubernetes', why: 'configuration file', choices: ['kubernetes', 'local'] }
+    backend: 'kubernetes',
+    source: CLUSTER.id,
+    why: 'configuration file',
+    choices: [CLUSTER.id, 'local']
   };
   return store;
 }

@@ -123,7 +123,7 @@ describe('who uses what', () => {
 test('other places fold to one line with their sums', () => {
   const cluster = { id: 'k8s', name: 'kubernetes', place: 'team-a on gpu-lab' };
   const store = new FakeStore([], [cluster, LOCAL]);
-  store.serving = { backend: 'kubernetes', why: 'default', choices: ['kubernetes', 'local'] };
+  store.serving = { backend: 'kubernetes', source: 'k8s', why: 'default' };
   store.setPlace({ quota: quota([GPU]) }, 'k8s');
   mount(quota([CPU, MEMORY]), [], store);
   const other = screen.getByRole('button', { name: /This machine/ });

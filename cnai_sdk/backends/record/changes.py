@@ -46,7 +46,7 @@ class Changes:
         async for _ in self._inotify:
             self._event.set()
 
-    async def wait(self, timeout: float) -> bool:
+    async def wait(self, timeout: float | None) -> bool:
         """Return after a change, or after `timeout` seconds; True when there was one."""
         try:
             async with asyncio.timeout(timeout):

@@ -1,0 +1,1 @@
+"""Workloads as PyTorchJobs and TrainJobs of a Kubernetes cluster."""

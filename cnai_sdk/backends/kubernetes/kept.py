@@ -1,0 +1,380 @@
+"""What this machine keeps of a cluster's workloads, because the cluster forgets it.
+
+A pod's log goes with the pod, and an event within the hour. One folder a workload:
+
+log/            what its workers printed, and how far each container's log was read
+metrics.jsonl   what they reported
+heard.json      what else they said of themselves: progress, who is up, what was raised
+events.jsonl    what happened to it
+ends.jsonl      how its containers ended
+lock            held by the process that reads the pods' logs; the others read these files
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.backends.record.changes import Changes
+from cnai_sdk.backends.record.journal import Journal
+from cnai_sdk.backends.record.ledger import Ledger
+from cnai_sdk.backends.record.logbook import LogWriter
+from cnai_sdk.backends.record.logreader import LogReader
+from cnai_sdk.backends.record.reports import (
+    last_values,
+    leaving_out_nonsense,
+    metric_of,
+    progress_of,
+    raised_of,
+)
+from cnai_sdk.model.event import Event
+from cnai_sdk.model.metric import Metric, Number
+from cnai_sdk.model.workload import Progress
+
+_KEPT_FOR = 14 * 86400.0
+"""Seconds after which a folder goes, once the cluster has no such workload any more."""
+
+_LAST_LINE = 10**12
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one container ended.
+
+    Attributes:
+        message: its termination message, or the last lines of its log where it left none.
+        attempt: which run of the workload it belonged to.
+    """
+
+    rank: int
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    time: float = 0.0
+    attempt: int = 0
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the workers said of themselves, in the newest attempt that was heard of.
+
+    Attributes:
+        up: the ranks whose script has started.
+        raised: rank to the exception that it ended with.
+        metrics: rank to the last values that it reported; '' stands for the whole workload.
+    """
+
+    attempt: int = 0
+    progress: Progress | None = None
+    up: tuple[int, ...] = ()
+    raised: dict[int, str] = {}
+    metrics: dict[int, dict[str, Number]] = {}
+    last: dict[str, Number] = {}
+    reported: int = 0
+
+
+class _Report(Metric, frozen=True, kw_only=True, omit_defaults=True):
+    """A metric, and the line of the source that it was on."""
+
+    source: str = ""
+    nth: int = 0
+
+
+_HEARD = msgspec.json.Decoder(Heard)
+
+
+class Keeper:
+    """What is kept of one workload. Made by `Kept.keeper`.
+
+    Args:
+        root: its folder; it comes to be with the first thing that is kept.
+        log_limit: bytes of log to keep.
+        changed: called when something was written here.
+    """
+
+    def __init__(self, root: Path, *, log_limit: int, changed: Callable[[], None]) -> None:
+        self.root = root
+        self.id = root.name
+        self.log = root / "log"
+        self.metrics = Journal(root / "metrics.jsonl", Metric)
+        self._heard_file = root / "heard.json"
+        self._events = Ledger(root / "events.jsonl", Event)
+        self._ends = Ledger(root / "ends.jsonl", End)
+        self._changed = changed
+        self._log_limit = log_limit
+        self._heard = Heard()
+        self._heard_stamp = 0
+        self._lock = -1
+        self._writer: LogWriter | None = None
+        self._places_seen = LogReader(self.log, after=_LAST_LINE)
+        self._reported: dict[str, int] = {}
+
+    # -- what happened: any process may add to it -----------------------------------
+
+    def add_events(self, events: Mapping[str, Event]) -> bool:
+        """Keep events under keys that say which event it is; whether one was new."""
+        return self._told(self._events.add(events))
+
+    def events(self) -> list[Event]:
+        """What happened, oldest first, numbered."""
+        found = sorted(self._events.all().values(), key=lambda event: event.time)
+        return [msgspec.structs.replace(event, seq=n) for n, event in enumerate(found, start=1)]
+
+    def add_end(self, source: str, end: End) -> bool:
+        """Keep how a container ended; whether that was new.
+
+        Args:
+            source: which run of which container, see `sources.Source.name`.
+        """
+        return self._told(self._ends.add({source: end}))
+
+    def ends(self) -> list[End]:
+        """How containers ended, in the order in which that was learned."""
+        return list(self._ends.all().values())
+
+    def _told(self, fresh: bool) -> bool:
+        if fresh:
+            self._changed()
+        return fresh
+
+    # -- what the workers say: one process writes it ---------------------------------
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self._writer is not None
+
+    def lead(self) -> bool:
+        """Become the one that writes, if no other process is.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        if self._writer is not None:
+            return True
+        self.log.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._lock < 0:
+            path = self.root / "lock"
+            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._writer = LogWriter(self.log, self._log_limit)
+        self._places = self._writer.reopen()
+        self._heard = self.heard()
+        self._reported = {}
+        kept = Journal(self.root / "metrics.jsonl", _Report).all()
+        for report in kept:
+            self._reported[report.source] = report.nth
+        if len(kept) > self._heard.reported:
+            self._heard = self._with_reports(self._heard, kept[self._heard.reported :])
+        return True
+
+    def release(self) -> None:
+        """Let another process write."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def places(self) -> dict[str, str]:
+        """How far each container's log has been read, by its source's name."""
+        if self._writer is not None:
+            return self._places
+        while self._places_seen.read():
+            continue
+        return self._places_seen.places
+
+    def take(
+        self,
+        *,
+        rank: int,
+        attempt: int,
+        lines: Sequence[tuple[float, bytes]],
+        frames: Sequence[tuple[int, dict[str, Any]]],
+        place: str,
+    ) -> None:
+        """Write what was read of one container's log.
+
+        Args:
+            lines: Unix seconds, and the whole lines printed then.
+            frames: the number of a line in its source, and the frame that was on it.
+            place: how far this reaches, starting with the source's name.
+
+        Raises:
+            OSError: the disk is full, or gone. The log has not moved on, so it can be read again:
+                nothing is lost, and no report is kept twice.
+        """
+        assert self._writer is not None
+        if frames:
+            self._take_frames(rank, attempt, frames, place.partition(" ")[0])
+        self._writer.take(rank, lines, place)
+        self._places[place.partition(" ")[0]] = place
+        self._changed()
+
+    def _take_frames(
+        self, rank: int, attempt: int, frames: Sequence[tuple[int, dict[str, Any]]], source: str
+    ) -> None:
+        heard, reports = self._heard, list[_Report]()
+        for nth, frame in frames:
+            with leaving_out_nonsense():
+                told = frame.get("attempt", attempt)
+                if isinstance(told, int) and told > heard.attempt:
+                    heard = Heard(attempt=told, last=heard.last, reported=heard.reported)
+                if "metrics" in frame:
+                    if nth > self._reported.get(source, 0):
+                        seq = heard.reported + len(reports) + 1
+                        metric = metric_of(frame, rank=rank, attempt=heard.attempt, seq=seq)
+                        told_all = msgspec.structs.asdict(metric)
+                        reports.append(_Report(**told_all, source=source, nth=nth))
+                else:
+                    heard = _heard_with(heard, rank, frame)
+        if reports:
+            self.metrics.append(reports)
+            self._reported[source] = reports[-1].nth
+            heard = self._with_reports(heard, reports)
+        if heard != self._heard:
+            self._write_heard(heard)
+
+    @staticmethod
+    def _with_reports(heard: Heard, reports: Sequence[Metric]) -> Heard:
+        each, last = dict(heard.metrics), heard.last
+        for report in reports:
+            if report.attempt == heard.attempt:
+                each[report.rank] = last_values(each.get(report.rank, {}), report.values)
+            if report.rank == 0:
+                last = last_values(last, report.values)
+        count = heard.reported + len(reports)
+        return msgspec.structs.replace(heard, metrics=each, last=last, reported=count)
+
+    def _write_heard(self, heard: Heard) -> None:
+        draft = self._heard_file.with_name(f".heard-{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(heard))
+        draft.replace(self._heard_file)
+        self._heard = heard
+
+    def heard(self) -> Heard:
+        """What the workers said by now."""
+        if self._writer is None:
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                stamp = self._heard_file.stat().st_mtime_ns
+                if stamp != self._heard_stamp:
+                    self._heard = _HEARD.decode(self._heard_file.read_bytes())
+                    self._heard_stamp = stamp
+        return self._heard
+
+
+def _heard_with(heard: Heard, rank: int, frame: Mapping[str, Any]) -> Heard:
+    """With a frame that is not a report."""
+    if frame.get("state") == "running":
+        return msgspec.structs.replace(heard, up=tuple(sorted({*heard.up, rank})))
+    if "error" in frame:
+        return msgspec.structs.replace(heard, raised=heard.raised | {rank: raised_of(dict(frame))})
+    if "progress" in frame and rank == 0:
+        told = progress_of(dict(frame), heard.progress, now=time.time())
+        return msgspec.structs.replace(heard, progress=told)
+    return heard
+
+
+class Kept:
+    """What is kept of the workloads of one namespace of one cluster.
+
+    Args:
+        root: its folder.
+        log_limit: bytes of log to keep of each workload.
+    """
+
+    def __init__(self, root: Path, *, log_limit: int = 2**30) -> None:
+        self.root = root
+        self._log_limit = log_limit
+        self._keepers: dict[str, Keeper] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def keeper(self, id: str) -> Keeper:
+        """What is kept of one workload; the same object whenever it is asked for."""
+        if id not in self._keepers:
+            root = self.root / id
+            if root.parent != self.root or id in ("", ".", ".."):
+                raise ValueError(f"{id!r} is no id")
+            self._keepers[id] = Keeper(
+                root, log_limit=self._log_limit, changed=lambda: self._tell(id)
+            )
+        return self._keepers[id]
+
+    def listen(self, callback: Callable[[str], None]) -> None:
+        """Call with a workload's id whenever what is kept of it has grown, here or elsewhere.
+
+        Of other processes only what they write about workloads that this one follows.
+        """
+        self._listeners.append(callback)
+
+    def _tell(self, id: str) -> None:
+        for callback in self._listeners:
+            callback(id)
+
+    async def attend(self, keeper: Keeper, grown: Callable[[], None]) -> None:
+        """Call when another process has written about a workload; runs until it is cancelled."""
+        changes = Changes(keeper.root, keeper.log)
+        try:
+            while True:
+                if await changes.wait(None) and not keeper.leads:
+                    grown()
+                    self._tell(keeper.id)
+                await asyncio.sleep(0.05)  # what comes at once is one change
+        finally:
+            await changes.close()
+
+    def forget(self, id: str) -> None:
+        """Remove what is kept of a workload that a person has deleted."""
+        keeper = self._keepers.pop(id, None)
+        if keeper is not None:
+            keeper.release()
+        shutil.rmtree(self.root / id, ignore_errors=True)
+
+    def sweep(self, present: Collection[str], *, now: float | None = None) -> list[str]:
+        """Remove what nobody can ask for any more; the ids of what went.
+
+        A workload that the cluster still has is never touched, nor one whose folder has changed
+        within the last two weeks, nor one that a process follows.
+
+        Args:
+            present: all ids that the cluster has. Only a complete list may be given.
+        """
+        now = time.time() if now is None else now
+        gone = []
+        with contextlib.suppress(OSError):
+            for folder in sorted(self.root.iterdir()):
+                if folder.name in present or now - _touched(folder) < _KEPT_FOR:
+                    continue
+                keeper = self.keeper(folder.name)
+                with contextlib.suppress(OSError):
+                    if not keeper.leads and keeper.lead():
+                        self.forget(folder.name)
+                        gone.append(folder.name)
+        return gone
+
+    def close(self) -> None:
+        """Let go of every folder; what is kept stays."""
+        for keeper in self._keepers.values():
+            keeper.release()
+
+
+def _touched(folder: Path) -> float:
+    """When something in a folder was last written."""
+    try:
+        paths = [folder, *(path for path in folder.rglob("*") if path.name != "lock")]
+        return max(path.stat().st_mtime for path in paths)
+    except OSError:
+        return time.time()

@@ -1,0 +1,303 @@
+"""What a pod says of one worker: its rank, how far it is, and how it ended.
+
+The same facts stand for a pod that runs and for one that is gone: they are small, and kept when
+the pod goes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.objects import (
+    ContainerStatus,
+    Pod,
+    Terminated,
+    holds,
+    seconds,
+)
+from cnai_sdk.model.phase import Phase
+
+_REPLICA_TYPE = "training.kubeflow.org/replica-type"
+_REPLICA_INDEX = "training.kubeflow.org/replica-index"
+_COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+_STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
+_JOBS_OF_SET = "jobset.sigs.k8s.io/replicatedjob-name"
+_RESTARTS_OF_SET = "jobset.sigs.k8s.io/restart-attempt"
+_MAIN = ("pytorch", "node")
+_ORDINARY_WAITS = ("", "PodInitializing", "ContainerCreating")
+_SIGNALS = range(129, 160)
+_MOST = 4096
+
+
+class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One run of one worker.
+
+    Attributes:
+        rank: None for a pod that is no worker, such as one that fetches data.
+        attempt: how often the operator had started the worker again before.
+        phase: Queued until a node was found, Starting until the worker itself runs.
+        why: the cluster's own word for how it stands ('Unschedulable', 'OOMKilled'), or ''.
+        said: the cluster's own sentence to it.
+        container: which container `why` is about, when it is not the worker's own.
+        exit_code: how the worker ended; negative is the number of a signal.
+        end: what the worker wrote as its last message.
+        ready: whether it runs and says that it is ready.
+        leaving: whether it was told to end.
+        gone: whether the object is no more.
+    """
+
+    uid: str
+    name: str
+    rank: int | None = None
+    attempt: int = 0
+    phase: Phase = Phase.QUEUED
+    why: str = ""
+    said: str = ""
+    container: str = ""
+    node: str = ""
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    end: str = ""
+    ready: bool = False
+    leaving: bool = False
+    gone: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether this run of the worker came to a bad end."""
+        return self.phase is Phase.FAILED
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What the worker's last message holds when it is one of ours; else nothing."""
+        try:
+            found = json.loads(self.end) if self.end.startswith("{") else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def exit_code(code: int) -> int:
+    """A container's exit code as a process's: a signal is negative.
+
+    >>> exit_code(137), exit_code(3), exit_code(255)
+    (-9, 3, 255)
+    """
+    return 128 - code if code in _SIGNALS else code
+
+
+def rank_of(pod: Pod, *, master: bool) -> int | None:
+    """The worker's rank, or None for a pod that is none.
+
+    Args:
+        master: whether the job has a Master, which is then worker 0.
+    """
+    meta = pod.metadata
+    kind, index = meta.label(_REPLICA_TYPE).lower(), meta.label(_REPLICA_INDEX)
+    if kind:
+        number = int(index) if index.isdigit() else 0
+        return number + 1 if master and kind == "worker" else number
+    step = meta.label(_STEP)
+    if step and step != "trainer":
+        return None
+    if meta.label(_JOBS_OF_SET).endswith("-initializer"):
+        return None
+    index = meta.label(_COMPLETION_INDEX)
+    return int(index) if index.isdigit() else None
+
+
+def facts_of(pod: Pod, *, master: bool, gone: bool = False) -> PodFacts:
+    """What is known of one worker from its pod.
+
+    Args:
+        gone: the object was deleted, and this is the last that was seen of it.
+    """
+    meta, status = pod.metadata, pod.status
+    main = _main(pod)
+    ended = main.state.terminated if main else None
+    running = main.state.running if main else None
+    phase, why, said, container = _stands(pod, main)
+    restarts = main.restart_count if main else 0
+    of_set = meta.label(_RESTARTS_OF_SET)
+    started = ended.started_at if ended else running.started_at if running else None
+    if gone and not phase.ended:
+        phase, why, said = _lost(pod, why, said)
+    ended_at = seconds(ended.finished_at) if ended else None
+    if phase.ended and ended_at is None:
+        ended_at = _last_change(pod)
+    return PodFacts(
+        uid=meta.uid,
+        name=meta.name,
+        rank=rank_of(pod, master=master),
+        attempt=restarts + (int(of_set) if of_set.isdigit() else 0),
+        phase=phase,
+        why=why,
+        said=said[:_MOST],
+        container=container,
+        node=pod.spec.node_name,
+        created=meta.created,
+        started=seconds(started) or None,
+        ended=ended_at,
+        exit_code=exit_code(ended.exit_code) if ended and _ran(ended) else None,
+        end=ended.message[:_MOST] if ended else "",
+        ready=bool(running) and holds(status.conditions, "Ready") is not None,
+        leaving=meta.deletion_timestamp is not None,
+        gone=gone,
+    )
+
+
+def before_restart(pod: Pod, *, master: bool) -> PodFacts | None:
+    """How the worker's container ended before it was started again in the same pod, or None."""
+    main = _main(pod)
+    ended = main.last_state.terminated if main else None
+    if main is None or ended is None:
+        return None
+    facts = facts_of(pod, master=master)
+    return msgspec.structs.replace(
+        facts,
+        attempt=max(facts.attempt - 1, 0),
+        phase=Phase.FAILED if ended.exit_code else Phase.SUCCEEDED,
+        why=_word(ended),
+        said="",
+        container="",
+        started=seconds(ended.started_at),
+        ended=seconds(ended.finished_at),
+        exit_code=exit_code(ended.exit_code) if _ran(ended) else None,
+        end=ended.message[:_MOST],
+        ready=False,
+    )
+
+
+def _main(pod: Pod) -> ContainerStatus | None:
+    """The worker's own container, not what a mesh or an operator put beside it."""
+    statuses = pod.status.container_statuses or ()
+    asked = pod.spec.containers or ()
+    names = [*_MAIN, *(each.name for each in asked[:1])]
+    for name in names:
+        for status in statuses:
+            if status.name == name:
+                return status
+    return statuses[0] if statuses else None
+
+
+def _stands(pod: Pod, main: ContainerStatus | None) -> tuple[Phase, str, str, str]:
+    """Phase, the cluster's word and sentence for it, and the container concerned."""
+    status = pod.status
+    ended = main.state.terminated if main else None
+    if status.phase == "Succeeded":
+        return Phase.SUCCEEDED, "", "", ""
+    if status.phase == "Failed":
+        return (Phase.FAILED, *_failure(pod, ended))
+    if ended is not None:  # the container has ended, and the pod's own phase follows
+        bad = ended.exit_code != 0
+        why = _disruption(pod) or (_word(ended), "")
+        return (Phase.FAILED if bad else Phase.SUCCEEDED, *(why if bad else ("", "")), "")
+    if main is not None and main.state.running is not None:
+        return (Phase.RUNNING, *(_disruption(pod) or ("", "")), "")
+    unscheduled = _unscheduled(pod)
+    if unscheduled is not None:
+        return (Phase.QUEUED, *unscheduled, "")
+    return (Phase.STARTING, *_starting(pod, main))
+
+
+def _unscheduled(pod: Pod) -> tuple[str, str] | None:
+    for each in pod.status.conditions or ():
+        if each.type == "PodScheduled" and not each.true:
+            return each.reason or "Unschedulable", each.message
+    return None if pod.spec.node_name else ("", "")
+
+
+def _starting(pod: Pod, main: ContainerStatus | None) -> tuple[str, str, str]:
+    """What the worker's container waits for: an earlier one, its image, its configuration."""
+    for status in pod.status.init_container_statuses or ():
+        ended, waiting = status.state.terminated, status.state.waiting
+        if ended is not None and ended.exit_code == 0:
+            continue
+        if ended is not None:
+            return _word(ended), ended.message, status.name
+        if waiting is not None and waiting.reason not in _ORDINARY_WAITS:
+            return waiting.reason, waiting.message, status.name
+        if status.state.running is not None:
+            return "Initializing", "", status.name
+        return "", "", status.name
+    waiting = main.state.waiting if main else None
+    if waiting is None:
+        return "", "", ""
+    known = "" if waiting.reason in _ORDINARY_WAITS else waiting.reason
+    return known, waiting.message, ""
+
+
+def _failure(pod: Pod, ended: Terminated | None) -> tuple[str, str, str]:
+    """What the node says first, then what the container says, then a failed init container."""
+    status = pod.status
+    if status.reason and status.reason != "Error":
+        return status.reason, status.message, ""
+    disruption = _disruption(pod)
+    if disruption is not None:
+        return (*disruption, "")
+    for each in status.init_container_statuses or ():
+        bad = each.state.terminated
+        if bad is not None and bad.exit_code != 0 and ended is None:
+            return _word(bad), bad.message, each.name
+    if ended is None:
+        return "", status.message, ""
+    return _word(ended), "" if _ran(ended) else ended.message, ""
+
+
+def _disruption(pod: Pod) -> tuple[str, str] | None:
+    found = holds(pod.status.conditions, "DisruptionTarget")
+    return (found.reason, found.message) if found else None
+
+
+def _lost(pod: Pod, why: str, said: str) -> tuple[Phase, str, str]:
+    """A pod that went before it had ended: who took it, if anything says so."""
+    disruption = _disruption(pod)
+    if disruption is not None:
+        return (Phase.FAILED, *disruption)
+    return Phase.STOPPED, why or "Deleted", said
+
+
+def _word(ended: Terminated) -> str:
+    return "" if ended.reason in ("Error", "Completed") else ended.reason
+
+
+def _ran(ended: Terminated) -> bool:
+    """False where the container's program was never started."""
+    return ended.reason not in ("StartError", "ContainerCannotRun", "ContainerStatusUnknown")
+
+
+def _last_change(pod: Pod) -> float | None:
+    times = [each.time for each in pod.status.conditions or () if each.time is not None]
+    return max(times, default=None)
+
+
+# -- many of them ------------------------------------------------------------------
+
+
+def latest(facts: Iterable[PodFacts]) -> dict[int, PodFacts]:
+    """The newest run of each rank."""
+    found: dict[int, PodFacts] = {}
+    for each in sorted(facts, key=_age):
+        if each.rank is not None:
+            found[each.rank] = each
+    return found
+
+
+def _age(each: PodFacts) -> tuple[float, int, float]:
+    return (each.created, each.attempt, each.ended or 0.0)
+
+
+def job_names(name: str) -> list[str]:
+    """Names that a job can have whose operator made an object of this name.
+
+    >>> job_names("digits-worker-0"), job_names("digits-node-0-1-x7k2p")[0]
+    (['digits'], 'digits-node-0')
+    """
+    parts = name.split("-")
+    return ["-".join(parts[:end]) for end in range(len(parts) - 2, 0, -1)]

@@ -1,0 +1,324 @@
+"""Why something waits, in plain words: what the scheduler, a node, an admission or a queue says.
+
+A `Wait` carries one reason word, by which a verdict is found, and a sentence for a person. The
+cluster's own words stay in the events.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.objects import QueueWorkload, condition, holds
+
+_LONGEST = 300
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """What it waits for.
+
+    Attributes:
+        reason: one word, the same on every cluster ('Unschedulable', 'CreateDenied').
+        sentence: without a full stop, to stand alone or after 'worker 1: '.
+        stuck: whether it will not go on by itself.
+    """
+
+    reason: str
+    sentence: str
+    stuck: bool = False
+
+
+def clip(text: str) -> str:
+    """Foreign text in one bounded line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
+
+
+# -- the scheduler -----------------------------------------------------------------
+
+_AVAILABLE = re.compile(r"\d+/(\d+) nodes? (?:is|are) available:?\s*(.*?)(?:\. |\.$|$)", re.DOTALL)
+_NODES: tuple[tuple[str, str], ...] = (
+    (r"Insufficient cpu", "too few free cores"),
+    (r"Insufficient memory", "too little free memory"),
+    (r"Insufficient ephemeral-storage", "too little free disk"),
+    (r"Insufficient (?:nvidia\.com|amd\.com)/\S+", "too few free GPUs"),
+    (r"Insufficient (\S+)", "too little free {1}"),
+    (r"Too many pods", "as many pods as they may have"),
+    (r"untolerated taint|had taints that the pod didn't tolerate", "reserved for other work"),
+    (r"didn't match Pod's node affinity|didn't match node selector", "not of the kind asked for"),
+    (r"were unschedulable", "closed for new work"),
+    (
+        r"PersistentVolume's node affinity|volume node affinity|no available volume zone",
+        "out of reach of its volume",
+    ),
+    (r"cannot allocate all claims", "without a free device"),
+)
+_PODS: tuple[tuple[str, str], ...] = (
+    (r'persistentvolumeclaim "([^"]+)" not found', "There is no volume {1}"),
+    (r"unbound immediate PersistentVolumeClaims|available persistent volumes to bind",
+     "Its volume is not ready"),
+    (r"waiting for minCount pods|pod group|PodGroup|pod group is not ready",
+     "Waits until there is room for all workers at once"),
+    (r"no nodes available", "The cluster has no node"),
+    (r"schedul\w+ gate|SchedulingGated", "It is held back until something else allows it"),
+)  # fmt: skip
+
+
+def scheduling(message: str) -> Wait:
+    """What the scheduler waits for.
+
+    >>> scheduling(
+    ...     "0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated "
+    ...     "taint(s). preemption: 0/3 nodes are available"
+    ... ).sentence
+    'No node has room: of 3 nodes, 1 with too little free memory, 2 reserved for other work'
+    """
+    if not message:
+        return Wait(reason="Scheduling", sentence="Waits for a node")
+    for pattern, sentence in _PODS:
+        if match := re.search(pattern, message):
+            return Wait(reason="Unschedulable", sentence=_filled(sentence, match), stuck=True)
+    found = _AVAILABLE.search(message)
+    parts = _per_node(found[2]) if found else []
+    if found is None or not parts:
+        return Wait(reason="Unschedulable", sentence=clip(message), stuck=True)
+    nodes = "the only node is" if found[1] == "1" else f"of {found[1]} nodes,"
+    if found[1] == "1":
+        parts = [part.removeprefix("1 ") for part in parts]
+    sentence = f"No node has room: {nodes} {', '.join(parts)}"
+    return Wait(reason="Unschedulable", sentence=sentence, stuck=True)
+
+
+def _per_node(text: str) -> list[str]:
+    counts: dict[str, int] = {}
+    for number, what in re.findall(r"(\d+) ((?:[^,{]|\{[^}]*\})+)", text):
+        words = _node_words(what)
+        counts[words] = counts.get(words, 0) + int(number)
+    return [f"{count} {words}" for words, count in counts.items()]
+
+
+def _node_words(what: str) -> str:
+    for pattern, words in _NODES:
+        if match := re.search(pattern, what):
+            said = _filled(words, match)
+            return f"with {said}" if said.startswith(("too ", "as ")) else said
+    return clip(what.replace("node(s) ", ""))
+
+
+def _filled(template: str, match: re.Match[str]) -> str:
+    return template.format(match[0], *(group or "" for group in match.groups()))
+
+
+# -- a node ------------------------------------------------------------------------
+
+_IMAGE = frozenset(
+    {
+        *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
+        *("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"),
+    }
+)
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+_START = frozenset({"RunContainerError", "StartError", "ContainerCannotRun"})
+_STEPS = {
+    "init-pytorch": "Waits for worker 0",
+    "install": "Installing packages",
+    "packages": "Installing packages",
+}
+
+
+def starting(why: str, said: str, *, container: str = "", mount: str = "") -> Wait:
+    """What a worker that has a node waits for.
+
+    Args:
+        why, said: the node's own word and sentence.
+        container: which container it is about, when it is not the worker's own.
+        mount: what an event said of its volumes, if anything.
+    """
+    if why in _IMAGE:
+        return Wait(reason="ImagePull", sentence=_image(why, said), stuck=True)
+    if why in _CONFIG:
+        return Wait(reason="ConfigMissing", sentence=_config(said or why), stuck=True)
+    if why in _START:
+        return Wait(reason="StartFailed", sentence=_start(said or why), stuck=True)
+    if why == "CrashLoopBackOff":
+        return Wait(reason="CrashLoop", sentence="It ended and is started again after a pause")
+    if mount:
+        return Wait(reason="MountFailed", sentence=_mount(mount), stuck=True)
+    if why == "Initializing":
+        return Wait(reason="Starting", sentence=_STEPS.get(container, f"Runs its step {container}"))
+    return Wait(reason="Starting", sentence=clip(f"{why}: {said}") if why else "")
+
+
+def _image(why: str, said: str) -> str:
+    name = re.search(r'image "?([^\s":]+(?::\d+/[^\s":]+)?(?::[\w.-]+)?)"?', said)
+    image = f" {name[1]}" if name else ""
+    if why == "InvalidImageName":
+        return f"The image name{image} is not valid"
+    return f"The image{image} cannot be pulled"
+
+
+def _config(said: str) -> str:
+    if match := re.search(r'(secret|configmap) "([^"]+)" not found', said):
+        kind = "secret" if match[1] == "secret" else "ConfigMap"
+        return f"There is no {kind} {match[2]}"
+    if match := re.search(r"couldn't find key (\S+) in (Secret|ConfigMap) \S*?([^/\s]+)$", said):
+        return (
+            f"The {'secret' if match[2] == 'Secret' else 'ConfigMap'} {match[3]} has no {match[1]}"
+        )
+    if "runAsNonRoot" in said:
+        return "The image runs as root, and this cluster does not allow that"
+    return f"The worker's container cannot be made: {clip(said)}"
+
+
+def _start(said: str) -> str:
+    if match := re.search(
+        r'exec: "([^"]+)": (?:executable file not found|stat|no such file)', said
+    ):
+        return f"The image has no {match[1]}"
+    if "exec format error" in said:
+        return "The image is built for another kind of processor"
+    return f"The worker's program cannot be started: {clip(said)}"
+
+
+def _mount(said: str) -> str:
+    if match := re.search(r'(secret|configmap|persistentvolumeclaim) "([^"]+)" not found', said):
+        kind = {"secret": "secret", "configmap": "ConfigMap"}.get(match[1], "volume")
+        return f"There is no {kind} {match[2]}"
+    if "Multi-Attach" in said:
+        return "Its volume is used by another node"
+    return f"Its volumes cannot be mounted: {clip(said)}"
+
+
+# -- admission -----------------------------------------------------------------------
+
+_CREATING = re.compile(r"^(?:Error creating: |TrainJob resources reconciliation failed: )*")
+
+
+def denied(message: str) -> Wait:
+    """Why the cluster refuses to make the workers."""
+    said = _CREATING.sub("", message)
+    return Wait(reason="CreateDenied", sentence=_denial(said), stuck=True)
+
+
+def _denial(said: str) -> str:
+    quota = re.search(
+        r"exceeded quota: (\S+), requested: (.+?), used: (.+?), limited: (.+)", said, re.DOTALL
+    )
+    if quota:
+        return (
+            f"The quota {quota[1]} of this namespace is used up: it allows {_first(quota[4])}, "
+            f"{_amount(quota[3])} is in use and a worker asks for {_amount(quota[2])}"
+        )
+    if match := re.search(r"failed quota: (\S+): must specify (\S+)", said):
+        return f"The quota {match[1]} of this namespace wants {match[2]} to be stated"
+    if match := re.search(
+        r"(maximum|minimum) (\S+) usage per (\w+) is (\S+?)[,.](?: but \w+ is (\S+?)\.?$)?", said
+    ):
+        most = "most" if match[1] == "maximum" else "least"
+        asked = f", and a worker asks for {match[5]}" if match[5] else ""
+        return f"This namespace allows at {most} {match[4]} of {match[2]} a worker{asked}"
+    if match := re.search(r'violates PodSecurity "([^"]+)"', said):
+        return f"The namespace's security level {match[1].partition(':')[0]} does not allow it"
+    if match := re.search(r'failed calling webhook "([^"]+)"', said):
+        return f"The check {match[1]} of this cluster does not answer"
+    if match := re.search(r'admission webhook "([^"]+)" denied the request:?\s*(.*)', said, re.S):
+        return f"The check {match[1]} of this cluster refused it: {clip(match[2])}"
+    return f"The cluster refused to make the workers: {clip(said)}"
+
+
+def _first(amounts: str) -> str:
+    return _amount(amounts)
+
+
+def _amount(amounts: str) -> str:
+    """The first of 'requests.cpu=1,requests.memory=2Gi' in words."""
+    name, _, value = amounts.split(",")[0].strip().partition("=")
+    short = name.removeprefix("requests.").removeprefix("limits.")
+    if short == "pods" or short.startswith("count/"):
+        return f"{value} {short.removeprefix('count/')}"
+    return f"{value} of {'GPU' if short.endswith('/gpu') else short}"
+
+
+# -- a queue -------------------------------------------------------------------------
+
+
+def queue_wait(queue: QueueWorkload) -> Wait:
+    """What a job waits for in its queue."""
+    name = queue.spec.queue_name
+    reserved = condition(queue.status.conditions, "QuotaReserved")
+    said = reserved.message if reserved and not reserved.true else ""
+    evicted = holds(queue.status.conditions, "Evicted")
+    if queue.spec.active is False:
+        return _deactivated(
+            name, evicted.reason if evicted else "", evicted.message if evicted else ""
+        )
+    checks = [c for c in queue.status.admission_checks or () if c.state not in ("Ready", "")]
+    if reserved is not None and reserved.true:
+        waits = f"the check {checks[0].name}" if checks else "its last checks"
+        return Wait(reason="QueuePending", sentence=f"Has its quota, waits for {waits}")
+    return _pending(name, said)
+
+
+def _pending(name: str, said: str) -> Wait:
+    if match := re.search(
+        r"insufficient unused quota for (\S+) in flavor (\S+?),.*?(\d\S*) more needed", said
+    ):
+        more = f"{match[3]} more {_resource(match[1])}"
+        return Wait(reason="QueuePending", sentence=f"{more} to become free in the queue {name}")
+    if match := re.search(
+        r"insufficient quota for (\S+) in flavor (\S+?),.*maximum capacity \((\S+)\)", said
+    ):
+        sentence = (
+            f"The queue {name} has {match[3]} {_resource(match[1])} in all, fewer than asked for"
+        )
+        return Wait(reason="QueueTooSmall", sentence=sentence, stuck=True)
+    if match := re.search(r"resource (\S+) unavailable in ClusterQueue", said):
+        sentence = f"The queue {name} has no {_resource(match[1])}"
+        return Wait(reason="QueueLacks", sentence=sentence, stuck=True)
+    if re.search(r"doesn't match node affinity|untolerated taint .* in flavor", said):
+        return Wait(reason="QueueLacks", sentence=f"The queue {name} has no such nodes", stuck=True)
+    if match := re.search(
+        r"(LocalQueue|ClusterQueue) (\S+) (?:doesn't exist|not found|is terminating or missing)",
+        said,
+    ):
+        what = "There is no queue" if match[1] == "LocalQueue" else "The cluster has no queue"
+        return Wait(reason="QueueMissing", sentence=f"{what} {match[2]}", stuck=True)
+    if "doesn't match ClusterQueue selector" in said:
+        sentence = f"The queue {name} is not open to this namespace"
+        return Wait(reason="QueueMissing", sentence=sentence, stuck=True)
+    if match := re.search(r"(?:LocalQueue|ClusterQueue) (\S+) is (?:inactive|stopped)", said):
+        return Wait(reason="QueueStopped", sentence=f"The queue {match[1]} is paused", stuck=True)
+    if "topology" in said:
+        sentence = f"Enough room close together in the queue {name}"
+        return Wait(reason="QueuePending", sentence=sentence)
+    return Wait(reason="QueuePending", sentence=clip(said) or f"its turn in the queue {name}")
+
+
+def _deactivated(name: str, reason: str, said: str) -> Wait:
+    if "MaximumExecutionTime" in reason:
+        return Wait(
+            reason="QueueTimeLimit",
+            sentence=f"The queue {name} ended it: the time that it gives a job was over",
+            stuck=True,
+        )
+    if "RequeuingLimit" in reason or "PodsReady" in reason:
+        return Wait(
+            reason="QueueGaveUp",
+            sentence=f"The queue {name} gave up: its workers did not all start in time",
+            stuck=True,
+        )
+    if reason.startswith("DeactivatedDueTo"):
+        return Wait(reason="QueueGaveUp", sentence=clip(said) or "Its queue gave up", stuck=True)
+    return Wait(reason="Suspended", sentence="Suspended")
+
+
+def _resource(name: str) -> str:
+    """A resource's name for a person.
+
+    >>> _resource("nvidia.com/gpu"), _resource("cpu"), _resource("memory")
+    ('GPU', 'CPU', 'memory')
+    """
+    if name.endswith("/gpu"):
+        return "GPU"
+    return {"cpu": "CPU"}.get(name, name)
