@@ -23,8 +23,8 @@ _TAIL = 600
 
 
 async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis | None:
-    """The verdict on a workload that has ended, or None when nothing went wrong."""
-    if not workload.phase.ended:
+    """The verdict on a workload that has ended or is stuck, or None when nothing went wrong."""
+    if not (workload.phase.ended or workload.reason):
         return None
     lines = await _head_and_tail(backend, workload.id)
     facts = Facts(

@@ -7,6 +7,6 @@ What a job printed is foreign: it is quoted, and never becomes a command to run.
 """
 
 from cnai_sdk.explain.facts import Facts
-from cnai_sdk.explain.verdict import diagnose
+from cnai_sdk.explain.verdict import diagnose, diagnose_refusal
 
-__all__ = ["Facts", "diagnose"]
+__all__ = ["Facts", "diagnose", "diagnose_refusal"]

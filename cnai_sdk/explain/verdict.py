@@ -14,8 +14,8 @@ from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, failures, find, groups_of, last_attempt
 from cnai_sdk.explain.pages import Page, pages_of, plain
 from cnai_sdk.explain.particulars import diverged, finished_early, particulars_of
-from cnai_sdk.explain.wording import clipped, filled, words_of
-from cnai_sdk.model.diagnosis import Diagnosis
+from cnai_sdk.explain.wording import clipped, filled, last_line, words_of
+from cnai_sdk.model.diagnosis import Diagnosis, Evidence
 from cnai_sdk.model.phase import Phase
 
 _WAITED = ("GLOO_PEER_DIED", "GLOO_HANG", "NCCL_PEER_DIED", "NCCL_WATCHDOG")
@@ -35,7 +35,25 @@ def diagnose(facts: Facts) -> Diagnosis | None:
     if phase is Phase.SUCCEEDED:
         notable = _notable(facts, pages)
         return _verdict(facts, pages, notable, []) if notable else None
-    return None
+    stuck = None if phase.ended else _by_reason(facts, pages)
+    return _verdict(facts, pages, stuck, []) if stuck else None
+
+
+def diagnose_refusal(text: str) -> Diagnosis:
+    """The verdict on a request that a cluster refused, from the words of its refusal."""
+    rows = (*rows_for_reason("Refused")[:-1], *rows_for_reason("CreateDenied")[:-1])
+    fits = ((each, each.pattern.search(plain(text))) for each in rows if each.pattern)
+    chosen, match = next(((each, match) for each, match in fits if match), (row("REFUSED"), None))
+    groups = groups_of(match) if match else ()
+    said = {"said": last_line(text).rstrip(".")}
+    return Diagnosis(
+        id=chosen.id,
+        short=chosen.short,
+        happened=filled(chosen.happened, said, groups),
+        why=filled(chosen.why, said, groups),
+        fix=filled(chosen.fix, said, groups),
+        evidence=(Evidence(where="the cluster", text=last_line(text)),),
+    )
 
 
 def _root(facts: Facts, pages: Mapping[int, Page], found: Sequence[Finding]) -> Finding:
@@ -60,15 +78,22 @@ def _by_reason(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
         return None
     ranks = [e.rank for e in last_attempt(facts.events) if e.reason == reason]
     rank = ranks[0] if ranks else None
-    for each in candidates[:-1]:
+    for each in candidates:
         for page in pages.values():
             if each.pattern and (match := each.pattern.search(page.text)):
                 at = page.line_at(match.start())
                 groups = groups_of(match)
                 return Finding(row=each, rank=rank, page=page.rank, groups=groups, at=at)
-        if each.pattern and (match := each.pattern.search(plain(facts.workload.message))):
-            return Finding(row=each, rank=rank, groups=groups_of(match))
+        for text in _told(facts, each):
+            if each.pattern and (match := each.pattern.search(plain(text))):
+                return Finding(row=each, rank=rank, groups=groups_of(match))
     return Finding(row=candidates[-1], rank=rank)
+
+
+def _told(facts: Facts, row: Row) -> list[str]:
+    """What the backend said: of the workload, and in the newest event that proves the row."""
+    said = [e.message for e in reversed(last_attempt(facts.events)) if e.reason in row.events]
+    return [*said[:1], facts.workload.message]
 
 
 def _notable(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:

@@ -41,7 +41,7 @@ def run(payload: str, *, loaded_with: int = 0, loaded: Sequence[str] = ()) -> No
         namespace = processes.fresh_main(script)
         with open(script, encoding="utf-8") as file:
             text = file.read()
-        reporting.say_frame({"state": "running"})
+        reporting.say_frame({"state": "running", **reporting.attempt()})
         exec(compile(text, script, "exec"), namespace)
         ending.keep_result(namespace)
     except SystemExit as error:

@@ -6,7 +6,9 @@ or aborts at exit. So a reference to every group is kept, and the process ends w
 """
 
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -16,6 +18,10 @@ from . import importing
 _MODULE = "torch.distributed.distributed_c10d"
 _kept: list[Any] = []
 _stores: list[Any] = []
+_found: list[bool] = []
+_LONG = 1800.0
+_LOOK_AGAIN = 0.25
+_SAY_AFTER = 10.0
 
 
 def install() -> None:
@@ -31,6 +37,7 @@ def _adapt(c10d: ModuleType) -> None:
     if os.environ.get("CNAI_KEEP_GROUPS", "1") != "0":
         _keep_groups(c10d)
     _serve_store_on_first_group(c10d)
+    _find_master_before_first_group(c10d)
 
 
 def _keep_groups(c10d: ModuleType) -> None:
@@ -69,10 +76,45 @@ def _serve_store_on_first_group(c10d: ModuleType) -> None:
         return join(*args, **kwargs)
 
     serving.__wrapped__ = join  # type: ignore[attr-defined]
-    c10d.init_process_group = serving  # type: ignore[attr-defined]
+    _replace(c10d, serving)
+
+
+def _find_master_before_first_group(c10d: ModuleType) -> None:
+    """The name that a cluster gives rank 0 comes to be with its pod; torch does not wait for it."""
+    if not os.environ.pop("CNAI_AWAIT_MASTER", ""):
+        return
+    join = c10d.init_process_group
+
+    def finding(*args: Any, **kwargs: Any) -> Any:
+        if not _found:
+            timeout = kwargs.get("timeout")
+            _await_name(os.environ["MASTER_ADDR"], timeout.total_seconds() if timeout else _LONG)
+            _found.append(True)
+        return join(*args, **kwargs)
+
+    finding.__wrapped__ = join  # type: ignore[attr-defined]
+    _replace(c10d, finding)
+
+
+def _await_name(name: str, longest: float) -> None:
+    """Wait until it is known; afterwards torch says itself what it cannot reach."""
+    begun, told = time.monotonic(), False
+    while time.monotonic() - begun < longest:
+        try:
+            socket.getaddrinfo(name, None)
+            return
+        except OSError:
+            if not told and time.monotonic() - begun > _SAY_AFTER:
+                print(f"Waiting for worker 0 ({name}) to come up", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(_LOOK_AGAIN)
+
+
+def _replace(c10d: ModuleType, join: Callable[..., Any]) -> None:
+    c10d.init_process_group = join  # type: ignore[attr-defined]
     package = sys.modules.get("torch.distributed")
     if package is not None and hasattr(package, "init_process_group"):
-        package.init_process_group = serving  # type: ignore[attr-defined]
+        package.init_process_group = join  # type: ignore[attr-defined]
 
 
 def _import_and_adapt(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:

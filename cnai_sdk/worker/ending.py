@@ -47,7 +47,7 @@ def keep_result(namespace: dict[str, Any]) -> None:
 
 def _written(path: str, value: Any) -> str:
     """Write the value; '' or why it was not."""
-    text = _masked(json.dumps(value, default=_plain))
+    text = masked(json.dumps(value, default=_plain))
     if len(text) > _RESULT_LIMIT:
         return f"it is {len(text)} bytes of JSON"
     with open(path + ".part", "w", encoding="utf-8") as file:
@@ -56,7 +56,8 @@ def _written(path: str, value: Any) -> str:
     return ""
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """JSON text without the values of the job's secrets."""
     for name in os.environ.get("CNAI_SECRETS", "").split(","):
         secret = os.environ.get(name)
         if secret and len(secret) >= _SHORTEST_SECRET:

@@ -132,6 +132,12 @@ def in_job() -> bool:
     return "CNAI_JOB_ID" in os.environ
 
 
+def attempt() -> dict[str, int]:
+    """Which run of the job this is, where only the worker knows it."""
+    told = os.environ.get("CNAI_ATTEMPT", "")
+    return {"attempt": int(told)} if told.isdigit() else {}
+
+
 def say_frame(frame: dict[str, Any]) -> None:
     """Send one framed line; nothing outside a job."""
     _say(None, frame)

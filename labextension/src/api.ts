@@ -1,6 +1,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import { Problem } from './generated/wire';
+
 export const ROOT = 'cnai/api';
 
 /** What the server says in place of an answer. */
@@ -19,6 +21,19 @@ export class ApiError extends Error {
     super(refusal.what);
     this.name = 'ApiError';
   }
+}
+
+/** What an error says to a person. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ApiError) {
+    return error.refusal;
+  }
+  return { what: error instanceof Error ? error.message : String(error) };
+}
+
+/** A problem in one line: what happened, why, and what to do. */
+export function problemText({ what, why, next_step }: Problem): string {
+  return [what, why, next_step].filter(Boolean).join(' ');
 }
 
 /**

@@ -69,11 +69,19 @@ export interface IOpenJob extends IDisposable, IKey {
 /** One followed log. A piece is acknowledged when every slot has returned. */
 export interface ILogFeed extends IDisposable {
   readonly lines: ISignal<ILogFeed, ILogPiece>;
+  /** Why it is not followed, or null; it is tried again when its workload or its place changes. */
+  readonly problem: Problem | null;
+  readonly problemChanged: ISignal<ILogFeed, void>;
 }
 
 export interface ILogPiece {
   readonly lines: readonly LogLine[];
   readonly done: boolean;
+}
+
+/** The name of a workload over all places, as `IChanges.rows` writes it. */
+export function keyText({ source, id }: IKey): string {
+  return `${source}/${id}`;
 }
 
 /** Everything that the page knows, and the one way to learn more and to act. */
@@ -104,7 +112,11 @@ export interface IStore {
   /** Seconds without input after which the connection rests; null: as the server says. */
   restAfter(seconds: number | null): void;
 
-  /** @throws ApiError when the whole call is refused; one workload's refusal is in the answer. */
+  /**
+   * Do one thing to any number of workloads.
+   *
+   * @throws ApiError when the whole call is refused; one workload's refusal is in the answer
+   */
   act(source: string, act: Act): Promise<Acted>;
   choose(source: string): Promise<Serving>;
   script(key: IKey): Promise<Script>;

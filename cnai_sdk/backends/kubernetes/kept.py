@@ -6,13 +6,12 @@ log/            what its workers printed, and how far each container's log was r
 metrics.jsonl   what they reported
 heard.json      what else they said of themselves: progress, who is up, what was raised
 events.jsonl    what happened to it
-ends.jsonl      how its containers ended
+runs.jsonl      how each run of a worker stood, and ended
 lock            held by the process that reads the pods' logs; the others read these files
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -24,8 +23,9 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.record.changes import Changes
-from cnai_sdk.backends.record.journal import Journal
+from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
+from cnai_sdk.backends.record.changes import Folders
+from cnai_sdk.backends.record.journal import Journal, make_private
 from cnai_sdk.backends.record.ledger import Ledger
 from cnai_sdk.backends.record.logbook import LogWriter
 from cnai_sdk.backends.record.logreader import LogReader
@@ -44,22 +44,7 @@ _KEPT_FOR = 14 * 86400.0
 """Seconds after which a folder goes, once the cluster has no such workload any more."""
 
 _LAST_LINE = 10**12
-
-
-class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one container ended.
-
-    Attributes:
-        message: its termination message, or the last lines of its log where it left none.
-        attempt: which run of the workload it belonged to.
-    """
-
-    rank: int
-    exit_code: int
-    reason: str = ""
-    message: str = ""
-    time: float = 0.0
-    attempt: int = 0
+_SETTLE = 0.05
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,7 +53,9 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         up: the ranks whose script has started.
         raised: rank to the exception that it ended with.
-        metrics: rank to the last values that it reported; '' stands for the whole workload.
+        metrics: rank to the last values that it reported.
+        last: the last values of the workload, for which rank 0 speaks.
+        reported: how many reports these are made from.
     """
 
     attempt: int = 0
@@ -97,17 +84,21 @@ class Keeper:
         root: its folder; it comes to be with the first thing that is kept.
         log_limit: bytes of log to keep.
         changed: called when something was written here.
+        folders: watches what other processes write.
     """
 
-    def __init__(self, root: Path, *, log_limit: int, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, root: Path, *, log_limit: int, changed: Callable[[], None], folders: Folders
+    ) -> None:
         self.root = root
         self.id = root.name
         self.log = root / "log"
         self.metrics = Journal(root / "metrics.jsonl", Metric)
         self._heard_file = root / "heard.json"
         self._events = Ledger(root / "events.jsonl", Event)
-        self._ends = Ledger(root / "ends.jsonl", End)
+        self._runs = Ledger(root / "runs.jsonl", PodFacts)
         self._changed = changed
+        self._folders = folders
         self._log_limit = log_limit
         self._heard = Heard()
         self._heard_stamp = 0
@@ -115,29 +106,25 @@ class Keeper:
         self._writer: LogWriter | None = None
         self._places_seen = LogReader(self.log, after=_LAST_LINE)
         self._reported: dict[str, int] = {}
+        self._attempts: dict[str, int] = {}
 
     # -- what happened: any process may add to it -----------------------------------
 
-    def add_events(self, events: Mapping[str, Event]) -> bool:
-        """Keep events under keys that say which event it is; whether one was new."""
-        return self._told(self._events.add(events))
+    def put_events(self, events: Mapping[str, Event]) -> bool:
+        """Keep events, under keys that say which event it is; whether anything was new."""
+        return self._told(self._events.put(events))
 
-    def events(self) -> list[Event]:
-        """What happened, oldest first, numbered."""
-        found = sorted(self._events.all().values(), key=lambda event: event.time)
-        return [msgspec.structs.replace(event, seq=n) for n, event in enumerate(found, start=1)]
+    def events(self) -> dict[str, Event]:
+        """What happened, as far as any process of this machine has seen it."""
+        return self._events.all()
 
-    def add_end(self, source: str, end: End) -> bool:
-        """Keep how a container ended; whether that was new.
+    def put_runs(self, runs: Mapping[str, PodFacts]) -> bool:
+        """Keep how runs of workers stand, under keys of theirs; whether anything was new."""
+        return self._told(self._runs.put(runs))
 
-        Args:
-            source: which run of which container, see `sources.Source.name`.
-        """
-        return self._told(self._ends.add({source: end}))
-
-    def ends(self) -> list[End]:
-        """How containers ended, in the order in which that was learned."""
-        return list(self._ends.all().values())
+    def runs(self) -> dict[str, PodFacts]:
+        """How runs of workers stood when they were last seen."""
+        return self._runs.all()
 
     def _told(self, fresh: bool) -> bool:
         if fresh:
@@ -159,7 +146,7 @@ class Keeper:
         """
         if self._writer is not None:
             return True
-        self.log.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.log)
         if self._lock < 0:
             path = self.root / "lock"
             self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -207,6 +194,7 @@ class Keeper:
         """Write what was read of one container's log.
 
         Args:
+            attempt: which it is when the worker has not said so.
             lines: Unix seconds, and the whole lines printed then.
             frames: the number of a line in its source, and the frame that was on it.
             place: how far this reaches, starting with the source's name.
@@ -228,16 +216,19 @@ class Keeper:
         heard, reports = self._heard, list[_Report]()
         for nth, frame in frames:
             with leaving_out_nonsense():
-                told = frame.get("attempt", attempt)
-                if isinstance(told, int) and told > heard.attempt:
-                    heard = Heard(attempt=told, last=heard.last, reported=heard.reported)
+                own = self._attempts.get(source, max(attempt, heard.attempt))
+                if isinstance(frame.get("attempt"), int):
+                    own = frame["attempt"]
+                self._attempts[source] = own
+                if own > heard.attempt:
+                    heard = Heard(attempt=own, last=heard.last, reported=heard.reported)
                 if "metrics" in frame:
                     if nth > self._reported.get(source, 0):
                         seq = heard.reported + len(reports) + 1
-                        metric = metric_of(frame, rank=rank, attempt=heard.attempt, seq=seq)
-                        told_all = msgspec.structs.asdict(metric)
-                        reports.append(_Report(**told_all, source=source, nth=nth))
-                else:
+                        metric = metric_of(frame, rank=rank, attempt=own, seq=seq)
+                        told = msgspec.structs.asdict(metric)
+                        reports.append(_Report(**told, source=source, nth=nth))
+                elif own == heard.attempt:
                     heard = _heard_with(heard, rank, frame)
         if reports:
             self.metrics.append(reports)
@@ -258,12 +249,33 @@ class Keeper:
         return msgspec.structs.replace(heard, metrics=each, last=last, reported=count)
 
     def _write_heard(self, heard: Heard) -> None:
-        draft = self._heard_file.with_name(f".heard-{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        draft = self._heard_file.with_name(".heard")  # only one process writes it
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
             file.write(msgspec.json.encode(heard))
         draft.replace(self._heard_file)
         self._heard = heard
+
+    def attend(self, grown: Callable[[], None]) -> None:
+        """Call whenever another process has written here, until `ignore`.
+
+        Raises:
+            OSError: there is no folder, and none can be made.
+        """
+        make_private(self.log)
+
+        def called() -> None:
+            if not self.leads:
+                grown()
+                self._changed()
+
+        for folder in (self.root, self.log):
+            self._folders.add(folder, called)
+
+    def ignore(self) -> None:
+        """End `attend`."""
+        for folder in (self.root, self.log):
+            self._folders.drop(folder)
 
     def heard(self) -> Heard:
         """What the workers said by now."""
@@ -301,40 +313,34 @@ class Kept:
         self._log_limit = log_limit
         self._keepers: dict[str, Keeper] = {}
         self._listeners: list[Callable[[str], None]] = []
+        self._folders = Folders(settle=_SETTLE)
 
     def keeper(self, id: str) -> Keeper:
         """What is kept of one workload; the same object whenever it is asked for."""
-        if id not in self._keepers:
+        found = self._keepers.get(id)
+        if found is None:
             root = self.root / id
             if root.parent != self.root or id in ("", ".", ".."):
                 raise ValueError(f"{id!r} is no id")
-            self._keepers[id] = Keeper(
-                root, log_limit=self._log_limit, changed=lambda: self._tell(id)
+            made = Keeper(
+                root,
+                log_limit=self._log_limit,
+                changed=lambda: self._tell(id),
+                folders=self._folders,
             )
-        return self._keepers[id]
+            found = self._keepers.setdefault(id, made)  # threads ask too
+        return found
 
     def listen(self, callback: Callable[[str], None]) -> None:
-        """Call with a workload's id whenever what is kept of it has grown, here or elsewhere.
+        """Call with a workload's id whenever what is kept of it has grown.
 
-        Of other processes only what they write about workloads that this one follows.
+        What other processes write is told of workloads that are followed here (`Keeper.attend`).
         """
         self._listeners.append(callback)
 
     def _tell(self, id: str) -> None:
         for callback in self._listeners:
             callback(id)
-
-    async def attend(self, keeper: Keeper, grown: Callable[[], None]) -> None:
-        """Call when another process has written about a workload; runs until it is cancelled."""
-        changes = Changes(keeper.root, keeper.log)
-        try:
-            while True:
-                if await changes.wait(None) and not keeper.leads:
-                    grown()
-                    self._tell(keeper.id)
-                await asyncio.sleep(0.05)  # what comes at once is one change
-        finally:
-            await changes.close()
 
     def forget(self, id: str) -> None:
         """Remove what is kept of a workload that a person has deleted."""
@@ -358,15 +364,19 @@ class Kept:
             for folder in sorted(self.root.iterdir()):
                 if folder.name in present or now - _touched(folder) < _KEPT_FOR:
                     continue
-                keeper = self.keeper(folder.name)
+                if self.keeper(folder.name).leads:
+                    continue
                 with contextlib.suppress(OSError):
-                    if not keeper.leads and keeper.lead():
+                    if self.keeper(folder.name).lead():
                         self.forget(folder.name)
                         gone.append(folder.name)
+                    else:
+                        self._keepers.pop(folder.name).release()
         return gone
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of every folder; what is kept stays."""
+        await self._folders.close()
         for keeper in self._keepers.values():
             keeper.release()
 

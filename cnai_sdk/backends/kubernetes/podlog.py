@@ -33,6 +33,7 @@ class Place:
         lines: how many lines were read.
         cut: how many bytes of the line after them were read, when it is a very long one.
         done: whether nothing comes any more.
+        left: whether that is so because the pod went before the end of its log was seen.
     """
 
     newest: int = 0
@@ -42,6 +43,7 @@ class Place:
     lines: int = 0
     cut: int = 0
     done: bool = False
+    left: bool = False
 
     @property
     def since(self) -> str | None:
@@ -58,16 +60,24 @@ class Place:
         True
         """
         numbers = (self.newest, self.at_newest, self.within, self.before, self.lines, self.cut)
-        return " ".join([name, *map(str, numbers), "!" if self.done else ""]).rstrip()
+        end = "left" if self.left else "done" if self.done else ""
+        return " ".join([name, *map(str, numbers), end]).rstrip()
 
     @staticmethod
     def read(text: str | None) -> Place:
         """The place that a log book has; the start when it has none."""
         if not text:
             return Place()
-        _, newest, at_newest, within, before, lines, cut, *done = text.split(" ")
+        _, newest, at_newest, within, before, lines, cut, *end = text.split(" ")
         return Place(
-            int(newest), int(at_newest), int(within), int(before), int(lines), int(cut), bool(done)
+            newest=int(newest),
+            at_newest=int(at_newest),
+            within=int(within),
+            before=int(before),
+            lines=int(lines),
+            cut=int(cut),
+            done=bool(end),
+            left=end == ["left"],
         )
 
 
@@ -137,17 +147,20 @@ class PodLog:
             self._shorten()
         return self._batch()
 
-    def finish(self) -> Batch:
-        """The container has ended: a last line without a newline counts, and nothing follows."""
+    def finish(self, *, left: bool = False) -> Batch:
+        """Nothing follows: a last line without a newline counts.
+
+        Args:
+            left: the pod has gone, and not all of its log may have been seen.
+        """
         rest, self._rest = self._rest, b""
         if self._long is not None:
             self._end_of_long(rest)
         elif rest:
             self._take(rest)
-        if self._held:
-            self._add(self._newest, b"")
+        self._end_held(self._newest)
         batch = self._batch()
-        self._settled = batch.place = replace(batch.place, done=True)
+        self._settled = batch.place = replace(batch.place, done=True, left=left)
         return batch
 
     def _batch(self) -> Batch:
@@ -182,6 +195,8 @@ class PodLog:
         if framed:
             self._framed(moment, text)
         else:
+            if len(text) > LONGEST:
+                self._end_held(moment)
             self._add(moment, text[self._cut :])
             self._cut = 0
 
@@ -205,6 +220,10 @@ class PodLog:
             self._held = b""
         texts.append(text + b"\n")
 
+    def _end_held(self, moment: int) -> None:
+        if self._held:
+            self._add(moment, b"")
+
     # -- very long lines -----------------------------------------------------------
 
     def _shorten(self) -> None:
@@ -217,6 +236,8 @@ class PodLog:
             self._answered = True
             self._long_seen = moment is None or self._is_old(moment)
             self._long, self._drop, self._rest = moment or 0, self._cut, text
+            if not self._long_seen:
+                self._end_held(self._long)
         self._rest = self._dropped(self._rest)
         while len(self._rest) > LONGEST:
             piece, self._rest = self._rest[:LONGEST], self._rest[LONGEST:]

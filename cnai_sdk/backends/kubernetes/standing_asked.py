@@ -9,17 +9,30 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.objects import Container, PodSpec, TrainingObject
 from cnai_sdk.model.spec import Origin, Resources
 from cnai_sdk.model.workload import Granted
 
 _SUFFIXES = {
-    **{"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3},
-    **{"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18},
-    **{"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60},
+    "": 1.0,
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    "E": 1e18,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+    "Pi": 2.0**50,
+    "Ei": 2.0**60,
 }
 _QUANTITY = re.compile(r"([+-]?[\d.]+)(?:[eE]([+-]?\d+))?([A-Za-z]*)")
-_QUEUE = "kueue.x-k8s.io/queue-name"
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +85,7 @@ def asked(obj: TrainingObject) -> Asked:
     meta = obj.metadata
     id = meta.label(naming.ID)
     told = _told(meta.annotation(naming.SPEC)) if id else None
-    queue = meta.label(_QUEUE)
+    queue = meta.label(naming.QUEUE)
     if told is None:
         return _somebodys(obj, id=id, queue=queue)
     created = _number(meta.annotation(naming.CREATED))
@@ -99,7 +112,8 @@ def asked(obj: TrainingObject) -> Asked:
 
 @functools.lru_cache(maxsize=2048)
 def _told(text: str) -> _Told | None:
-    return _decoded(text, _Told, None)
+    found: _Told | None = _decoded(text, _Told, None)
+    return found
 
 
 def _decoded(text: str, type: Any, otherwise: Any) -> Any:

@@ -22,7 +22,9 @@ _NODE_GONE = frozenset(
         *("Terminated", "TerminationByKubelet", "ContainerStatusUnknown", "NodeAffinity"),
     }
 )
-_REFUSED = frozenset({"UnexpectedAdmissionError", "NodePorts", "PodOSSelectorNodeLabelDoesNotMatch"})
+_REFUSED = frozenset(
+    {"UnexpectedAdmissionError", "NodePorts", "PodOSSelectorNodeLabelDoesNotMatch"}
+)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +71,9 @@ def failure(
         said = "Its workers failed, and what they left is gone"
         return Cause(reason="BackoffLimit", message=said, time=told.time)
     return Cause(
-        reason="Failed", message=clip(told.message) or "The cluster does not say why", time=told.time
+        reason="Failed",
+        message=clip(told.message) or "The cluster does not say why",
+        time=told.time,
     )
 
 
@@ -87,9 +91,10 @@ def _timeout(asked: Asked, told: Condition) -> Cause:
 def first_to_fail(facts: Sequence[PodFacts]) -> PodFacts | None:
     """The worker whose failure the others' follow from, of the last attempt."""
     bad = [each for each in latest(facts).values() if each.failed]
-    if not bad:
-        bad = [each for each in facts if each.failed and each.rank is None]
-    return min(bad, key=_turn, default=None)
+    if bad:
+        return min(bad, key=_turn)
+    # The last pods may be gone before they said how they ended: the run before them tells.
+    return max((each for each in facts if each.failed), key=_turn, default=None)
 
 
 def _turn(each: PodFacts) -> tuple[float, int, int]:
@@ -116,11 +121,9 @@ def cause_of(each: PodFacts, asked: Asked, raised: Mapping[int, str]) -> Cause:
     )
 
 
-def _cause(
-    each: PodFacts, asked: Asked, who: str, raised: Mapping[int, str]
-) -> tuple[str, str]:
+def _cause(each: PodFacts, asked: Asked, who: str, raised: Mapping[int, str]) -> tuple[str, str]:
     why, said = each.why, clip(each.said)
-    if why == "OOMKilled":
+    if why == "OOMKilled" or each.document.get("reason") == "MemoryExceeded":
         memory = _memory(asked)
         limit = f"its memory of {show_bytes(memory)}" if memory else "the memory that it may have"
         return "MemoryExceeded", f"{who} needed more than {limit}"
@@ -136,27 +139,22 @@ def _cause(
         return "Preempted", f"{who} had to make room for work with a higher priority"
     if why in _REFUSED or why.startswith("OutOf"):
         return "NodeRefused", f"{who} was refused by its node{': ' if said else ''}{said}"
-    reason = each.document.get("reason")
-    if each.container and not starting(why, said).stuck:
-        return _step(each, who, said, reason)
+    told = each.document
+    reason = told.get("reason")
+    if isinstance(reason, str) and reason.isalnum():
+        return reason, clip(str(told.get("message") or "")) or f"{who} failed"
     stuck = starting(why, each.said)
     if stuck.stuck:
         return stuck.reason, f"{who}: {stuck.sentence}"
-    if isinstance(reason, str) and reason.isalnum():
-        return reason, clip(str(each.document.get("message") or "")) or f"{who} failed"
+    if each.container:
+        step = f"{who} failed in its step {each.container}"
+        return "StartFailed", f"{step}: {said}" if said else step
     how = _raised(each) or raised.get(each.rank if each.rank is not None else -1, "")
     if how:
         return "WorkerFailed", f"{who} raised {how}"
     if each.exit_code is None:
         return "WorkerFailed", f"{who} failed{': ' if said or why else ''}{said or why}"
     return "WorkerFailed", f"{who} ended with {exit_words(each.exit_code)}"
-
-
-def _step(each: PodFacts, who: str, said: str, reason: object) -> tuple[str, str]:
-    """An init container failed: packages, data, or an operator's own."""
-    if each.container in ("install", "packages") or reason == "InstallFailed":
-        return "InstallFailed", said or f"{who} could not install the packages"
-    return "StartFailed", f"{who} failed in its step {each.container}{': ' if said else ''}{said}"
 
 
 def _memory(asked: Asked) -> int | None:

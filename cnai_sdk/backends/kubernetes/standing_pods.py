@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.objects import (
     ContainerStatus,
     Pod,
@@ -27,7 +28,7 @@ _COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 _STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
 _JOBS_OF_SET = "jobset.sigs.k8s.io/replicatedjob-name"
 _RESTARTS_OF_SET = "jobset.sigs.k8s.io/restart-attempt"
-_MAIN = ("pytorch", "node")
+_MAIN = tuple(naming.CONTAINER.values())
 _ORDINARY_WAITS = ("", "PodInitializing", "ContainerCreating")
 _SIGNALS = range(129, 160)
 _MOST = 4096
@@ -74,6 +75,12 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.phase is Phase.FAILED
 
     @property
+    def inner(self) -> int:
+        """How often the run was started again inside the pod."""
+        told = self.document.get("attempt")
+        return told if isinstance(told, int) else 0
+
+    @property
     def document(self) -> dict[str, Any]:
         """What the worker's last message holds when it is one of ours; else nothing."""
         try:
@@ -99,6 +106,8 @@ def rank_of(pod: Pod, *, master: bool) -> int | None:
         master: whether the job has a Master, which is then worker 0.
     """
     meta = pod.metadata
+    if meta.label(naming.ROLE) not in ("", naming.WORKER):
+        return None
     kind, index = meta.label(_REPLICA_TYPE).lower(), meta.label(_REPLICA_INDEX)
     if kind:
         number = int(index) if index.isdigit() else 0
@@ -287,6 +296,24 @@ def latest(facts: Iterable[PodFacts]) -> dict[int, PodFacts]:
         if each.rank is not None:
             found[each.rank] = each
     return found
+
+
+def runs_of(facts: Iterable[PodFacts]) -> dict[int, list[PodFacts]]:
+    """Every run of each rank, oldest first."""
+    found: dict[int, list[PodFacts]] = {}
+    for each in sorted(facts, key=_age):
+        if each.rank is not None:
+            found.setdefault(each.rank, []).append(each)
+    return found
+
+
+def attempts_of(facts: Iterable[PodFacts]) -> int:
+    """How often the workers were started again: what the operator counts, or runs that failed."""
+    most = 0
+    for runs in runs_of(facts).values():
+        failed = sum(1 for each in runs[:-1] if each.failed)
+        most = max(most, failed, *(each.attempt + each.inner for each in runs))
+    return most
 
 
 def _age(each: PodFacts) -> tuple[float, int, float]:

@@ -11,6 +11,8 @@ import re
 import msgspec
 
 from cnai_sdk.backends.kubernetes.objects import QueueWorkload, condition, holds
+from cnai_sdk.backends.kubernetes.standing_asked import quantity
+from cnai_sdk.model.quantity import show_number
 
 _LONGEST = 300
 
@@ -39,21 +41,25 @@ def clip(text: str) -> str:
 
 _AVAILABLE = re.compile(r"\d+/(\d+) nodes? (?:is|are) available:?\s*(.*?)(?:\. |\.$|$)", re.DOTALL)
 _NODES: tuple[tuple[str, str], ...] = (
-    (r"Insufficient cpu", "too few free cores"),
-    (r"Insufficient memory", "too little free memory"),
-    (r"Insufficient ephemeral-storage", "too little free disk"),
-    (r"Insufficient (?:nvidia\.com|amd\.com)/\S+", "too few free GPUs"),
-    (r"Insufficient (\S+)", "too little free {1}"),
-    (r"Too many pods", "as many pods as they may have"),
-    (r"untolerated taint|had taints that the pod didn't tolerate", "reserved for other work"),
-    (r"didn't match Pod's node affinity|didn't match node selector", "not of the kind asked for"),
-    (r"were unschedulable", "closed for new work"),
+    (r"Insufficient cpu", "has too few free cores"),
+    (r"Insufficient memory", "has too little free memory"),
+    (r"Insufficient ephemeral-storage", "has too little free disk"),
+    (r"Insufficient (?:nvidia\.com|amd\.com)/\S+", "has too few free GPUs"),
+    (r"Insufficient (\S+)", "has too little free {1}"),
+    (r"Too many pods", "has as many pods as it may"),
+    (r"untolerated taint|had taints that the pod didn't tolerate", "is reserved for other work"),
+    (
+        r"didn't match Pod's node affinity|didn't match node selector",
+        "is not of the kind asked for",
+    ),
+    (r"were unschedulable", "is closed for new work"),
     (
         r"PersistentVolume's node affinity|volume node affinity|no available volume zone",
-        "out of reach of its volume",
+        "is out of reach of its volume",
     ),
-    (r"cannot allocate all claims", "without a free device"),
+    (r"cannot allocate all claims", "has no free device"),
 )
+_VERBS = {"has": "have", "is": "are"}
 _PODS: tuple[tuple[str, str], ...] = (
     (r'persistentvolumeclaim "([^"]+)" not found', "There is no volume {1}"),
     (r"unbound immediate PersistentVolumeClaims|available persistent volumes to bind",
@@ -72,7 +78,7 @@ def scheduling(message: str) -> Wait:
     ...     "0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated "
     ...     "taint(s). preemption: 0/3 nodes are available"
     ... ).sentence
-    'No node has room: of 3 nodes, 1 with too little free memory, 2 reserved for other work'
+    'No node has room: of 3 nodes, 1 has too little free memory, 2 are reserved for other work'
     """
     if not message:
         return Wait(reason="Scheduling", sentence="Waits for a node")
@@ -83,10 +89,10 @@ def scheduling(message: str) -> Wait:
     parts = _per_node(found[2]) if found else []
     if found is None or not parts:
         return Wait(reason="Unschedulable", sentence=clip(message), stuck=True)
-    nodes = "the only node is" if found[1] == "1" else f"of {found[1]} nodes,"
-    if found[1] == "1":
-        parts = [part.removeprefix("1 ") for part in parts]
-    sentence = f"No node has room: {nodes} {', '.join(parts)}"
+    which = f"of {found[1]} nodes, " if found[1] != "1" else ""
+    if not which:
+        parts = [f"the only one{part[1:]}" for part in parts]
+    sentence = f"No node has room: {which}{', '.join(parts)}"
     return Wait(reason="Unschedulable", sentence=sentence, stuck=True)
 
 
@@ -95,14 +101,18 @@ def _per_node(text: str) -> list[str]:
     for number, what in re.findall(r"(\d+) ((?:[^,{]|\{[^}]*\})+)", text):
         words = _node_words(what)
         counts[words] = counts.get(words, 0) + int(number)
-    return [f"{count} {words}" for words, count in counts.items()]
+    return [f"{count} {_plural(words) if count > 1 else words}" for words, count in counts.items()]
+
+
+def _plural(words: str) -> str:
+    verb, _, rest = words.partition(" ")
+    return f"{_VERBS.get(verb, verb)} {rest}".replace("it may", "they may")
 
 
 def _node_words(what: str) -> str:
     for pattern, words in _NODES:
         if match := re.search(pattern, what):
-            said = _filled(words, match)
-            return f"with {said}" if said.startswith(("too ", "as ")) else said
+            return _filled(words, match)
     return clip(what.replace("node(s) ", ""))
 
 
@@ -120,20 +130,19 @@ _IMAGE = frozenset(
 )
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _START = frozenset({"RunContainerError", "StartError", "ContainerCannotRun"})
-_STEPS = {
-    "init-pytorch": "Waits for worker 0",
-    "install": "Installing packages",
-    "packages": "Installing packages",
-}
+_STEPS = {"init-pytorch": "Waits for worker 0"}
 
 
-def starting(why: str, said: str, *, container: str = "", mount: str = "") -> Wait:
+def starting(
+    why: str, said: str, *, container: str = "", mount: str = "", pulling: str = ""
+) -> Wait:
     """What a worker that has a node waits for.
 
     Args:
         why, said: the node's own word and sentence.
         container: which container it is about, when it is not the worker's own.
         mount: what an event said of its volumes, if anything.
+        pulling: what an event said of an image that is being pulled, if anything.
     """
     if why in _IMAGE:
         return Wait(reason="ImagePull", sentence=_image(why, said), stuck=True)
@@ -144,9 +153,12 @@ def starting(why: str, said: str, *, container: str = "", mount: str = "") -> Wa
     if why == "CrashLoopBackOff":
         return Wait(reason="CrashLoop", sentence="It ended and is started again after a pause")
     if mount:
-        return Wait(reason="MountFailed", sentence=_mount(mount), stuck=True)
+        reason = "ConfigMissing" if "not found" in mount else "MountFailed"
+        return Wait(reason=reason, sentence=_mount(mount), stuck=True)
     if why == "Initializing":
         return Wait(reason="Starting", sentence=_STEPS.get(container, f"Runs its step {container}"))
+    if pulling:
+        return Wait(reason="Starting", sentence=clip(pulling))
     return Wait(reason="Starting", sentence=clip(f"{why}: {said}") if why else "")
 
 
@@ -206,10 +218,7 @@ def _denial(said: str) -> str:
         r"exceeded quota: (\S+), requested: (.+?), used: (.+?), limited: (.+)", said, re.DOTALL
     )
     if quota:
-        return (
-            f"The quota {quota[1]} of this namespace is used up: it allows {_first(quota[4])}, "
-            f"{_amount(quota[3])} is in use and a worker asks for {_amount(quota[2])}"
-        )
+        return _over_quota(*quota.groups())
     if match := re.search(r"failed quota: (\S+): must specify (\S+)", said):
         return f"The quota {match[1]} of this namespace wants {match[2]} to be stated"
     if match := re.search(
@@ -227,17 +236,28 @@ def _denial(said: str) -> str:
     return f"The cluster refused to make the workers: {clip(said)}"
 
 
-def _first(amounts: str) -> str:
-    return _amount(amounts)
+def _over_quota(name: str, requested: str, used: str, limited: str) -> str:
+    asks, has, may = _amounts(requested), _amounts(used), _amounts(limited)
+    over = [each for each in asks if _exceeds(asks[each], has.get(each), may.get(each))]
+    which = (over or list(asks))[0]
+    short = which.removeprefix("requests.").removeprefix("limits.")
+    what = f" of {_resource(short)}" if short != "pods" else " pods"
+    return (
+        f"The quota {name} of this namespace is used up: it allows {may.get(which, '?')}{what}, "
+        f"{has.get(which, '?')} is in use, and a worker asks for {asks[which]}"
+    )
 
 
-def _amount(amounts: str) -> str:
-    """The first of 'requests.cpu=1,requests.memory=2Gi' in words."""
-    name, _, value = amounts.split(",")[0].strip().partition("=")
-    short = name.removeprefix("requests.").removeprefix("limits.")
-    if short == "pods" or short.startswith("count/"):
-        return f"{value} {short.removeprefix('count/')}"
-    return f"{value} of {'GPU' if short.endswith('/gpu') else short}"
+def _amounts(text: str) -> dict[str, str]:
+    """'requests.cpu=1,requests.memory=2Gi' by name."""
+    pairs = (part.strip().partition("=") for part in text.split(","))
+    return {name: value for name, _, value in pairs}
+
+
+def _exceeds(asks: str, has: str | None, may: str | None) -> bool:
+    amounts = [quantity(each) if each else None for each in (asks, has, may)]
+    wanted, used, allowed = amounts
+    return None not in amounts and wanted + used > allowed  # type: ignore[operator]
 
 
 # -- a queue -------------------------------------------------------------------------
@@ -264,7 +284,9 @@ def _pending(name: str, said: str) -> Wait:
     if match := re.search(
         r"insufficient unused quota for (\S+) in flavor (\S+?),.*?(\d\S*) more needed", said
     ):
-        more = f"{match[3]} more {_resource(match[1])}"
+        amount = quantity(match[3]) if match[3].endswith("m") else None
+        count = match[3] if amount is None else show_number(amount)
+        more = f"{count} more {_resource(match[1])}"
         return Wait(reason="QueuePending", sentence=f"{more} to become free in the queue {name}")
     if match := re.search(
         r"insufficient quota for (\S+) in flavor (\S+?),.*maximum capacity \((\S+)\)", said

@@ -13,6 +13,13 @@ _T = TypeVar("_T")
 _ENCODE = msgspec.json.Encoder()
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it, for its owner only."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 class Journal(Generic[_T]):
     """Appends values to a file, and reads what was appended since one last read.
 

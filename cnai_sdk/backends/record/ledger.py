@@ -1,23 +1,24 @@
-"""Things that several processes learn of, each kept once: whoever is first writes it down."""
+"""Things that several processes learn of, each written down once."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
-from cnai_sdk.backends.record.journal import Journal
+from cnai_sdk.backends.record.journal import Journal, make_private
 
 _T = TypeVar("_T")
 
 
 class Ledger(Generic[_T]):
-    """Values under keys, in the order in which they were learned.
+    """Values under keys, in the order in which the keys were learned. Any thread may use it.
 
     Args:
         path: the file; its folder is made when there is something to write.
@@ -29,31 +30,40 @@ class Ledger(Generic[_T]):
         self._journal = Journal(path, dict[str, msgspec.Raw])
         self._decoder = msgspec.json.Decoder(type)
         self._found: dict[str, _T] = {}
+        self._told: dict[str, _T] = {}
         self._unwritten: dict[str, _T] = {}
         self._read = 0
+        self._lock = threading.RLock()
 
-    def add(self, values: Mapping[str, _T]) -> bool:
-        """Keep what is not there yet; whether there was any.
+    def put(self, values: Mapping[str, _T]) -> bool:
+        """Keep what is new, or has changed since this process put it last; whether anything was.
 
         What cannot be written, because the disk is full, is known to this process and written
         with what comes next.
         """
-        known = self._found.keys() | self._unwritten.keys()
-        fresh = {key: value for key, value in values.items() if key not in known}
+        with self._lock:
+            return self._put(values)
+
+    def _put(self, values: Mapping[str, _T]) -> bool:
+        fresh = {key: value for key, value in values.items() if self._told.get(key) != value}
         if not fresh:
             return False
+        before = dict(self._found)
+        self._told |= fresh
         self._unwritten |= fresh
         with contextlib.suppress(OSError), self._locked():
             self._refresh()
             if self._unwritten:
                 self._journal.append([{key: value} for key, value in self._unwritten.items()])
+                self._unwritten = {}
                 self._refresh()
-        return any(key in self._found or key in self._unwritten for key in fresh)
+        return self._found != before or bool(self._unwritten)
 
     def all(self) -> dict[str, _T]:
         """Everything that is known by now."""
-        self._refresh()
-        return self._found | self._unwritten
+        with self._lock:
+            self._refresh()
+            return self._found | self._unwritten
 
     def _refresh(self) -> None:
         entries = self._journal.all()
@@ -62,12 +72,13 @@ class Ledger(Generic[_T]):
                 with contextlib.suppress(msgspec.DecodeError):
                     self._found[key] = self._decoder.decode(text)
         self._read = len(entries)
-        for key in self._found.keys() & self._unwritten.keys():
-            del self._unwritten[key]
+        for key, value in list(self._unwritten.items()):
+            if self._found.get(key) == value:
+                del self._unwritten[key]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -78,7 +78,14 @@ export class FakeLogFeed implements ILogFeed {
     readonly from: { rank?: number; after?: number; tail?: number }
   ) {}
   readonly lines = new Signal<this, ILogPiece>(this);
+  readonly problemChanged = new Signal<this, void>(this);
+  problem: ILogFeed['problem'] = null;
   isDisposed = false;
+
+  refuse(problem: ILogFeed['problem']): void {
+    this.problem = problem;
+    this.problemChanged.emit();
+  }
 
   dispose(): void {
     this.isDisposed = true;
@@ -174,7 +181,12 @@ export class FakeStore implements IStore {
 
   choose(source: string): Promise<Serving> {
     this.chosen.push(source);
-    return Promise.resolve({ backend: 'local', source, why: 'configuration file', choices: ['local'] });
+    return Promise.resolve({
+      backend: 'local',
+      source,
+      why: 'configuration file',
+      choices: ['local']
+    });
   }
 
   script(): Promise<Script> {

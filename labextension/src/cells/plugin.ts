@@ -35,7 +35,7 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
         args['toolbar']
           ? trans.__('Train this function…')
           : trans.__('Train the function of this cell on one or more workers'),
-      icon: kindIcons.train,
+      icon: kindIcons.get('train'),
       isVisible: args => !args['toolbar'] || fn() !== null,
       isEnabled: () => !!tracker?.currentWidget,
       execute: () => train(tracker?.currentWidget ?? null, fn(), store, trans)

@@ -4,6 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
+import { problemOf, problemText } from '../api';
 import { Act, Acted, Refused, Workload } from '../generated/wire';
 import { JobTab } from '../panels/job/widget';
 import { refusalText } from '../panels/side/switcher';
@@ -92,11 +93,7 @@ async function sayRefusal(doing: Promise<Acted>, trans: TranslationBundle): Prom
   let acted: Acted = {};
   try {
     acted = await doing;
-    why = (acted.refused ?? [])
-      .map(({ problem: { what, why, next_step } }) => [what, why, next_step])
-      .flat()
-      .filter(Boolean)
-      .join(' ');
+    why = (acted.refused ?? []).map(({ problem }) => problemText(problem)).join(' ');
   } catch (reason) {
     why = refusalText(reason, trans);
   }
@@ -123,7 +120,9 @@ async function act(store: IStore, what: Act['do'], keys: readonly IKey[]): Promi
   const answers = await Promise.all(
     sources.map(source => {
       const ids = keys.filter(key => key.source === source).map(({ id }) => id);
-      return store.act(source, { do: what, ids: ids });
+      const doing = store.act(source, { do: what, ids });
+      // Where one place refuses, what was done in the others is still to be told.
+      return sources.length > 1 ? doing.catch(reason => refusedAll(ids, reason)) : doing;
     })
   );
   return {
@@ -131,6 +130,10 @@ async function act(store: IStore, what: Act['do'], keys: readonly IKey[]): Promi
     refused: answers.flatMap(({ refused }): Refused[] => refused ?? []),
     made: answers.flatMap(({ made }): Workload[] => made ?? [])
   };
+}
+
+function refusedAll(ids: readonly string[], reason: unknown): Acted {
+  return { refused: ids.map(id => ({ id, problem: problemOf(reason) })) };
 }
 
 /** Ask, with their names; a job that still runs is stopped first, and that is said. */

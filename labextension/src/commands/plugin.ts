@@ -77,7 +77,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
           ? trans.__('Train from a notebook')
           : trans.__('Open the training example'),
       caption: trans.__('Open a notebook that trains on two workers'),
-      icon: args => (args['isPalette'] ? undefined : kindIcons.train),
+      icon: args => (args['isPalette'] ? undefined : kindIcons.get('train')),
       execute: args => openExample(app, folderOf(args, browser))
     });
     commands.addCommand(Commands.refreshConnection, {

@@ -1,9 +1,11 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IStore } from '../tokens';
 import { ISettings } from './tokens';
 import { DEFAULTS, IValues } from './values';
+import { translated } from './words';
 
 /** Reads the settings, and tells those who obey them. */
 export const settingsPlugin: JupyterFrontEndPlugin<ISettings> = {
@@ -12,12 +14,21 @@ export const settingsPlugin: JupyterFrontEndPlugin<ISettings> = {
   autoStart: true,
   provides: ISettings,
   requires: [IStore],
-  optional: [ISettingRegistry],
-  activate: (_: JupyterFrontEnd, store: IStore, registry: ISettingRegistry | null) => {
+  optional: [ISettingRegistry, ITranslator],
+  activate: (
+    _: JupyterFrontEnd,
+    store: IStore,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('cnai_lab');
     const settings = new Settings();
     settings.follow(({ restAfterMinutes }) =>
       store.restAfter(restAfterMinutes === null ? null : restAfterMinutes * 60)
     );
+    registry?.transform(settingsPlugin.id, {
+      fetch: plugin => ({ ...plugin, schema: translated(plugin.schema, trans) })
+    });
     void registry?.load(settingsPlugin.id).then(loaded => {
       const read = (): void => settings.set({ ...DEFAULTS, ...(loaded.composite as object) });
       read();

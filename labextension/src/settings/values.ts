@@ -5,6 +5,8 @@ export interface IValues {
   readonly statusBar: boolean;
   /** Minutes without input after which the page rests; null: as the server says. */
   readonly restAfterMinutes: number | null;
+  /** Lines of one log that its page holds in memory. */
+  readonly logLines: number;
 }
 
 /** Where JupyterLab has no settings. */
@@ -12,5 +14,6 @@ export const DEFAULTS: IValues = {
   notifySuccess: true,
   notifyFailure: true,
   statusBar: true,
-  restAfterMinutes: null
+  restAfterMinutes: null,
+  logLines: 20_000
 };

@@ -1,6 +1,6 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Follow, LogPiece } from '../generated/wire';
+import { Follow, LogPiece, Problem } from '../generated/wire';
 import { IKey, ILogFeed, ILogPiece } from '../tokens';
 
 export interface IFrom {
@@ -31,9 +31,13 @@ export class LogFeed implements ILogFeed, IKey {
     return this._done;
   }
 
-  /** Whether the server could not follow it, and has forgotten it. */
-  get refused(): boolean {
-    return this._refused;
+  /** Why the server could not follow it, and has forgotten it. */
+  get problem(): Problem | null {
+    return this._problem;
+  }
+
+  get problemChanged(): ISignal<this, void> {
+    return this._problemChanged;
   }
 
   get lines(): ISignal<this, ILogPiece> {
@@ -47,7 +51,6 @@ export class LogFeed implements ILogFeed, IKey {
   /** @param channel - a new name each time, so that no old piece is taken for a new one */
   follow(channel: string): Follow {
     this._channel = channel;
-    this._refused = false;
     const { rank, after, tail } = this._from;
     const start = this._last ? { after: this._last } : { after: after ?? 0, tail: tail ?? null };
     const { source, id } = this;
@@ -55,6 +58,7 @@ export class LogFeed implements ILogFeed, IKey {
   }
 
   give({ lines, done }: LogPiece): void {
+    this._setProblem(null);
     for (const line of lines ?? []) {
       if (!line.partial) {
         this._last = Math.max(this._last, line.number ?? 0);
@@ -64,8 +68,8 @@ export class LogFeed implements ILogFeed, IKey {
     this._lines.emit({ lines: lines ?? [], done: this._done });
   }
 
-  refuse(): void {
-    this._refused = true;
+  refuse(problem: Problem): void {
+    this._setProblem(problem);
   }
 
   dispose(): void {
@@ -76,10 +80,18 @@ export class LogFeed implements ILogFeed, IKey {
     }
   }
 
+  private _setProblem(problem: Problem | null): void {
+    if (problem !== this._problem) {
+      this._problem = problem;
+      this._problemChanged.emit();
+    }
+  }
+
   private _channel = '';
   private _done = false;
-  private _refused = false;
+  private _problem: Problem | null = null;
   private _last = 0;
   private _disposed = false;
   private _lines = new Signal<this, ILogPiece>(this);
+  private _problemChanged = new Signal<this, void>(this);
 }

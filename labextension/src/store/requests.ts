@@ -1,9 +1,12 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { request, ROOT } from '../api';
+import { problemOf, request, ROOT } from '../api';
 import { Act, Acted, Lines, Matches, Script, Serving } from '../generated/wire';
 import { IKey } from '../tokens';
+
+/** As many as the server takes in one request. */
+const MOST_IDS = 1_000;
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -11,8 +14,23 @@ type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 export class Requests {
   constructor(private readonly _settings: ServerConnection.ISettings) {}
 
-  act(source: string, act: Act): Promise<Acted> {
-    return this._send(`jobs/${encodeURIComponent(source)}/actions`, 'POST', act);
+  /** In as many requests as it takes; what one of them could not do is in the answer, too. */
+  async act(source: string, act: Act): Promise<Acted> {
+    const path = `jobs/${encodeURIComponent(source)}/actions`;
+    let all: Required<Acted> = { done: [], refused: [], made: [] };
+    for (let at = 0; at === 0 || at < act.ids.length; at += MOST_IDS) {
+      const ids = act.ids.slice(at, at + MOST_IDS);
+      try {
+        all = together(all, await this._send<Acted>(path, 'POST', { ...act, ids }));
+      } catch (error) {
+        if (at === 0) {
+          throw error;
+        }
+        const refused = act.ids.slice(at).map(id => ({ id, problem: problemOf(error) }));
+        return together(all, { refused });
+      }
+    }
+    return all;
   }
 
   choose(source: string): Promise<Serving> {
@@ -58,6 +76,14 @@ export class Requests {
   private _send<T>(path: string, method: string, body: unknown): Promise<T> {
     return request<T>(path, this._settings, { method, body: JSON.stringify(body) });
   }
+}
+
+function together(before: Required<Acted>, { done, refused, made }: Acted): Required<Acted> {
+  return {
+    done: [...before.done, ...(done ?? [])],
+    refused: [...before.refused, ...(refused ?? [])],
+    made: [...before.made, ...(made ?? [])]
+  };
 }
 
 function pathOf({ source, id }: IKey): string {

@@ -17,7 +17,17 @@ import {
   Source
 } from '../generated/wire';
 import { Heard, IListener, Spoken, Stream } from '../stream';
-import { Connection, IChanges, IEntry, IKey, ILogFeed, IOpenJob, IPlace, IStore } from '../tokens';
+import {
+  Connection,
+  IChanges,
+  IEntry,
+  IKey,
+  ILogFeed,
+  IOpenJob,
+  IPlace,
+  IStore,
+  keyText
+} from '../tokens';
 import { hasEnded } from '../words';
 import { Frame } from './frame';
 import { IFrom } from './logFeed';
@@ -275,7 +285,7 @@ export class Store implements IStore, IListener, IDisposable {
     const before = type === 'snapshot' ? place.snapshot(message) : place.change(message);
     this._shown = this._entries = null;
     this._frame.note({
-      rows: type === 'snapshot' ? null : [...before.keys()].map(id => `${source}/${id}`)
+      rows: type === 'snapshot' ? null : [...before.keys()].map(id => keyText({ source, id }))
     });
     before.forEach((row, id) => this._noteEnd(place.find(id), row));
     this._asked.tryAgain(source, new Set(before.keys()));
@@ -286,7 +296,7 @@ export class Store implements IStore, IListener, IDisposable {
     if (!entry || !lived || !hasEnded(entry.row.workload.phase)) {
       return;
     }
-    const key = `${entry.source}/${entry.id}`;
+    const key = keyText(entry);
     if (!this._told.has(key)) {
       this._told.add(key);
       this._ended.emit(entry);

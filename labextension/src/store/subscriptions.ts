@@ -1,6 +1,6 @@
 import { JobUpdate, LogPiece, NotDone } from '../generated/wire';
 import { Heard } from '../stream';
-import { IKey } from '../tokens';
+import { IKey, keyText } from '../tokens';
 import { IFrom, LogFeed } from './logFeed';
 import { OpenJob } from './openJob';
 
@@ -33,7 +33,7 @@ export class Subscriptions {
 
   /** All of it, for a new socket. */
   greeting(): readonly Heard[] {
-    const opened = new Map([...this._jobs].map(job => [`${job.source}/${job.id}`, job]));
+    const opened = new Map([...this._jobs].map(job => [keyText(job), job]));
     return [
       ...[...this._looks].map(([source, ids]): Heard => ({ type: 'look', source, ids: [...ids] })),
       ...[...opened.values()].map(opening),
@@ -50,7 +50,7 @@ export class Subscriptions {
       }
     });
     this._feeds.forEach(feed => {
-      if (feed.refused && concerned(feed)) {
+      if (feed.problem && concerned(feed)) {
         this._say(feed.follow(this._channel()));
       }
     });
@@ -76,7 +76,7 @@ export class Subscriptions {
 
   refused({ source = '', id = '', channel, problem }: NotDone): void {
     if (channel) {
-      this._feedOf(channel)?.refuse();
+      this._feedOf(channel)?.refuse(problem);
     } else {
       this._jobsOf({ source, id }).forEach(job => job.refuse(problem));
     }

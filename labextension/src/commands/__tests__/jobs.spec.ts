@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
-import { FakeStore, row } from '../../__tests__/fakes';
+import { FakeStore, LOCAL, row } from '../../__tests__/fakes';
 import { Commands } from '../../tokens';
 import { addJobCommands } from '../jobs';
 
@@ -44,6 +44,22 @@ describe('commands on jobs', () => {
       { source: 'local', act: { do: 'stop', ids: ['runs-1', 'done-1'] } }
     ]);
     expect(answer).toMatchObject({ done: ['runs-1', 'done-1'] });
+  });
+
+  it('tells what was done in one place when another does not answer', async () => {
+    const store = new FakeStore([row('runs')], [LOCAL, { ...LOCAL, id: 'team' }]);
+    store.setPlace({ entries: [{ source: 'team', id: 'far-1', row: row('far') }] }, 'team');
+    const act = store.act.bind(store);
+    store.act = (source, what) =>
+      source === 'team' ? Promise.reject(new Error('Away.')) : act(source, what);
+    const commands = new CommandRegistry();
+    addJobCommands({ commands, shell: { currentWidget: null } as never }, store, trans);
+    const keys = [key('runs'), { source: 'team', id: 'far-1' }];
+    const answer: unknown = await commands.execute(Commands.stop, { keys });
+    expect(answer).toMatchObject({
+      done: ['runs-1'],
+      refused: [{ id: 'far-1', problem: { what: 'Away.' } }]
+    });
   });
 
   it('offers only what can be done', () => {

@@ -2,6 +2,7 @@ import uPlot from 'uplot';
 
 import { numberText } from '../../words';
 import { themed } from './colours';
+import { incrementsOf } from './series';
 
 /** How a line looks: this job, the one compared with, or one of many that do not matter most. */
 export type Look = 'own' | 'other' | 'quiet';
@@ -54,7 +55,8 @@ export function chartOptions(of: {
         font,
         stroke: () => themed('--jp-ui-font-color2'),
         grid: { show: false },
-        size: 18
+        size: 18,
+        incrs: u => incrementsOf(u.data[0])
       },
       {
         ...AXIS,

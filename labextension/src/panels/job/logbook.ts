@@ -1,7 +1,8 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { Lines, LogLine } from '../../generated/wire';
+import { problemOf } from '../../api';
+import { Lines, LogLine, Problem } from '../../generated/wire';
 import { IKey, ILogFeed, ILogPiece, IStore } from '../../tokens';
 
 /** A row of the view: a line, or how many lines are not kept between two. */
@@ -9,8 +10,6 @@ export type LogRow =
   | { readonly kind: 'line'; readonly line: LogLine }
   | { readonly kind: 'lost'; readonly after: number; readonly count: number };
 
-/** Lines kept in memory; those farthest from what is read go first, and are asked for again. */
-export const KEPT = 20_000;
 /** Lines asked for at once. */
 export const PAGE = 500;
 
@@ -19,12 +18,14 @@ type Source = Pick<IStore, 'follow' | 'lines'>;
 /**
  * The window of a log that one page holds: a run of whole lines, and the unfinished line of each
  * worker where the window reaches the end.
+ *
+ * Of more lines than are kept, those farthest from what is read go, and are asked for again.
  */
 export class LogBook implements IDisposable {
   constructor(
     private readonly _store: Source,
     private readonly _key: IKey,
-    private readonly _kept: number = KEPT
+    private readonly _kept: () => number
   ) {}
 
   private readonly _changed = new Signal<this, void>(this);
@@ -68,9 +69,9 @@ export class LogBook implements IDisposable {
     return this._done;
   }
 
-  /** Why the last request came to nothing, or null. */
-  get problem(): unknown {
-    return this._problem;
+  /** Why there are no lines, or no more of them, or null. */
+  get problem(): Problem | null {
+    return this._feed?.problem ?? this._problem;
   }
 
   get rank(): number | undefined {
@@ -124,8 +125,8 @@ export class LogBook implements IDisposable {
       const found = whole(answer).filter(line => (line.number ?? 0) < first);
       this._atStart = Boolean(answer.first) || found.length === 0;
       this._lines = [...found, ...this._lines];
-      if (this._lines.length > this._kept) {
-        this._lines.length = this._kept;
+      if (this._lines.length > this._kept()) {
+        this._lines.length = this._kept();
         this._unfollow();
       }
     });
@@ -159,6 +160,7 @@ export class LogBook implements IDisposable {
     this._lines = [];
     this._atStart = false;
     this._heard = false;
+    this._problem = null;
     this._turn += 1;
     this._asking = false;
     this._held = false;
@@ -167,10 +169,12 @@ export class LogBook implements IDisposable {
   private _follow(from: { tail?: number; after?: number }): void {
     this._feed = this._store.follow(this._key, { rank: this._rank, ...from });
     this._feed.lines.connect(this._receive);
+    this._feed.problemChanged.connect(this._refused);
   }
 
   private _unfollow(): void {
     this._feed?.lines.disconnect(this._receive);
+    this._feed?.problemChanged.disconnect(this._refused);
     this._feed?.dispose();
     this._feed = null;
     this._partial.clear();
@@ -197,17 +201,23 @@ export class LogBook implements IDisposable {
     this._tell();
   };
 
+  private readonly _refused = (feed: ILogFeed): void => {
+    this._heard = this._heard || feed.problem !== null;
+    this._tell();
+  };
+
   private _append(found: readonly LogLine[]): void {
     const last = this._last;
     this._lines = this._lines.concat(found.filter(line => (line.number ?? 0) > last));
-    if (this._lines.length <= this._kept) {
+    const kept = this._kept();
+    if (this._lines.length <= kept) {
       return;
     }
     if (this._held) {
-      this._lines.length = this._kept;
+      this._lines.length = kept;
       this._unfollow();
     } else {
-      this._lines = this._lines.slice(-this._kept);
+      this._lines = this._lines.slice(-kept);
       this._atStart = false;
     }
   }
@@ -229,7 +239,7 @@ export class LogBook implements IDisposable {
       if (turn !== this._turn) {
         return;
       }
-      this._problem = error;
+      this._problem = problemOf(error);
     }
     this._asking = false;
     this._heard = true;
@@ -267,7 +277,7 @@ export class LogBook implements IDisposable {
   private _done = false;
   private _asking = false;
   private _turn = 0;
-  private _problem: unknown = null;
+  private _problem: Problem | null = null;
   private _isDisposed = false;
 }
 

@@ -1,10 +1,11 @@
 import { useVirtualizer, Virtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
+import { problemText } from '../../api';
+import { oneLine } from '../../foreign';
 import { Evidence, Job } from '../../generated/wire';
 import { LineView, Proof } from './line';
 import { LogBook, LogRow } from './logbook';
-import { problemOf } from './model';
 import { IPart } from './services';
 
 /** The height of a line that is not wrapped. */
@@ -98,7 +99,10 @@ function Said({ model, services }: IPart): JSX.Element | null {
   if (book.problem) {
     return (
       <p className="cnai-JobLog-said" role="alert">
-        {problemOf(book.problem).what}
+        {oneLine(problemText(book.problem))}{' '}
+        <button className="cnai-Job-link" onClick={() => book.choose(book.rank)}>
+          {trans.__('Try again')}
+        </button>
       </p>
     );
   }

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { oneLine } from '../../foreign';
 import { Job, Row } from '../../generated/wire';
 import { useStore } from '../../parts/useStore';
-import { IEntry, IKey, IOpenJob } from '../../tokens';
+import { IEntry, IKey, IOpenJob, keyText } from '../../tokens';
 import { bytesText, numberText, shownName, stateText } from '../../words';
 import { Chart, ILine } from './chart';
 import { Range } from './drawing';
@@ -161,10 +161,6 @@ function candidates(entries: readonly IEntry[], key: IKey): IEntry[] {
       keyText(each) !== keyText(key) && Object.keys(each.row.workload.metrics ?? {}).length > 0
   );
   return others.slice(0, OFFERED);
-}
-
-function keyText(key: IKey): string {
-  return `${key.source}/${key.id}`;
 }
 
 /** The compared job's series, kept up to date while it is compared. */

@@ -1,7 +1,7 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ApiError } from '../../api';
+import { problemOf } from '../../api';
 import { Act, Evidence, Job, Problem, Row, Workload } from '../../generated/wire';
 import { IKey, IOpenJob, IStore } from '../../tokens';
 import { LogBook } from './logbook';
@@ -22,10 +22,11 @@ export interface ITarget {
 export class JobModel implements IDisposable {
   constructor(
     readonly store: IStore,
-    readonly key: IKey
+    readonly key: IKey,
+    logLines: () => number
   ) {
     this._opened = store.open(key);
-    this.book = new LogBook(store, key);
+    this.book = new LogBook(store, key, logLines);
     this._opened.changed.connect(this._learn);
     store.changed.connect(this._learn);
     this._learn();
@@ -55,13 +56,19 @@ export class JobModel implements IDisposable {
     return (listed.workload.seq ?? 0) > (opened.workload.seq ?? 0) ? listed : opened;
   }
 
-  /** Why there is nothing to show, or null: 'deleted', or what the server said. */
+  /**
+   * Why there is nothing to show, or null: 'deleted', or what the server said.
+   *
+   * A job that was just made may not be in the list yet; it is gone when it was there before, or
+   * when the server does not find it either.
+   */
   get gone(): 'deleted' | Problem | null {
+    const { problem } = this._opened;
     const place = this.store.place(this.key.source);
-    if (place?.loaded && !this.store.find(this.key)) {
-      return 'deleted';
+    if (place?.loaded && !place.source.problem && !this.store.find(this.key)) {
+      return this._listed || problem ? 'deleted' : null;
     }
-    return this._opened.job ? null : this._opened.problem;
+    return this._opened.job ? null : problem;
   }
 
   /** Whether an action can be carried out now. */
@@ -181,6 +188,7 @@ export class JobModel implements IDisposable {
 
   private readonly _learn = (): void => {
     const { row } = this;
+    this._listed ||= this.store.find(this.key) !== null;
     if (row) {
       this._traces = sampled(this._traces, row, this.store.now());
     }
@@ -196,13 +204,6 @@ export class JobModel implements IDisposable {
   private _searchWanted = 0;
   private _target: ITarget | null = null;
   private _traces: readonly ITrace[] = [];
+  private _listed = false;
   private _isDisposed = false;
-}
-
-/** What an error says to a person. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof ApiError) {
-    return error.refusal;
-  }
-  return { what: error instanceof Error ? error.message : String(error) };
 }

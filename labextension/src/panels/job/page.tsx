@@ -2,6 +2,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { PanelLayout } from '@lumino/widgets';
 import * as React from 'react';
 
+import { oneLine } from '../../foreign';
 import { clockText, shownName } from '../../words';
 import { Details } from './details';
 import { Head, NoticeLine } from './head';
@@ -17,7 +18,7 @@ import { kindIcons } from '../../icons';
 
 /** Put the page of its job into a tab. */
 export function fill(tab: JobTab, services: IServices): void {
-  const model = new JobModel(services.store, tab.key);
+  const model = new JobModel(services.store, tab.key, services.logLines);
   tab.disposed.connect(() => model.dispose());
   const close = (): void => tab.close();
   const body = ReactWidget.create(<JobPage {...{ model, services, close }} />);
@@ -46,7 +47,7 @@ export function fill(tab: JobTab, services: IServices): void {
     if (workload) {
       tab.title.label = shownName(workload);
       tab.title.caption = workload.name;
-      tab.title.icon = kindIcons[workload.kind];
+      tab.title.icon = kindIcons.get(workload.kind);
     }
   };
   model.changed.connect(entitle);
@@ -105,9 +106,9 @@ function Gone({ model, services, close }: IPart & { close: () => void }): JSX.El
   return (
     <div className="cnai-JobNothing" role="status">
       <p className="cnai-Job-strong">
-        {gone === 'deleted' || !gone ? trans.__('This job was deleted.') : gone.what}
+        {gone === 'deleted' || !gone ? trans.__('This job was deleted.') : oneLine(gone.what)}
       </p>
-      {gone && gone !== 'deleted' && <p>{[gone.why, gone.next_step].filter(Boolean).join(' ')}</p>}
+      {gone && gone !== 'deleted' && <p>{oneLine(`${gone.why ?? ''} ${gone.next_step ?? ''}`)}</p>}
       {gone === 'deleted' && (
         <p>{trans.__('Its log, metrics and outputs were deleted with it.')}</p>
       )}

@@ -5,7 +5,9 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { Commands, IKey, IStore } from '../../tokens';
+import { ISettings } from '../../settings/tokens';
+import { DEFAULTS } from '../../settings/values';
+import { Commands, IKey, IStore, keyText } from '../../tokens';
 import { shownName } from '../../words';
 import { IPlaceOnPage, JobTab } from './widget';
 
@@ -18,22 +20,23 @@ export const jobPagePlugin: JupyterFrontEndPlugin<void> = {
   description: 'The page of one job: its verdict, metrics, logs and details.',
   autoStart: true,
   requires: [IStore],
-  optional: [ILayoutRestorer, IRenderMimeRegistry, ITranslator],
+  optional: [ILayoutRestorer, IRenderMimeRegistry, ITranslator, ISettings],
   activate: (
     app: JupyterFrontEnd,
     store: IStore,
     restorer: ILayoutRestorer | null,
     rendermime: IRenderMimeRegistry | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    settings: ISettings | null
   ) => {
     const trans = (translator ?? nullTranslator).load('cnai_lab');
-    const pages = new JobPages(app, store, rendermime, trans);
+    const pages = new JobPages(app, store, rendermime, trans, undefined, settings);
     pages.addCommands();
     if (restorer) {
       void restorer.restore(pages.tracker, {
         command: Commands.open,
         args: tab => ({ ...tab.key }),
-        name: tab => `${tab.key.source}/${tab.key.id}`
+        name: tab => keyText(tab.key)
       });
     }
     const linked = keyOfLink(window.location.search);
@@ -50,7 +53,8 @@ export class JobPages {
     private readonly store: IStore,
     private readonly rendermime: IRenderMimeRegistry | null,
     private readonly trans: TranslationBundle,
-    private readonly elsewhere: (url: string) => void = url => void window.open(url, '_blank')
+    private readonly elsewhere: (url: string) => void = url => void window.open(url, '_blank'),
+    private readonly settings: ISettings | null = null
   ) {}
 
   readonly tracker = new WidgetTracker<JobTab>({ namespace: 'cnai-job' });
@@ -110,6 +114,7 @@ export class JobPages {
           commands: this.app.commands,
           rendermime: this.rendermime,
           trans: this.trans,
+          logLines: () => (this.settings?.values ?? DEFAULTS).logLines,
           open: (key: IKey) => void this.open(key)
         });
       }

@@ -3,9 +3,9 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { problemOf } from '../../api';
 import { oneLine } from '../../foreign';
 import { Problem, Script } from '../../generated/wire';
-import { problemOf } from './model';
 import { IPart } from './services';
 
 /** What runs on every worker, read only, and what came with it. */

@@ -1,8 +1,8 @@
 import * as React from 'react';
 
-import { LogBook } from './logbook';
-import { problemOf } from './model';
+import { problemOf } from '../../api';
 import { IKey, IStore } from '../../tokens';
+import { LogBook } from './logbook';
 
 /** Where the log holds what was sought, and at which of those places the person is. */
 export interface IFound {
@@ -45,7 +45,15 @@ export function useSearch(
     }
     let wanted = true;
     const timer = setTimeout(() => {
-      void read(store, key, { text, rank }, () => wanted, setFound);
+      void read(
+        store,
+        key,
+        { text, rank },
+        () => wanted,
+        found =>
+          // Who has stepped to a match already stays there while the rest is read.
+          setFound(before => ({ ...found, at: before.text === found.text ? before.at : -1 }))
+      );
     }, SETTLING);
     return () => {
       wanted = false;

@@ -52,6 +52,17 @@ export function columnsOf(lines: readonly (readonly IPoint[])[], above = -Infini
   return { x, lines: values.map(map => x.map(at => plotted(map.get(at), above))) };
 }
 
+/** What may lie between two ticks of an axis; between whole steps nothing is counted. */
+export function incrementsOf(steps: ArrayLike<number>): number[] {
+  return Array.from(steps).every(Number.isInteger)
+    ? INCREMENTS.filter(Number.isInteger)
+    : INCREMENTS;
+}
+
+const INCREMENTS = Array.from({ length: 28 }, (_, n) => n - 12).flatMap(power =>
+  [1, 2, 2.5, 5].map(digit => Number(`${digit}e${power}`))
+);
+
 /** The points whose value is not a number that can be drawn. */
 export function oddOf(points: readonly IPoint[]): IPoint[] {
   return points.filter(point => !Number.isFinite(point.value));

@@ -13,6 +13,8 @@ export interface IServices {
   readonly commands: CommandRegistry;
   readonly rendermime: IRenderMimeRegistry | null;
   readonly trans: TranslationBundle;
+  /** How many lines of the log the page keeps. */
+  readonly logLines: () => number;
   /** Shows another job's page. */
   readonly open: (key: IKey) => void;
 }

@@ -8,11 +8,12 @@ import {
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { problemOf } from '../../api';
 import { oneLine } from '../../foreign';
+import { Acted } from '../../generated/wire';
 import { Commands } from '../../tokens';
 import { hasEnded } from '../../words';
 import { toolIcons } from './glyphs';
-import { problemOf } from './model';
 import { IPart, useSignal } from './services';
 
 /** How long Stop stays where it was before Run again takes its place. */
@@ -171,7 +172,11 @@ async function run(
   { model, services }: IPart
 ): Promise<void> {
   try {
-    await services.commands.execute(command, args);
+    const acted = (await services.commands.execute(command, args)) as Acted | null | undefined;
+    const [refused] = acted?.refused ?? [];
+    if (refused) {
+      model.refuse(refused.problem);
+    }
   } catch (error) {
     model.refuse(problemOf(error));
   }

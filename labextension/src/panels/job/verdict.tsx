@@ -134,9 +134,12 @@ export function verdictText(diagnosis: Diagnosis, { trans }: IPart['services']):
     [trans.__('Why'), diagnosis.why],
     [trans.__('What to do'), [diagnosis.fix, diagnosis.code].filter(Boolean).join(' ')]
   ];
-  const parts = said.filter(([, text]) => text).map(([name, text]) => `${name}: ${oneLine(text!)}`);
+  const parts = said
+    .filter(([, text]) => text)
+    .map(([name, text]) => trans.__('%1: %2', name, oneLine(text!)));
   const lines = rootFirst(diagnosis.evidence ?? []).map(
     line => `  ${oneLine(line.where)}  ${oneLine(line.text)}`
   );
-  return [...parts, ...(lines.length ? [`${trans.__('Evidence')}:`, ...lines] : [])].join('\n');
+  const proofs = trans.__('%1: %2', trans.__('Evidence'), '').trimEnd();
+  return [...parts, ...(lines.length ? [proofs, ...lines] : [])].join('\n');
 }

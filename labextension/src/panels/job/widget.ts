@@ -2,7 +2,7 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { IKey } from '../../tokens';
+import { IKey, keyText } from '../../tokens';
 
 /** Where a page may be asked to open at. */
 export interface IPlaceOnPage {
@@ -56,5 +56,5 @@ export class JobTab extends MainAreaWidget<Widget> {
 }
 
 export function tabId(key: IKey): string {
-  return `cnai-job-${key.source}/${key.id}`;
+  return `cnai-job-${keyText(key)}`;
 }

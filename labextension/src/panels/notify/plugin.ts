@@ -50,7 +50,7 @@ function tell(
   if (now.length === 1 && only) {
     const { source, id, row } = only;
     show(
-      `${shownName(row.workload)}: ${stateText(row, store.now(), trans)}`,
+      trans.__('%1: %2', shownName(row.workload), stateText(row, store.now(), trans)),
       row.workload.phase === 'Failed',
       trans.__('Open'),
       () => void app.commands.execute(Commands.open, { source, id })

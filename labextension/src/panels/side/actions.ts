@@ -3,11 +3,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Menu } from '@lumino/widgets';
 
+import { problemText } from '../../api';
 import { Acted } from '../../generated/wire';
-import { Commands, IEntry, IKey, IStore } from '../../tokens';
+import { Commands, IEntry, IKey, IStore, keyText } from '../../tokens';
 import { hasEnded } from '../../words';
 import { PanelModel } from './model';
-import { keyOf } from './query';
 import { refusalText } from './switcher';
 
 type Several = typeof Commands.stop | typeof Commands.rerun | typeof Commands.delete;
@@ -101,7 +101,7 @@ export class JobActions {
     args: ReadonlyJSONObject,
     keys: readonly IKey[]
   ): Promise<boolean> {
-    const names = keys.map(keyOf);
+    const names = keys.map(keyText);
     this.model.refuse(names, '');
     try {
       const acted = (await this.commands.execute(command, args)) as Partial<Acted> | undefined;
@@ -117,8 +117,7 @@ export class JobActions {
     for (const { id, problem } of refused) {
       const key = keys.find(one => one.id === id);
       if (key) {
-        const { what, why, next_step } = problem;
-        this.model.refuse([keyOf(key)], [what, why, next_step].filter(Boolean).join(' '));
+        this.model.refuse([keyText(key)], problemText(problem));
       }
     }
   }

@@ -1,5 +1,5 @@
-import { IEntry } from '../../tokens';
-import { comparer, IQuery, keyOf, matcher } from './query';
+import { IEntry, keyText } from '../../tokens';
+import { comparer, IQuery, matcher } from './query';
 
 /** What the list shows now. */
 export interface IArranged {
@@ -30,10 +30,10 @@ export class Arrangement {
       this._shown = this._sorted(matching, query);
       return { entries: this._shown, fresh: 0, others };
     }
-    const now = new Map(all.map(entry => [keyOf(entry), entry]));
-    this._shown = this._shown.flatMap(entry => now.get(keyOf(entry)) ?? []);
-    const shown = new Set(this._shown.map(keyOf));
-    const fresh = matching.filter(entry => !shown.has(keyOf(entry))).length;
+    const now = new Map(all.map(entry => [keyText(entry), entry]));
+    this._shown = this._shown.flatMap(entry => now.get(keyText(entry)) ?? []);
+    const shown = new Set(this._shown.map(keyText));
+    const fresh = matching.filter(entry => !shown.has(keyText(entry))).length;
     return { entries: this._shown, fresh, others };
   }
 

@@ -2,11 +2,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import React, { useLayoutEffect, useMemo, useRef, useState } from 'react';
 
-import { Commands, IEntry, IStore } from '../../tokens';
+import { Commands, IEntry, IStore, keyText } from '../../tokens';
 import { shownName } from '../../words';
 import { JobActions } from './actions';
 import { Intent, intentOf, TypeAhead } from './keyboard';
-import { IQuery, keyOf } from './query';
+import { IQuery } from './query';
 import { JobRow } from './row';
 import { IRowDeeds } from './rowTools';
 import { IHeldList } from './useArranged';
@@ -75,7 +75,7 @@ export function JobList(props: IJobListProps): JSX.Element {
       <div role="presentation" className="cnai-List-all" style={{ height: rows.getTotalSize() }}>
         {items.map((item, order) => {
           const entry = shown[order] as IEntry;
-          const key = keyOf(entry);
+          const key = keyText(entry);
           return (
             <JobRow
               key={key}
@@ -125,7 +125,7 @@ function useDeeds(props: IJobListProps): IRowDeeds {
     return {
       toggle: entry => {
         const { list, selection } = latest.current;
-        selection.toggle(list.entries.findIndex(one => keyOf(one) === keyOf(entry)));
+        selection.toggle(list.entries.findIndex(one => keyText(one) === keyText(entry)));
       },
       narrowTo: source => latest.current.onPlace(source),
       open: key => actions().open(key),
@@ -145,7 +145,7 @@ function usePointer(
   const { list, selection, actions } = props;
   const rowAt = (event: React.MouseEvent) => {
     const row = (event.target as Element).closest<HTMLElement>('[data-key]');
-    return list.entries.findIndex(entry => keyOf(entry) === row?.dataset.key);
+    return list.entries.findIndex(entry => keyText(entry) === row?.dataset.key);
   };
   const onTool = (event: React.MouseEvent) => (event.target as Element).closest('button, input');
   return {
@@ -172,7 +172,7 @@ function usePointer(
       if (entry && !event.shiftKey) {
         event.preventDefault();
         event.stopPropagation();
-        const together = selection.keys.has(keyOf(entry)) ? selection.entries : [entry];
+        const together = selection.keys.has(keyText(entry)) ? selection.entries : [entry];
         actions.menu(together, event.clientX, event.clientY);
       }
     }

@@ -1,5 +1,4 @@
-import { IEntry } from '../../tokens';
-import { keyOf } from './query';
+import { IEntry, keyText } from '../../tokens';
 
 interface IShown {
   entry: IEntry;
@@ -20,9 +19,9 @@ export class Pace {
     this._shown = new Map();
     this.wait = Infinity;
     return entries.map(entry => {
-      const shown = before.get(keyOf(entry));
+      const shown = before.get(keyText(entry));
       const next = shown ? this._next(shown, entry, now) : { entry, at: now - this.every };
-      this._shown.set(keyOf(entry), next);
+      this._shown.set(keyText(entry), next);
       return next.entry;
     });
   }

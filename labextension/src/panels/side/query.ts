@@ -1,4 +1,4 @@
-import { IEntry, IKey } from '../../tokens';
+import { IEntry } from '../../tokens';
 import { shownName } from '../../words';
 
 export type SortBy = 'created' | 'name' | 'phase';
@@ -40,11 +40,6 @@ export const PHASES = [
   'Failed',
   'Stopped'
 ] as const;
-
-/** The name of a workload over all places, as `IChanges.rows` writes it. */
-export function keyOf(key: IKey): string {
-  return `${key.source}/${key.id}`;
-}
 
 /** True when the query leaves jobs out. */
 export function narrows(query: IQuery): boolean {

@@ -4,9 +4,8 @@ import React, { memo, useState } from 'react';
 import { AgeText } from '../../parts/age';
 import { KindMark, PhaseMark, PlaceMark } from '../../parts/marks';
 import { Spark } from '../../parts/spark';
-import { IEntry, IStore } from '../../tokens';
+import { IEntry, IStore, keyText } from '../../tokens';
 import { gpusOf, numberText, phaseName, shownName, stateText } from '../../words';
-import { keyOf } from './query';
 import { IRowDeeds, RowTools } from './rowTools';
 
 export interface IRowProps {
@@ -46,7 +45,7 @@ export const JobRow = memo(function JobRow(props: IRowProps): JSX.Element {
     <div
       role="row"
       className={classes.filter(Boolean).join(' ')}
-      data-key={keyOf(entry)}
+      data-key={keyText(entry)}
       data-phase={workload.phase}
       tabIndex={active ? 0 : -1}
       aria-rowindex={index + 1}

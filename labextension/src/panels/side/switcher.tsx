@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useRef, useState } from 'react';
 
-import { ApiError } from '../../api';
+import { ApiError, problemText } from '../../api';
 import { Serving } from '../../generated/wire';
 import { IStore } from '../../tokens';
 import { choiceText } from './places';
@@ -84,8 +84,7 @@ function consequence(serving: Serving, trans: TranslationBundle): string {
 /** Why something was refused, in the server's words where it has some. */
 export function refusalText(reason: unknown, trans: TranslationBundle): string {
   if (reason instanceof ApiError) {
-    const { what, why, next_step } = reason.refusal;
-    return [what, why, next_step].filter(Boolean).join(' ');
+    return problemText(reason.refusal);
   }
   if (reason instanceof Error && !(reason instanceof ServerConnection.NetworkError)) {
     return reason.message;

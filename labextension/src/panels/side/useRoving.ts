@@ -1,7 +1,6 @@
 import { RefObject, useCallback, useLayoutEffect, useRef, useState } from 'react';
 
-import { IEntry } from '../../tokens';
-import { keyOf } from './query';
+import { IEntry, keyText } from '../../tokens';
 
 interface IRoving {
   /** The index of the one row that Tab reaches; -1 in an empty list. */
@@ -16,7 +15,7 @@ export function useRoving(entries: readonly IEntry[], grid: RefObject<HTMLElemen
   const last = useRef(0);
   const wanted = useRef(false);
   const inside = useRef(false);
-  const found = key ? entries.findIndex(entry => keyOf(entry) === key) : -1;
+  const found = key ? entries.findIndex(entry => keyText(entry) === key) : -1;
   const at = found >= 0 ? found : Math.min(last.current, entries.length - 1);
   const lost = key !== '' && found < 0;
   last.current = Math.max(at, 0);
@@ -24,7 +23,7 @@ export function useRoving(entries: readonly IEntry[], grid: RefObject<HTMLElemen
     if (lost) {
       wanted.current = wanted.current || inside.current;
       const next = entries[at];
-      setKey(next ? keyOf(next) : '');
+      setKey(next ? keyText(next) : '');
     }
   });
   useLayoutEffect(() => {
@@ -40,9 +39,9 @@ export function useRoving(entries: readonly IEntry[], grid: RefObject<HTMLElemen
     const entry = latest.current[index];
     if (entry) {
       wanted.current = true;
-      setKey(keyOf(entry));
+      setKey(keyText(entry));
       // The row may be the active one already; then nothing is rendered.
-      rowOf(grid.current, keyOf(entry))?.focus({ preventScroll: true });
+      rowOf(grid.current, keyText(entry))?.focus({ preventScroll: true });
     }
   }, []);
   return { at, go };

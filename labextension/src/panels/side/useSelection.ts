@@ -1,7 +1,6 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 
-import { IEntry } from '../../tokens';
-import { keyOf } from './query';
+import { IEntry, keyText } from '../../tokens';
 
 export interface ISelection {
   /** The selected rows that are shown, in their order. */
@@ -19,15 +18,15 @@ export function useSelection(shown: readonly IEntry[]): ISelection {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const anchor = useRef<string | null>(null);
   const entries = useMemo(
-    () => (chosen.size ? shown.filter(entry => chosen.has(keyOf(entry))) : []),
+    () => (chosen.size ? shown.filter(entry => chosen.has(keyText(entry))) : []),
     [shown, chosen]
   );
-  const keys = useMemo(() => new Set(entries.map(keyOf)), [entries]);
+  const keys = useMemo(() => new Set(entries.map(keyText)), [entries]);
   const toggle = (index: number) => {
     const entry = shown[index];
     if (entry) {
       const next = new Set(keys);
-      const key = keyOf(entry);
+      const key = keyText(entry);
       if (!next.delete(key)) {
         next.add(key);
       }
@@ -36,13 +35,13 @@ export function useSelection(shown: readonly IEntry[]): ISelection {
     }
   };
   const extend = (from: number, to: number) => {
-    const begun = shown.findIndex(entry => keyOf(entry) === anchor.current);
+    const begun = shown.findIndex(entry => keyText(entry) === anchor.current);
     const start = keys.size > 0 && begun >= 0 ? begun : from;
-    anchor.current = shown[start] ? keyOf(shown[start]) : null;
+    anchor.current = shown[start] ? keyText(shown[start]) : null;
     const range = shown.slice(Math.min(start, to), Math.max(start, to) + 1);
-    setChosen(new Set(range.map(keyOf)));
+    setChosen(new Set(range.map(keyText)));
   };
-  const all = () => setChosen(new Set(shown.map(keyOf)));
+  const all = () => setChosen(new Set(shown.map(keyText)));
   const clear = useCallback(() => setChosen(new Set()), []);
   return { entries, keys, toggle, extend, all, clear };
 }

@@ -2,11 +2,17 @@ import { readFileSync } from 'fs';
 import { join } from 'path';
 
 import { Settings } from '../plugin';
+import { nullTranslator } from '@jupyterlab/translation';
+
 import { DEFAULTS } from '../values';
+import { wordsOf } from '../words';
 
 const schema = JSON.parse(
   readFileSync(join(__dirname, '../../../schema/settings.json'), 'utf8')
-) as { properties: Record<string, { default: unknown }> };
+) as {
+  properties: Record<string, { default: unknown; title: string; description?: string }>;
+  description: string;
+};
 
 describe('the settings', () => {
   it('have the defaults of the schema', () => {
@@ -14,6 +20,16 @@ describe('the settings', () => {
       Object.entries(schema.properties).map(([name, each]) => [name, each.default])
     );
     expect(written).toEqual(DEFAULTS);
+  });
+
+  it('say on the page what they say in the schema', () => {
+    const written = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, { title, description }]) => [
+        name,
+        description === undefined ? { title } : { title, description }
+      ])
+    );
+    expect(wordsOf(nullTranslator.load('cnai_lab'))).toEqual(written);
   });
 
   it('are told at once, and when they change', () => {

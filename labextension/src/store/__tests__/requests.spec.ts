@@ -25,9 +25,40 @@ beforeEach(() => {
 it('acts on workloads of a source', async () => {
   answering({ done: ['a'] });
   const done = await requests.act('team a', { do: 'stop', ids: ['a', 'b'] });
-  expect(done).toEqual({ done: ['a'] });
+  expect(done).toEqual({ done: ['a'], refused: [], made: [] });
   expect(asked()).toEqual({ method: 'POST', address: 'jobs/team%20a/actions' });
   expect(await server.asked[0]!.json()).toEqual({ do: 'stop', ids: ['a', 'b'] });
+});
+
+describe('acts on thousands of workloads in pieces', () => {
+  const ids = Array.from({ length: 2500 }, (_, n) => `j${n}`);
+
+  it('with one answer', async () => {
+    let piece = 0;
+    server.answer = () => {
+      piece += 1;
+      return new Response(JSON.stringify({ done: [`d${piece}`], refused: [{ id: `r${piece}` }] }));
+    };
+    const acted = await requests.act('local', { do: 'delete', ids });
+    const asked = (await Promise.all(server.asked.map(each => each.json()))) as { ids: string[] }[];
+    expect(asked.map(each => each.ids.length)).toEqual([1000, 1000, 500]);
+    expect(asked.flatMap(each => each.ids)).toEqual(ids);
+    expect(acted.done).toEqual(['d1', 'd2', 'd3']);
+    expect(acted.refused?.map(({ id }) => id)).toEqual(['r1', 'r2', 'r3']);
+  });
+
+  it('and where the server goes away says which were not done, and why', async () => {
+    let asked = 0;
+    server.answer = () =>
+      asked++
+        ? new Response(JSON.stringify({ what: 'Away.' }), { status: 503 })
+        : new Response(JSON.stringify({ done: ids.slice(0, 1000) }));
+    const acted = await requests.act('local', { do: 'delete', ids });
+    expect(asked).toBe(2);
+    expect(acted.done).toHaveLength(1000);
+    expect(acted.refused).toHaveLength(1500);
+    expect(acted.refused![0]).toMatchObject({ id: 'j1000', problem: { what: 'Away.' } });
+  });
 });
 
 it('chooses the backend of notebooks to come', async () => {

@@ -215,6 +215,20 @@ describe('a followed log', () => {
     expect(socket.only('unfollow')).toHaveLength(1);
   });
 
+  it('says at once that it was refused, and why, until it is followed again', () => {
+    const log = store.follow(KEY, {});
+    const told: (string | undefined)[] = [];
+    log.problemChanged.connect(feed => told.push(feed.problem?.what));
+    const [{ channel }] = socket.only('follow') as [{ channel: string }];
+    socket.say({ type: 'refused', ...KEY, channel, problem: { what: 'Away.' } });
+    expect(log.problem?.what).toBe('Away.');
+    socket.say(change(2, [made('a')]));
+    const [, again] = socket.only('follow') as { channel: string }[];
+    socket.say({ type: 'lines', channel: again!.channel, number: 1, lines: lines(1) });
+    expect(log.problem).toBeNull();
+    expect(told).toEqual(['Away.', undefined]);
+  });
+
   it('that was refused is followed again when its place is back', () => {
     follow({ tail: 10 });
     const { channel } = socket.only('follow')[0]!;

@@ -45,7 +45,7 @@ describe('the log of a page', () => {
 
   beforeEach(() => {
     store = new FakeStore();
-    book = new LogBook(store, KEY, 1000);
+    book = new LogBook(store, KEY, () => 1000);
     book.toEnd();
   });
 
@@ -56,6 +56,35 @@ describe('the log of a page', () => {
     expect(numbers(book)[0]).toBe(99_501);
     expect(book.atStart).toBe(false);
     expect(book.atEnd).toBe(true);
+  });
+
+  it('says at once that it was refused, and forgets it when lines come', () => {
+    let told = 0;
+    book.changed.connect(() => told++);
+    store.feeds[0]!.refuse({ what: '16 logs are followed in this page.' });
+    expect(book.problem?.what).toBe('16 logs are followed in this page.');
+    expect([book.waiting, told]).toEqual([false, 1]);
+    store.feeds[0]!.refuse(null);
+    give(line(1));
+    expect(book.problem).toBeNull();
+  });
+
+  it('asks anew for what was refused', () => {
+    store.feeds[0]!.refuse({ what: 'Away.' });
+    book.choose(book.rank);
+    expect(store.feeds).toHaveLength(2);
+    expect(book.problem).toBeNull();
+  });
+
+  it('keeps as many lines as it is told to, also when that changes', () => {
+    let kept = 1000;
+    book = new LogBook(store, KEY, () => kept);
+    book.toEnd();
+    give(...lines(1, 1200));
+    expect(numbers(book)).toHaveLength(1000);
+    kept = 2000;
+    give(...lines(1201, 2400));
+    expect(numbers(book)).toHaveLength(2000);
   });
 
   it('goes on with what is printed', () => {
@@ -174,7 +203,7 @@ describe('the log of a page', () => {
       throw new Error('no answer');
     };
     await book.older();
-    expect(String(book.problem)).toContain('no answer');
+    expect(book.problem?.what).toContain('no answer');
     logOf(store, 800);
     await book.older();
     expect(book.problem).toBeNull();

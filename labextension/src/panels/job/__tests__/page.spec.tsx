@@ -1,7 +1,9 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Sanitizer } from '@jupyterlab/apputils';
+import { Toolbar } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
+import { Widget } from '@lumino/widgets';
 import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import * as React from 'react';
 
@@ -11,7 +13,7 @@ import { Commands, IKey } from '../../../tokens';
 import { JobModel } from '../model';
 import { JobPage } from '../page';
 import { IServices } from '../services';
-import { StopOrRerun } from '../toolbar';
+import { addTools, StopOrRerun } from '../toolbar';
 
 interface IPlot {
   options: uPlot.Options;
@@ -105,13 +107,14 @@ describe('the page of a job', () => {
   async function show(of: Partial<Workload> = {}, job: Partial<Job> | null = {}): Promise<void> {
     const shown = row('digits', of);
     store = new FakeStore([shown, row('base', { metrics: { loss: 1 } })]);
-    model = new JobModel(store, KEY);
+    model = new JobModel(store, KEY, () => 20_000);
     const sanitizer = new Sanitizer();
     services = {
       store,
       commands: new CommandRegistry(),
       rendermime: { sanitizer } as unknown as IRenderMimeRegistry,
       trans,
+      logLines: () => 20_000,
       open: key => void opened.push(key)
     };
     render(<JobPage {...{ model, services, close }} />);
@@ -167,6 +170,29 @@ describe('the page of a job', () => {
       expect(screen.getByText('This job was deleted.')).toBeTruthy();
       fireEvent.click(screen.getByText('Close this page'));
       expect(close).toHaveBeenCalled();
+    });
+
+    it('just made, which the list does not have yet', async () => {
+      await show({}, null);
+      cleanup();
+      model = new JobModel(store, { source: 'local', id: 'made-1' }, () => 20_000);
+      render(<JobPage {...{ model, services, close }} />);
+      await settle();
+      expect(screen.queryByText('This job was deleted.')).toBeNull();
+      store.opened[1]!.set({ job: { row: row('made') } });
+      await settle();
+      expect(screen.getByRole('heading', { level: 2 }).textContent).toContain('made');
+    });
+
+    it('deleted before it was opened', async () => {
+      await show({}, null);
+      act(() => store.setRows([]));
+      cleanup();
+      model = new JobModel(store, KEY, () => 20_000);
+      render(<JobPage {...{ model, services, close }} />);
+      store.opened[1]!.set({ problem: { what: 'There is no job with the id digits-1.' } });
+      await settle();
+      expect(screen.getByText('This job was deleted.')).toBeTruthy();
     });
 
     it('refused by the server', async () => {
@@ -542,6 +568,23 @@ describe('the page of a job', () => {
       expect(button().getAttribute('aria-disabled')).toBe('true');
       act(() => void jest.advanceTimersByTime(1000));
       expect(button().textContent).toBe('Run again');
+    });
+
+    it('whose refusal is said on the page', async () => {
+      await show();
+      services.commands.addCommand(Commands.delete, {
+        execute: () => ({ refused: [{ id: KEY.id, problem: { what: 'It cannot be deleted.' } }] })
+      });
+      const toolbar = new Toolbar<Widget>();
+      addTools(toolbar, { model, services });
+      Widget.attach(toolbar, document.body);
+      await settle();
+      const bin = [...toolbar.node.querySelectorAll<HTMLElement>('jp-button')].pop()!;
+      expect(bin.textContent).toBe('Delete…');
+      fireEvent.click(bin, { button: 0 });
+      await settle();
+      expect(screen.getByRole('alert').textContent).toContain('It cannot be deleted.');
+      toolbar.dispose();
     });
 
     it('of neither sort where the SDK did not make the job', async () => {

@@ -1,6 +1,6 @@
 import { Metric } from '../../../generated/wire';
 import { NOW, row } from '../../../__tests__/fakes';
-import { columnsOf, oddOf, sampled, seriesOf } from '../series';
+import { columnsOf, incrementsOf, oddOf, sampled, seriesOf } from '../series';
 
 function report(step: number | null, values: Metric['values'], more: Partial<Metric> = {}): Metric {
   return { step, values, ...more };
@@ -105,5 +105,23 @@ describe('the memory of workers', () => {
         ]
       }
     ]);
+  });
+});
+
+describe('the ticks of a chart', () => {
+  it('are whole numbers where the steps are', () => {
+    const found = incrementsOf([1, 2, 3]);
+    expect(found[0]).toBe(1);
+    expect(found.every(Number.isInteger)).toBe(true);
+    expect(found[found.length - 1]).toBeGreaterThan(1e15);
+  });
+
+  it('may lie between steps that are no whole numbers', () => {
+    expect(incrementsOf([0.25, 1])).toContain(0.1);
+  });
+
+  it('rise', () => {
+    const found = incrementsOf([0.5]);
+    expect([...found].sort((a, b) => a - b)).toEqual(found);
   });
 });

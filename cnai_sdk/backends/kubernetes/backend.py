@@ -1,0 +1,332 @@
+"""The protocol over a namespace of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from cnai_sdk.backends.base import Capabilities
+from cnai_sdk.backends.kubernetes import naming, payload, reading, room
+from cnai_sdk.backends.kubernetes.api import Missing, Refused
+from cnai_sdk.backends.kubernetes.kinds import KINDS, Change, TrainingKind
+from cnai_sdk.backends.kubernetes.mirror_index import Job
+from cnai_sdk.backends.kubernetes.outputs import Claim, Outputs, check_path, without_outputs
+from cnai_sdk.backends.kubernetes.plan import default_image
+from cnai_sdk.backends.kubernetes.session import Session, open_session
+from cnai_sdk.backends.kubernetes.submitting import Submitter, only_train
+from cnai_sdk.config import Config
+from cnai_sdk.errors import BackendUnavailable, NotFound, Unsupported
+from cnai_sdk.model.event import Event, LogLine
+from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.output import OutputFile
+from cnai_sdk.model.phase import Kind
+from cnai_sdk.model.quota import Device, Fit, Quota
+from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.stream import Update
+from cnai_sdk.model.workload import Workload
+
+_SPEC: msgspec.json.Decoder[Spec] = msgspec.json.Decoder(Spec)
+_REMEMBERED = 64
+
+
+class KubernetesBackend:
+    """Workloads as PyTorchJobs or TrainJobs of one namespace.
+
+    Args:
+        config: the context, the namespace and the operator, where they were chosen.
+    """
+
+    name = "kubernetes"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._opening: asyncio.Task[Session] | None = None
+        self._submitter: Submitter | None = None
+        self._specs: dict[str, Spec] = {}
+
+    async def _session(self) -> Session:
+        if self._opening is None:
+            self._opening = asyncio.create_task(open_session(self._config))
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except Exception:
+            if self._opening is opening:
+                self._opening = None  # tried again at the next call
+            raise
+
+    async def capabilities(self) -> Capabilities:
+        session = await self._session()
+        return Capabilities(kinds=frozenset({Kind.TRAIN}), suspend=True, place=session.target.place)
+
+    # -- making ------------------------------------------------------------------
+
+    async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
+        train, session = only_train(spec), await self._session()
+        if self._submitter is None:
+            self._submitter = Submitter(session, self._config)
+        made = await self._submitter.submit(train, secrets)
+        session.followers.begin(made.id)
+        return made
+
+    async def fits(self, spec: Spec) -> Fit:
+        train, session = only_train(spec), await self._session()
+        found = await session.surroundings.room(train.queue or self._config.queue)
+        return room.fit(train, train.resources, found)
+
+    # -- looking -----------------------------------------------------------------
+
+    async def get(self, id: str) -> Workload:
+        found = (await self._session()).mirror.get(id)
+        return found if found is not None else _unknown(id)
+
+    async def list(self) -> Sequence[Workload]:
+        return (await self._session()).mirror.workloads()
+
+    async def watch(self) -> AsyncIterator[Update]:
+        session = await self._session()
+        async for update in session.mirror.watch():
+            yield update
+
+    async def spec(self, id: str) -> Spec:
+        session, job = await self._job(id)
+        if id not in self._specs:
+            self._specs[id] = await self._read_spec(session, job)
+            while len(self._specs) > _REMEMBERED:
+                self._specs.pop(next(iter(self._specs)))
+        return self._specs[id]
+
+    async def _read_spec(self, session: Session, job: Job) -> Spec:
+        kind = _kind(job)
+        _only_ours(job, "shown as a script")
+        meta = job.obj.metadata
+        raw: dict[str, Any] = await session.api.get(kind.path(meta.namespace, meta.name))
+        config_map: dict[str, Any] | None = None
+        archive = payload.carried(raw)
+        if archive is None:
+            with contextlib.suppress(Missing):
+                name = naming.payload_name(job.asked.id)
+                path = f"/api/v1/namespaces/{meta.namespace}/configmaps/{name}"
+                config_map = await session.api.get(path)
+            archive = payload.carried(raw, config_map)
+        spec = _SPEC.decode(meta.annotation(naming.SPEC))
+        if archive is None:
+            raise NotFound(
+                f"The code of {meta.name} is not there any more.",
+                why="It lay in a ConfigMap, which somebody has removed.",
+                next_step="Submit the function again.",
+            )
+        files = await asyncio.to_thread(payload.unpack, archive)
+        carried = msgspec.structs.replace(spec.payload, files=files)
+        return msgspec.structs.replace(spec, payload=carried)
+
+    async def _job(self, id: str) -> tuple[Session, Job]:
+        session = await self._session()
+        job = session.mirror.job(id)
+        return session, job if job is not None else _unknown(id)
+
+    async def logs(
+        self,
+        id: str,
+        *,
+        rank: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[Sequence[LogLine]]:
+        session, _ = await self._job(id)
+        lines = reading.logs(
+            session.kept.keeper(id),
+            session.followers.of(id),
+            rank=rank,
+            after=after,
+            before=before,
+            tail=tail,
+            follow=follow,
+        )
+        async for batch in lines:
+            yield batch
+
+    async def metrics(self, id: str, *, since: int = 0) -> Sequence[Metric]:
+        session, job = await self._job(id)
+        if job.asked.managed:
+            session.followers.begin(id)
+        found = await asyncio.to_thread(session.kept.keeper(id).metrics.all)
+        return found[since:] if since else list(found)
+
+    async def events(self, id: str) -> Sequence[Event]:
+        session, _ = await self._job(id)
+        return session.mirror.events(id)
+
+    async def result(self, id: str) -> bytes | None:
+        session, job = await self._job(id)
+        found = reading.result(job.facts.values())
+        if found is not None:
+            return found
+        path = reading.result_file(job.facts.values())
+        return await self._read_output(session, job, path) if path else None
+
+    async def outputs(self, id: str) -> Sequence[OutputFile]:
+        session, job = await self._job(id)
+        claim = await self._claim(job)
+        if claim is None:
+            return ()
+        return await self._reader(session, job).files(claim, node=_node(job))
+
+    async def read(self, id: str, path: str) -> bytes:
+        session, job = await self._job(id)
+        check_path(path)
+        return await self._read_output(session, job, path)
+
+    async def _read_output(self, session: Session, job: Job, path: str) -> bytes:
+        claim = await self._claim(job)
+        if claim is None:
+            raise without_outputs(job.asked.name)
+        return await self._reader(session, job).read(claim, path, node=_node(job))
+
+    async def _claim(self, job: Job) -> Claim | None:
+        """Where the workload writes, or None when its files go with its workers."""
+        spec = _bare_spec(job)
+        if spec is None or not spec.outputs:
+            return None
+        return Claim.parse(spec.outputs).of(job.asked.id)
+
+    def _reader(self, session: Session, job: Job) -> Outputs:
+        spec = _bare_spec(job)
+        image = spec.image if spec is not None else ""
+        image = image or self._config.image or (default_image(spec) if spec is not None else "")
+        return Outputs(session.api, session.target.namespace, image=image)
+
+    async def folder(self, id: str) -> str | None:
+        await self._job(id)
+        return None
+
+    # -- ending ------------------------------------------------------------------
+
+    async def suspend(self, id: str) -> None:
+        session, job = await self._job(id)
+        _only_ours(job, "suspended")
+        await self._change(session, job, _kind(job).suspend(_labelled(job)))
+
+    async def resume(self, id: str) -> None:
+        session, job = await self._job(id)
+        _only_ours(job, "resumed")
+        await self._change(session, job, _kind(job).resume(_labelled(job)))
+
+    async def stop(self, id: str) -> None:
+        session, job = await self._job(id)
+        workload = session.mirror.get(id)
+        if workload is not None and workload.phase.ended:
+            return
+        _only_ours(job, "stopped")
+        await self._change(session, job, _kind(job).stop(_labelled(job), at=time.time()))
+
+    async def _change(self, session: Session, job: Job, changes: Sequence[Change]) -> None:
+        meta = job.obj.metadata
+        for change in changes:
+            if change.target == "job":
+                path = _kind(job).path(meta.namespace, meta.name)
+            elif job.queue is not None:
+                served = session.served.kueue
+                base = f"/apis/kueue.x-k8s.io/{served}/namespaces/{meta.namespace}/workloads"
+                path = f"{base}/{job.queue.metadata.name}"
+            else:
+                continue
+            try:
+                await session.api.patch(path, change.patch)
+            except Missing:
+                return  # it has gone by itself
+            except Refused as error:
+                raise BackendUnavailable(
+                    f"{job.asked.name} could not be changed.",
+                    why=error.message or error.what,
+                    next_step=f'It can be deleted: cnai.job("{job.asked.name}").delete()',
+                ) from error
+
+    async def delete(self, id: str) -> None:
+        session = await self._session()
+        job = session.mirror.job(id)
+        if job is None:
+            return
+        _only_ours(job, "deleted")
+        meta = job.obj.metadata
+        await session.api.delete(_kind(job).path(meta.namespace, meta.name), uid=meta.uid)
+        session.followers.forget(id)
+        session.mirror.forget(id)
+        self._specs.pop(id, None)
+
+    # -- the namespace -------------------------------------------------------------
+
+    async def quota(self) -> Quota:
+        session = await self._session()
+        found = await session.surroundings.room(self._config.queue)
+        return Quota(
+            backend=self.name,
+            place=session.target.place,
+            items=room.items(found, session.mirror.workloads()),
+            unseen=(*found.unseen, *session.mirror.problems),
+        )
+
+    async def devices(self) -> Sequence[Device]:
+        session = await self._session()
+        return (await session.surroundings.room(self._config.queue)).devices
+
+    async def address(self, id: str) -> str:
+        await self._job(id)
+        raise Unsupported("A training job has no address.", next_step="job.outputs has its files.")
+
+    async def close(self) -> None:
+        opening, self._opening = self._opening, None
+        self._submitter = None
+        if opening is None:
+            return
+        if not opening.done():
+            opening.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await (await opening).close()
+
+
+def _kind(job: Job) -> TrainingKind:
+    return next(each for each in KINDS.values() if each.kind == job.obj.kind)
+
+
+def _labelled(job: Job) -> dict[str, Any]:
+    """As much of the object as its steering looks at."""
+    return {"metadata": {"labels": job.obj.metadata.labels or {}}}
+
+
+def _bare_spec(job: Job) -> TrainSpec | None:
+    """What was asked for, without its code; None for somebody else's job."""
+    text = job.obj.metadata.annotation(naming.SPEC)
+    with contextlib.suppress(msgspec.DecodeError):
+        spec = _SPEC.decode(text) if text else None
+        return spec if isinstance(spec, TrainSpec) else None
+    return None
+
+
+def _node(job: Job) -> str:
+    """Where a pod of the job is, since a claim may be mounted on one node only."""
+    nodes = [pod.spec.node_name for pod in job.pods.values() if pod.spec.node_name]
+    return nodes[0] if nodes else ""
+
+
+def _only_ours(job: Job, done: str) -> None:
+    if not job.asked.managed:
+        raise Unsupported(
+            f"{job.asked.name} was not made by cnai-sdk, so it is not {done} here.",
+            next_step="Whoever made it has the means for it, such as kubectl.",
+        )
+
+
+def _unknown(id: str) -> NoReturn:
+    raise NotFound(
+        f"There is no workload with the id {id[:200]!r}.",
+        why="It was deleted, or it is in another namespace.",
+        next_step="cnai.jobs() lists what is there.",
+    )

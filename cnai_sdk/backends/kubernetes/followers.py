@@ -1,0 +1,92 @@
+"""One follower for each workload whose log somebody wants; told of pods by the mirror."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+
+from cnai_sdk.backends.kubernetes.api import Api
+from cnai_sdk.backends.kubernetes.following import Follower
+from cnai_sdk.backends.kubernetes.kept import Kept
+from cnai_sdk.backends.kubernetes.mirror import Mirror
+from cnai_sdk.backends.kubernetes.objects import Pod
+from cnai_sdk.backends.kubernetes.standing_pods import rank_of
+from cnai_sdk.backends.kubernetes.streams import Streams
+from cnai_sdk.model.workload import Workload
+
+
+class Followers:
+    """The followers of one namespace.
+
+    Args:
+        mirror: tells of pods, and asks whether all that they printed is kept.
+        kept: where logs go.
+        namespace: of the pods.
+    """
+
+    def __init__(self, mirror: Mirror, api: Api, kept: Kept, namespace: str) -> None:
+        self._mirror = mirror
+        self._api = api
+        self._kept = kept
+        self._namespace = namespace
+        self._streams = Streams()
+        self._by_id: dict[str, Follower] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        mirror.listen_to_pods(self._saw)
+        mirror.settled = self._is_settled
+
+    def of(self, id: str) -> Follower:
+        """The follower of a workload, made when it is first asked for."""
+        found = self._by_id.get(id)
+        if found is None:
+            job = self._mirror.job(id)
+            master = job is not None and job.asked.master
+            found = Follower(
+                self._api,
+                self._namespace,
+                self._kept.keeper(id),
+                self._mirror.pods(id),
+                rank_of=functools.partial(rank_of, master=master),
+                streams=self._streams,
+            )
+            self._by_id[id] = found
+        workload = self._mirror.get(id)
+        if workload is not None and workload.phase.ended:
+            found.end()
+        return found
+
+    def begin(self, id: str) -> None:
+        """Read the logs of a workload while it runs, so that they are kept."""
+        self.of(id).start()
+
+    def ended(self, workload: Workload) -> None:
+        """No pod of it comes any more."""
+        found = self._by_id.get(workload.id)
+        if found is not None:
+            found.end()
+
+    def forget(self, id: str) -> None:
+        """A workload that was deleted."""
+        found = self._by_id.pop(id, None)
+        if found is not None:
+            task = asyncio.get_running_loop().create_task(found.close())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """Stop reading; what is kept stays."""
+        followers, self._by_id = list(self._by_id.values()), {}
+        await asyncio.gather(*(each.close() for each in followers), *self._ending)
+
+    def _saw(self, id: str, verb: str, pod: Pod) -> None:
+        found = self._by_id.get(id)
+        if found is None:
+            return
+        if verb == "DELETED":
+            found.lost(pod.metadata.uid)
+        else:
+            found.saw(pod)
+
+    def _is_settled(self, id: str) -> bool:
+        found = self._by_id.get(id)
+        return found is None or found.settled

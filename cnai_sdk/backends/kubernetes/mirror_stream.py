@@ -1,0 +1,86 @@
+"""The workloads as they stand, with a number for every change, for any number of watchers."""
+
+from __future__ import annotations
+
+import bisect
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.pulse import Pulse
+from cnai_sdk.model.stream import Change, Snapshot, Update
+from cnai_sdk.model.workload import Workload
+
+
+class Stream:
+    """What a watch yields. A watcher that is slow gets what it missed as one change.
+
+    Attributes:
+        epoch: another one with every process, since numbers are its own.
+        seq: the number of the last change.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = secrets.token_hex(8)
+        self.seq = 0
+        self._now: OrderedDict[str, Workload] = OrderedDict()
+        self._gone: list[tuple[int, str]] = []
+        self._pulse = Pulse()
+
+    def get(self, id: str) -> Workload | None:
+        """A workload as it was told last."""
+        return self._now.get(id)
+
+    def all(self) -> list[Workload]:
+        """All of them, newest first."""
+        return sorted(self._now.values(), key=lambda w: (w.created, w.id), reverse=True)
+
+    def put(self, workload: Workload) -> Workload:
+        """A workload as it stands now; nothing is told when nothing has changed."""
+        before = self._now.get(workload.id)
+        if before is not None and msgspec.structs.replace(workload, seq=before.seq) == before:
+            return before
+        self.seq += 1
+        workload = msgspec.structs.replace(workload, seq=self.seq)
+        self._now[workload.id] = workload
+        self._now.move_to_end(workload.id)
+        self._pulse.beat()
+        return workload
+
+    def drop(self, id: str) -> None:
+        """A workload is no more."""
+        if self._now.pop(id, None) is not None:
+            self.seq += 1
+            self._gone.append((self.seq, id))
+            self._pulse.beat()
+
+    async def watch(self) -> AsyncIterator[Update]:
+        """A snapshot, then changes, until the iterator is closed."""
+        seen = self.seq
+        yield Snapshot(epoch=self.epoch, seq=seen, workloads=tuple(self.all()))
+        while True:
+            while self.seq == seen:
+                await self._pulse.wait()
+            change = self._since(seen)
+            seen = change.seq
+            yield change
+
+    def _since(self, seq: int) -> Change:
+        start = bisect.bisect_right(self._gone, seq, key=lambda entry: entry[0])
+        deleted = (id for _, id in self._gone[start:] if id not in self._now)
+        return Change(
+            epoch=self.epoch,
+            seq=self.seq,
+            workloads=tuple(self._changed(seq)),
+            deleted=tuple(deleted),
+        )
+
+    def _changed(self, seq: int) -> Iterable[Workload]:
+        found: list[Workload] = []
+        for workload in reversed(self._now.values()):
+            if workload.seq <= seq:
+                break
+            found.append(workload)
+        return reversed(found)

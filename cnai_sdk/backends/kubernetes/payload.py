@@ -1,0 +1,170 @@
+"""The code that travels: one compressed archive, small enough to lie in the job object itself.
+
+worker/cnai_sdk/   the worker package of this version
+pod.json           what the worker's process needs to know, see `cnai_sdk/worker/pod.py`
+spans.json         which lines of the script came from where
+script.py, ...     the payload's files
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.quantity import show_bytes
+from cnai_sdk.model.spec import TrainSpec
+
+INLINE = 64 * 2**10
+"""Bytes that travel in the job object; as text of an environment variable, whose limit is twice
+that."""
+
+LARGEST = 1000 * 2**10
+"""Bytes that a ConfigMap takes, which holds at most a mebibyte with its labels."""
+
+ENV = "CNAI_CODE"
+DIGEST = "CNAI_CODE_SHA256"
+KEY = "code"
+MOUNTED = "/etc/cnai"
+HOME = "/cnai"
+
+_WORKER = "worker/cnai_sdk/"
+_ADDED = (_WORKER, "pod.json", "spans.json")
+_LEVEL = 9
+
+
+LOADER = f"""\
+import base64, hashlib, io, os, sys, tarfile, zlib
+code = os.environ.pop("{ENV}", "")
+if code:
+    code = base64.b64decode(code)
+else:
+    with open("{MOUNTED}/{KEY}", "rb") as file:
+        code = file.read()
+if hashlib.sha256(code).hexdigest() != os.environ.get("{DIGEST}"):
+    sys.exit("cnai: the code of this job was changed on its way here")
+folder = "{HOME}/job"
+with tarfile.open(fileobj=io.BytesIO(zlib.decompress(code))) as archive:
+    for member in archive:
+        path = os.path.join(folder, member.name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(archive.extractfile(member).read())
+sys.path.insert(0, os.path.join(folder, "worker"))
+from cnai_sdk.pod import main
+main("{HOME}")
+"""
+"""What the container runs, by `python3 -c`: it checks the archive, unpacks it and goes on in it."""
+
+
+class Packed(msgspec.Struct, frozen=True, kw_only=True):
+    """An archive that is ready to travel.
+
+    Attributes:
+        data: its compressed bytes.
+        digest: their SHA-256.
+    """
+
+    data: bytes
+    digest: str
+
+    @property
+    def inline(self) -> bool:
+        """Whether it travels in the job object itself."""
+        return len(self.data) <= INLINE
+
+    @property
+    def text(self) -> str:
+        """As base64, for an environment variable."""
+        return base64.b64encode(self.data).decode()
+
+
+def pack(spec: TrainSpec, settings: Mapping[str, Any]) -> Packed:
+    """The archive of a spec; the same spec and settings give the same bytes.
+
+    Args:
+        settings: what the worker's process needs to know.
+
+    Raises:
+        InvalidRequest: it is larger than a cluster's objects may be.
+    """
+    spans = [
+        {"first": s.first, "last": s.last, "source": s.source, "line": s.line}
+        for s in spec.payload.spans
+    ]
+    files = {
+        **{_WORKER + name: text for name, text in _worker().items()},
+        "pod.json": msgspec.json.encode(settings),
+        "spans.json": msgspec.json.encode(spans),
+        **spec.payload.files,
+    }
+    data = zlib.compress(_archive(files), _LEVEL)
+    if len(data) > LARGEST:
+        raise _too_large(spec, len(data))
+    return Packed(data=data, digest=hashlib.sha256(data).hexdigest())
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The payload's files, without what was added to them on the way."""
+    with tarfile.open(fileobj=io.BytesIO(zlib.decompress(data))) as archive:
+        found = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
+    return {
+        name: file.read()
+        for name, file in found.items()
+        if file is not None and not name.startswith(_ADDED)
+    }
+
+
+def carried(job: Mapping[str, Any], config_map: Mapping[str, Any] | None = None) -> bytes | None:
+    """The archive of a job object, out of its environment or its ConfigMap; None when gone."""
+    for container in _containers(job.get("spec") or {}):
+        for variable in container.get("env") or ():
+            if variable.get("name") == ENV:
+                return base64.b64decode(variable.get("value") or "")
+    text = ((config_map or {}).get("binaryData") or {}).get(KEY)
+    return base64.b64decode(text) if text else None
+
+
+def _containers(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for replica in (spec.get("pytorchReplicaSpecs") or {}).values():
+        found.extend(replica["template"]["spec"]["containers"])
+    if spec.get("trainer"):
+        found.append(spec["trainer"])
+    return found
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(files):
+            member = tarfile.TarInfo(name)
+            member.size = len(files[name])
+            archive.addfile(member, io.BytesIO(files[name]))
+    return buffer.getvalue()
+
+
+@functools.cache
+def _worker() -> dict[str, bytes]:
+    folder = Path(__file__).parents[2] / "worker"
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))}
+
+
+def _too_large(spec: TrainSpec, size: int) -> InvalidRequest:
+    largest = max(spec.payload.files, key=lambda name: len(spec.payload.files[name]))
+    return InvalidRequest(
+        f"The code and the values that the function needs are {show_bytes(size)} compressed, and "
+        f"a cluster's object holds {show_bytes(LARGEST)}.",
+        why=f"The largest part is {largest}, {show_bytes(len(spec.payload.files[largest]))}.",
+        next_step="Let the function load or make the large value itself; or put it on a claim of "
+        'the cluster and name that: data=["pvc://CLAIM/folder"].',
+    )

@@ -1,0 +1,298 @@
+"""The pod of one worker, and what lies beside it; both operators' jobs are made of these parts.
+
+Every pod passes the Pod Security Standard "restricted".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes import naming, payload
+from cnai_sdk.backends.kubernetes.plan import (
+    CLAIM_OF_OUTPUTS,
+    CLAIMS_OF_DATA,
+    GPU,
+    Plan,
+    claim_of,
+)
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.quantity import show_bytes
+from cnai_sdk.model.spec import TrainSpec
+
+COMMAND = ("python3", "-c", payload.LOADER)
+
+USER = 1000
+POD_SECURITY: Mapping[str, Any] = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "fsGroup": USER,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+_OBJECT = 1_400 * 2**10
+_ANNOTATIONS = 256 * 2**10
+
+
+def worker_pod(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str, Any]:
+    """One worker as a pod by itself: what a server refuses in it, it would refuse in the job's.
+
+    Args:
+        secured: whether the job's pods get a security context; an older TrainJob cannot say one.
+    """
+    pod = pod_spec(spec, plan, secured=secured)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{plan.object_name}-check-",
+            "namespace": plan.namespace,
+            "labels": plan.labels,
+        },
+        "spec": pod | {"restartPolicy": "Never"},
+    }
+
+
+def pod_spec(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str, Any]:
+    """A worker's pod, without what only one of the operators wants."""
+    container = {
+        "name": naming.CONTAINER[plan.kind],
+        "image": plan.image,
+        "command": list(COMMAND),
+        "env": environment(spec, plan),
+        "resources": resources(spec),
+        "volumeMounts": mounts(spec, plan),
+    }
+    pod: dict[str, Any] = {"containers": [container], "volumes": volumes(spec, plan)}
+    if secured:
+        container["securityContext"] = dict(CONTAINER_SECURITY)
+        pod["securityContext"] = dict(POD_SECURITY)
+    pod["automountServiceAccountToken"] = False
+    pod["enableServiceLinks"] = False
+    if spec.priority:
+        pod["priorityClassName"] = spec.priority
+    return pod
+
+
+def pod_metadata(plan: Plan) -> dict[str, Any]:
+    """The metadata of a worker's pod."""
+    return {"labels": plan.labels | {naming.ROLE: naming.WORKER}}
+
+
+def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
+    """The metadata of the job object.
+
+    Raises:
+        InvalidRequest: what describes the job is larger than its annotations may be.
+    """
+    labels = dict(plan.labels)
+    if plan.queue and plan.served.kueue:
+        labels[naming.QUEUE] = plan.queue
+    bare = msgspec.structs.replace(spec, payload=msgspec.structs.replace(spec.payload, files={}))
+    annotations = {
+        naming.SPEC: msgspec.json.encode(bare).decode(),
+        naming.BASE: plan.base,
+        naming.CREATED: f"{plan.created:.3f}",
+        naming.GRANTED: msgspec.json.encode(plan.granted).decode(),
+    }
+    if spec.display_name:
+        annotations[naming.DISPLAY_NAME] = spec.display_name
+    if plan.notices:
+        annotations[naming.NOTICES] = json.dumps(plan.notices, ensure_ascii=False)
+    size = sum(len(name) + len(value.encode()) for name, value in annotations.items())
+    if size > _ANNOTATIONS:
+        raise InvalidRequest(
+            f"What describes this job is {show_bytes(size)}, and a cluster's object holds "
+            f"{show_bytes(_ANNOTATIONS)} of it.",
+            why="Its environment, arguments and labels are a part of it.",
+            next_step="Make large env values or arguments a value that the function uses; then "
+            "they travel with the code.",
+        )
+    return {
+        "name": plan.object_name,
+        "namespace": plan.namespace,
+        "labels": labels,
+        "annotations": annotations,
+    }
+
+
+def environment(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
+    """What the container is told; a secret by reference only."""
+    plain = {
+        "HOME": "/tmp",
+        "CNAI_JOB_ID": plan.id,
+        payload.DIGEST: plan.packed.digest,
+    }
+    if plan.packed.inline:
+        plain[payload.ENV] = plan.packed.text
+    if not spec.resources.gpu:
+        plain["NVIDIA_VISIBLE_DEVICES"] = "void"  # else images of CUDA see all of the node's
+    found: list[dict[str, Any]] = [
+        {"name": name, "value": literal(value)} for name, value in (plain | spec.env).items()
+    ]
+    return found + [_secret(secret, plan) for secret in spec.secrets]
+
+
+def literal(value: str) -> str:
+    """A value that a cluster leaves as it is: it would replace `$(NAME)` by another variable.
+
+    >>> literal("a$(HOME)$b")
+    'a$$(HOME)$$b'
+    >>> literal("5$")
+    '5$'
+    """
+    return value.replace("$", "$$") if "$(" in value or "$$" in value else value
+
+
+def _secret(secret: str, plan: Plan) -> dict[str, Any]:
+    """'my-secret/KEY' is in the namespace already; 'KEY' comes with the job."""
+    owner, _, key = secret.rpartition("/")
+    reference = {"name": owner or naming.secret_name(plan.id), "key": key}
+    return {"name": key, "valueFrom": {"secretKeyRef": reference}}
+
+
+def own_secrets(spec: TrainSpec) -> tuple[str, ...]:
+    """The secrets whose values come with the job."""
+    return tuple(secret for secret in spec.secrets if "/" not in secret)
+
+
+def resources(spec: TrainSpec) -> dict[str, Any]:
+    """Requests and limits, which are the same: what is promised is what is given."""
+    wished = spec.resources
+    amounts: dict[str, str] = {}
+    if wished.cpu is not None:
+        amounts["cpu"] = f"{math.ceil(wished.cpu * 1000 - 1e-6)}m"
+    if wished.memory is not None:
+        amounts["memory"] = str(wished.memory)
+    if wished.gpu:
+        amounts[GPU] = str(int(wished.gpu))
+    return {"requests": dict(amounts), "limits": dict(amounts)} if amounts else {}
+
+
+def volumes(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
+    """The volumes of a worker's pod."""
+    memory = {"medium": "Memory"} | _shared_memory(spec)
+    found: list[dict[str, Any]] = [
+        {"name": "cnai-work", "emptyDir": {}},
+        {"name": "cnai-tmp", "emptyDir": {}},
+        {"name": "cnai-shm", "emptyDir": memory},
+    ]
+    if plan.config_map:
+        found.append({"name": "cnai-code", "configMap": {"name": plan.config_map}})
+    if plan.kind == "trainjob":
+        found.append({"name": "cnai-no-token", "emptyDir": {}})
+    for claim in _claims(spec):
+        claimed = {"claimName": claim}
+        found.append({"name": _volume(claim), "persistentVolumeClaim": claimed})
+    return found
+
+
+def _shared_memory(spec: TrainSpec) -> dict[str, str]:
+    """What is written there counts as the worker's memory; so by default it may be half of it."""
+    size = spec.shm
+    if size is None and spec.resources.memory is not None:
+        size = spec.resources.memory // 2
+    return {} if size is None else {"sizeLimit": str(size)}
+
+
+def mounts(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
+    """Where the worker's container finds the volumes."""
+    found: list[dict[str, Any]] = [
+        {"name": "cnai-work", "mountPath": payload.HOME},
+        {"name": "cnai-tmp", "mountPath": "/tmp"},
+        {"name": "cnai-shm", "mountPath": "/dev/shm"},
+    ]
+    if plan.config_map:
+        found.append({"name": "cnai-code", "mountPath": payload.MOUNTED, "readOnly": True})
+    if plan.kind == "trainjob":  # a TrainJob cannot say that no token is wanted
+        found.append({"name": "cnai-no-token", "mountPath": _TOKEN, "readOnly": True})
+    if spec.outputs:
+        claim = claim_of(spec.outputs)[0]
+        found.append({"name": _volume(claim), "mountPath": CLAIM_OF_OUTPUTS})
+    for claim in dict.fromkeys(claim_of(link.source)[0] for link in spec.data):
+        place = {"mountPath": f"{CLAIMS_OF_DATA}/{claim}", "readOnly": True}
+        found.append({"name": _volume(claim)} | place)
+    return found
+
+
+def _claims(spec: TrainSpec) -> Iterable[str]:
+    sources = [spec.outputs] if spec.outputs else []
+    sources += [link.source for link in spec.data]
+    return dict.fromkeys(claim_of(source)[0] for source in sources)
+
+
+def _volume(claim: str) -> str:
+    """A volume's name is a label of at most 63 characters; a claim's may be longer, with dots."""
+    plain = f"claim-{claim.replace('.', '-')}"
+    if len(plain) <= 63 and "." not in claim:
+        return plain
+    mark = base64.b32encode(claim.encode()).decode().lower().strip("=")[-8:]
+    return f"{plain[:54].rstrip('-')}-{mark}"
+
+
+def config_map(plan: Plan) -> dict[str, Any]:
+    """The ConfigMap of code that is too large for the job object; made before the job."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _beside(plan, naming.payload_name(plan.id)),
+        "binaryData": {payload.KEY: plan.packed.text},
+        "immutable": True,
+    }
+
+
+def secret(plan: Plan, values: Mapping[str, str]) -> dict[str, Any]:
+    """The Secret of a job's own secret values; made before the job."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _beside(plan, naming.secret_name(plan.id)),
+        "type": "Opaque",
+        "data": {name: base64.b64encode(v.encode()).decode() for name, v in values.items()},
+        "immutable": True,
+    }
+
+
+def _beside(plan: Plan, name: str) -> dict[str, Any]:
+    return {"name": name, "namespace": plan.namespace, "labels": plan.labels}
+
+
+def owned_by(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that lets an object beside the job go with it.
+
+    Args:
+        job: as the server answered to its creation.
+    """
+    owner = {
+        "apiVersion": job["apiVersion"],
+        "kind": job["kind"],
+        "name": job["metadata"]["name"],
+        "uid": job["metadata"]["uid"],
+    }
+    return {"metadata": {"ownerReferences": [owner]}}
+
+
+def check_size(manifest: Mapping[str, Any]) -> None:
+    """Refuse an object that the cluster's store would refuse.
+
+    Raises:
+        InvalidRequest: with what can be made smaller.
+    """
+    size = len(msgspec.json.encode(manifest))
+    if size > _OBJECT:
+        raise InvalidRequest(
+            f"This job's object is {show_bytes(size)}, and a cluster stores {show_bytes(_OBJECT)}.",
+            why="Its env values are most of it.",
+            next_step="Make large env values a value that the function uses.",
+        )

@@ -1,0 +1,109 @@
+"""What a caller gets of a workload's log: what is kept, and what still comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.following import Follower
+from cnai_sdk.backends.kubernetes.kept import Keeper
+from cnai_sdk.backends.kubernetes.podlog import Place
+from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
+from cnai_sdk.backends.record.changes import changes
+from cnai_sdk.backends.record.journal import make_private
+from cnai_sdk.backends.record.logreader import LogReader, tail_start
+from cnai_sdk.model.event import LogLine
+from cnai_sdk.model.phase import Phase
+
+_READ = 256 * 2**10  # a reader who pauses holds the lines of one
+_LOOK_AGAIN = 1.0
+
+
+async def logs(
+    keeper: Keeper,
+    follower: Follower,
+    *,
+    rank: int | None = None,
+    after: int = 0,
+    before: int | None = None,
+    tail: int | None = None,
+    follow: bool = False,
+) -> AsyncIterator[Sequence[LogLine]]:
+    """Lines in batches, as `Backend.logs` promises them.
+
+    Args:
+        follower: it has been told of the workload's pods, and of its end when it has ended.
+    """
+    follower.start()
+    if not follow or tail is not None:
+        await follower.catch_up()
+    if tail is not None:
+        found = await asyncio.to_thread(tail_start, keeper.log, tail, rank=rank, before=before)
+        after = max(after, found)
+    reader = LogReader(keeper.log, rank=rank, after=after, before=before)
+    if not follow:
+        while lines := await asyncio.to_thread(reader.read, _READ):
+            yield lines
+        return
+    await asyncio.to_thread(make_private, keeper.log)
+    async with changes(keeper.log) as signal:
+        while True:
+            finished = follower.finished
+            while lines := await asyncio.to_thread(reader.read, _READ):
+                yield lines
+            if finished:
+                return
+            await _either(signal.wait(_LOOK_AGAIN), follower.changed(_LOOK_AGAIN))
+
+
+async def _either(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def result(runs: Iterable[PodFacts]) -> bytes | None:
+    """The JSON text that rank 0 returned, out of its last message, or None when there is none."""
+    document = _last_words(runs)
+    return msgspec.json.encode(document["result"]) if "result" in document else None
+
+
+def result_file(runs: Iterable[PodFacts]) -> str:
+    """The output that holds a result which is too long for a last message, or ''."""
+    return str(_last_words(runs).get("result_file", ""))
+
+
+def _last_words(runs: Iterable[PodFacts]) -> dict[str, Any]:
+    ended = [run for run in runs if run.rank == 0 and run.phase is Phase.SUCCEEDED]
+    last = max(ended, key=lambda run: run.ended or 0.0, default=None)
+    return {} if last is None else last.document
+
+
+def gone(keeper: Keeper, follower: Follower, *, ran: bool, outputs: str) -> str:
+    """Why the log of an ended workload has no line, or '' when it has one, or never had any.
+
+    Args:
+        ran: whether a worker was ever started.
+        outputs: where the workload's outputs are kept, or ''.
+    """
+    if not ran or not follower.finished or LogReader(keeper.log).read(1):
+        return ""
+    places = [Place.read(text) for text in keeper.places().values()]
+    if places and not any(place.left for place in places):
+        return ""  # nothing was printed
+    if outputs:
+        return (
+            "Nobody read the log while the workers were there, and it went with them. Each "
+            "worker's log is in the outputs: logs/rank-0.log and so on."
+        )
+    return (
+        "Nobody read the log while the workers were there, and it went with them. With outputs= "
+        "each worker's log is kept there."
+    )

@@ -1,0 +1,54 @@
+"""All that is known of one job, and how it stands, as values that the modules beside hand on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.kept import Heard
+from cnai_sdk.backends.kubernetes.objects import KubeEvent, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.workload import Queued
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for all workloads of a namespace.
+
+    Attributes:
+        place: '<context> / <namespace>'.
+        unseen: kinds that may not be read here, such as 'pods'.
+    """
+
+    place: str = ""
+    unseen: tuple[str, ...] = ()
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one job.
+
+    Attributes:
+        facts: runs of its workers, those that are gone too.
+        events: what was said of the job, its pods and its queue's workload.
+        position: its place in its queue, from 1, where that is known.
+        heard: what its workers said of themselves.
+    """
+
+    obj: TrainingObject
+    facts: tuple[PodFacts, ...] = ()
+    events: tuple[KubeEvent, ...] = ()
+    queue: QueueWorkload | None = None
+    position: int | None = None
+    heard: Heard = Heard()
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Phase, and what is known beyond it."""
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    rank: int | None = None
+    exit_code: int | None = None
+    ended: float | None = None
+    queued: Queued | None = None
+    suspended: bool = False

@@ -1,0 +1,281 @@
+"""From a spec to a job of the cluster: two requests for the usual one, all or nothing.
+
+A pod of the job is tried first without being made: quotas, limits and Pod Security refuse pods and
+not jobs, so that otherwise the refusal would come later, as an event that nobody looks at. What is
+made beside a job (large code, secret values) is made before it, and belongs to it afterwards; what
+a killed client left without an owner goes with a later submission.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes import naming, pods, room
+from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
+from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
+from cnai_sdk.backends.kubernetes.objects import Meta, seconds
+from cnai_sdk.backends.kubernetes.plan import Plan, planned
+from cnai_sdk.backends.kubernetes.session import Session
+from cnai_sdk.config import Config
+from cnai_sdk.errors import BackendUnavailable, InvalidRequest, NameInUse, Unsupported
+from cnai_sdk.explain import diagnose_refusal
+from cnai_sdk.model.name import check_name, numbered
+from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
+from cnai_sdk.model.workload import Workload
+
+_TRIES = 50
+_OWNERLESS_FOR = 3600.0
+_FULL = re.compile(r"exceeded quota: ([^,]+)")
+_NOT_ALLOWED = re.compile(r'cannot create resource "pods"')
+
+
+def only_train(spec: Spec) -> TrainSpec:
+    """The spec, when it is one that a cluster runs."""
+    if not isinstance(spec, TrainSpec):
+        raise Unsupported(
+            f"Workloads of the kind {kind_of(spec)} do not run on a cluster yet.",
+            next_step="It trains: cnai.train(...).",
+        )
+    return spec
+
+
+class _Beside(msgspec.Struct, frozen=True, kw_only=True):
+    metadata: Meta = Meta()
+
+
+class Submitter:
+    """Makes jobs in one namespace.
+
+    Args:
+        config: the image and the queue of jobs that name none.
+    """
+
+    def __init__(self, session: Session, config: Config) -> None:
+        self._session = session
+        self._config = config
+        self._api: Api = session.api
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
+        """Make the job. When this raises, nothing was created."""
+        check_name(spec.name)
+        await self._check_room(spec)
+        id, notices = naming.new_id(), list[str]()
+        name = self._free_name(spec, ())
+        plan = await self._plan(spec, id, name, notices)
+        kind = KINDS[plan.kind]
+        kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
+        if notice := await self._try_pod(spec, plan, kind):
+            notices.append(notice)
+            plan = await self._plan(spec, id, name, notices)
+        beside = await self._make_beside(plan, secrets)
+        try:
+            job, plan = await self._make_job(spec, plan, kind, notices)
+        except BaseException:
+            await asyncio.shield(self._remove(beside))
+            raise
+        await self._own(beside, job)
+        if beside:
+            self._sweep_later()
+        return self._session.mirror.put(job)
+
+    # -- before anything is made ------------------------------------------------------
+
+    async def _check_room(self, spec: TrainSpec) -> None:
+        queue = spec.queue or self._config.queue
+        if queue:
+            self._session.surroundings.check_queue(queue)
+        found = await self._session.surroundings.room(queue)
+        room.check(spec, spec.resources, found)
+
+    async def _plan(self, spec: TrainSpec, id: str, name: str, notices: list[str]) -> Plan:
+        return await asyncio.to_thread(
+            planned,
+            spec,
+            id=id,
+            name=name,
+            namespace=self._session.target.namespace,
+            served=self._session.served,
+            config=self._config,
+            notices=notices,
+        )
+
+    def _free_name(self, spec: TrainSpec, taken: tuple[str, ...]) -> str:
+        """A name that nothing has, as far as is known here.
+
+        Raises:
+            NameInUse: the caller chose it, and a job that has not ended has it.
+        """
+        known = self._session.mirror.workloads()
+        names = {naming.object_name(w.name) for w in known} | set(taken)
+        same = [w for w in known if spec.name in (w.name, w.base)]
+        free = spec.name
+        number = 1
+        while naming.object_name(free) in names or (number == 1 and same):
+            number += 1
+            free = numbered(spec.name, number)
+        if spec.named and any(not w.phase.ended for w in same):
+            raise NameInUse(
+                f"A job named {spec.name} is running.",
+                next_step=f'cnai.job("{spec.name}") attaches to it, cnai.job("{spec.name}").stop() '
+                f'stops it, or choose another name, such as name="{free}".',
+            )
+        return free
+
+    async def _try_pod(self, spec: TrainSpec, plan: Plan, kind: TrainingKind) -> str:
+        """Have the server check a worker's pod; returns what its writer should know."""
+        body = pods.worker_pod(spec, plan, secured=kind.secured(plan))
+        path = f"/api/v1/namespaces/{plan.namespace}/pods"
+        try:
+            await self._api.create(path, body, dry_run=True)
+        except Refused as error:
+            if full := _FULL.search(error.message):
+                return (
+                    f"The quota {full[1]} is used up now: the workers start when there is room "
+                    "again."
+                )
+            if _NOT_ALLOWED.search(error.message):
+                return (
+                    "Whether the namespace takes these workers could not be checked: you may not "
+                    "create pods there."
+                )
+            raise refused(error) from error
+        return ""
+
+    # -- making -----------------------------------------------------------------------
+
+    async def _make_beside(self, plan: Plan, secrets: Mapping[str, str]) -> list[str]:
+        """What the job refers to; the paths of what was made."""
+        here = f"/api/v1/namespaces/{plan.namespace}"
+        wanted: list[tuple[str, dict[str, Any]]] = []
+        if plan.config_map:
+            wanted.append((f"{here}/configmaps", pods.config_map(plan)))
+        if secrets:
+            wanted.append((f"{here}/secrets", pods.secret(plan, secrets)))
+        made: list[str] = []
+        try:
+            for path, body in wanted:
+                made.append(f"{path}/{body['metadata']['name']}")
+                await self._api.create(path, body)
+        except BaseException as error:
+            await asyncio.shield(self._remove(made))
+            if isinstance(error, Refused):
+                raise _not_beside(error) from error
+            raise
+        return made
+
+    async def _make_job(
+        self, spec: TrainSpec, plan: Plan, kind: TrainingKind, notices: list[str]
+    ) -> tuple[dict[str, Any], Plan]:
+        taken: tuple[str, ...] = ()
+        for _ in range(_TRIES):
+            body = kind.manifest(spec, plan)
+            try:
+                return await self._create(kind, body, plan), plan
+            except Exists:
+                # Somebody else took the name since the namespace was last heard of.
+                taken += (plan.object_name,)
+                name = self._free_name(spec, taken)
+                plan = await self._plan(spec, plan.id, name, notices)
+            except Missing as error:
+                raise _gone(error, plan) from error
+            except Refused as error:
+                raise refused(error) from error
+        raise BackendUnavailable(
+            f"No free name was found for {spec.name}.", next_step="Choose another name."
+        )
+
+    async def _create(self, kind: TrainingKind, body: dict[str, Any], plan: Plan) -> dict[str, Any]:
+        try:
+            return await self._api.create(kind.path(plan.namespace), body)
+        except (Unreachable, Exists) as error:
+            if isinstance(error, Unreachable) and not error.sent:
+                raise
+            found = await self._ours(kind, plan)
+            if found is None:
+                raise
+            return found
+
+    async def _ours(self, kind: TrainingKind, plan: Plan) -> dict[str, Any] | None:
+        """The job, when a request whose answer was cut off has made it after all."""
+        with contextlib.suppress(Missing):
+            found: dict[str, Any] = await self._api.get(kind.path(plan.namespace, plan.object_name))
+            labels = found["metadata"].get("labels") or {}
+            return found if labels.get(naming.ID) == plan.id else None
+        return None
+
+    async def _own(self, beside: list[str], job: Mapping[str, Any]) -> None:
+        """Let what lies beside the job go with it. A failure leaves it to a later sweep."""
+        for path in beside:
+            with contextlib.suppress(Refused, Unreachable):
+                await self._api.patch(path, pods.owned_by(job))
+
+    async def _remove(self, paths: list[str]) -> None:
+        for path in paths:
+            with contextlib.suppress(Refused, Unreachable):
+                await self._api.delete(path)
+
+    # -- what killed clients left -------------------------------------------------------
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Remove what was made for a job that never came, and give an owner to what has none."""
+        here = f"/api/v1/namespaces/{self._session.target.namespace}"
+        for what in ("configmaps", "secrets"):
+            with contextlib.suppress(Refused, Unreachable):
+                path = f"{here}/{what}"
+                found = await self._api.list(
+                    path, params={"labelSelector": naming.SELECTOR}, type=_Beside
+                )
+                for each in found.items:
+                    await self._settle(f"{path}/{each.metadata.name}", each.metadata)
+
+    async def _settle(self, path: str, meta: Meta) -> None:
+        if meta.owner_references or not meta.label(naming.ID):
+            return
+        job = self._session.mirror.job(meta.label(naming.ID))
+        if job is not None:
+            kind = next(each for each in KINDS.values() if each.kind == job.obj.kind)
+            owner = {
+                "apiVersion": f"{kind.group}/{kind.version}",
+                "kind": kind.kind,
+                "metadata": {"name": job.obj.metadata.name, "uid": job.obj.metadata.uid},
+            }
+            await self._api.patch(path, pods.owned_by(owner))
+        elif time.time() - (seconds(meta.creation_timestamp) or time.time()) > _OWNERLESS_FOR:
+            await self._api.delete(path, uid=meta.uid)
+
+
+def refused(error: Refused) -> InvalidRequest:
+    """A refusal of the API server at the call, with its verdict."""
+    found = diagnose_refusal(error.message or error.what)
+    return InvalidRequest(
+        f"{found.happened} Nothing was created.", why=found.why, next_step=found.fix
+    )
+
+
+def _not_beside(error: Refused) -> BackendUnavailable:
+    return BackendUnavailable(
+        "What the job needs beside it cannot be made; nothing was created.",
+        why=error.message or error.what,
+        next_step="Large code needs the right to create ConfigMaps, secrets= that to create "
+        "Secrets; ask the cluster's administrator.",
+    )
+
+
+def _gone(error: Missing, plan: Plan) -> Unsupported:
+    return Unsupported(
+        f"This cluster does not serve {KINDS[plan.kind].kind} any more.",
+        why=error.message,
+        next_step="Try again: what it has is asked anew. cnai doctor shows it.",
+    )

@@ -1,0 +1,393 @@
+"""The first process of a worker's container: one rank, from its folders to its last message.
+
+The rank itself is a child, started by the same bootstrap as on one machine, with its output going
+straight to the container's log. A run that failed is started again in the same pod, by all workers
+at once (see `crew`); where the container was killed, or the whole pod is made anew, this program
+starts again, and finds in `state.json` how far the last one was.
+"""
+
+import json
+import os
+import queue
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, NoReturn
+
+from . import crew, ending, installing, podlog, ranks
+
+GRACE = 5.0
+"""Seconds that a rank has to end when the run starts again or ends without it."""
+
+MESSAGE = "/dev/termination-log"
+_LIMIT = 4096
+_KILLED = 137
+_ALONE_AFTER = 60.0
+"""Seconds after which a worker that reaches nobody decides by itself."""
+
+
+def main(home: str) -> NoReturn:
+    """Run the rank whose code lies in HOME/job; never returns.
+
+    Args:
+        home: a folder that lasts as long as the pod.
+    """
+    with open(os.path.join(home, "job", "pod.json"), encoding="utf-8") as file:
+        settings = json.load(file)
+    pod = Pod(home, settings, os.environ.get("CNAI_MESSAGE") or MESSAGE)
+    try:
+        code = pod.run()
+    except Exception as error:
+        code = pod.end(1, {"reason": "StartFailed", "message": f"{type(error).__name__}: {error}"})
+        raise
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def _short(document: dict[str, Any]) -> str:
+    """As JSON, with as much of the longest sentence as the node hands on."""
+    text = json.dumps(document)
+    spoken = document.get("error", document)
+    while len(text) > _LIMIT and spoken.get("message"):
+        spoken["message"] = spoken["message"][: len(spoken["message"]) * 3 // 4]
+        text = json.dumps(document)
+    return text
+
+
+class Pod:
+    """Runs one rank.
+
+    Args:
+        home: a folder that lasts as long as the pod.
+        settings: see `cnai_sdk/backends/kubernetes/plan.py`.
+        message: the file that the node reads when the container has ended.
+    """
+
+    def __init__(self, home: str, settings: dict[str, Any], message: str) -> None:
+        self._home = home
+        self._settings = settings
+        self._message = message
+        self._place = ranks.Place.found(settings)
+        os.environ["CNAI_SECRETS"] = ",".join(settings["secrets"])
+        self._outputs = settings["outputs"] or os.path.join(home, "outputs")
+        self._interpreter = sys.executable
+        self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._woken, self._wake = os.pipe()
+        self._log: podlog.Copy | None = None
+        self._crew: crew.Crew | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._attempt = 0
+        self._next: int | None = None
+        self._code: int | None = None
+        self._kill_at: float | None = None
+        self._alone_at: float | None = None
+        self._deadline: float | None = None
+        self._stopping = 0
+        self._ready = False
+        self._over = False
+        self._said: dict[str, Any] = {}
+
+    # -- from the start to the end ----------------------------------------------------
+
+    def run(self) -> int:
+        """The exit code of the container."""
+        before = self._state()
+        if before.get("code") is not None:
+            return self._end_again(before)
+        self._attempt = int(os.environ.get("CNAI_RESTARTS") or 0)
+        if before:
+            self._attempt = before["attempt"] + 1
+            if self._attempt > self._settings["retries"]:
+                self._attempt = before["attempt"]
+                return self.end(_KILLED, self._memory_exceeded() or {})
+        self._prepare()
+        trouble = self._install() or self._link_data()
+        if trouble:
+            return self.end(1, trouble)
+        self._ready = True
+        if self._settings["workers"] > 1 and self._settings["retries"]:
+            self._crew = crew.join(self._place, self._settings, self._attempt, tell=self._tell)
+        self._start(self._attempt)
+        while not self._over:
+            self._step()
+        if self._crew is not None:
+            self._crew.close()
+        if self._log is not None:
+            self._log.close()
+        return self.end(self._code if self._code is not None else 0, self._said)
+
+    def _prepare(self) -> None:
+        os.makedirs(self._outputs, exist_ok=True)
+        os.chdir(self._outputs)
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._woken, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_stop)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        if self._settings["outputs"]:
+            name = f"rank-{self._place.rank}.log"
+            self._log = podlog.Copy(os.path.join(self._outputs, "logs"), name)
+
+    def _install(self) -> dict[str, Any]:
+        packages = self._settings["packages"]
+        if not packages:
+            return {}
+        layer = os.path.join(self._home, "packages")
+        self._interpreter, trouble = installing.installed(
+            layer, packages, cache=self._settings["cache"]
+        )
+        return {"reason": "InstallFailed", "message": trouble} if trouble else {}
+
+    def _link_data(self) -> dict[str, Any]:
+        """Let the data appear under the names that the function uses."""
+        for name, source in self._settings["data"].items():
+            if not os.path.exists(source):
+                return {"reason": "DataMissing", "message": f"Nothing is at {source} for {name}"}
+            place = os.path.join(self._outputs, name)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            try:
+                os.symlink(source, place)
+            except FileExistsError:
+                continue  # another rank made it, or an earlier attempt
+        return {}
+
+    # -- one run of the rank ----------------------------------------------------------
+
+    def _start(self, attempt: int) -> None:
+        self._attempt, self._next, self._code, self._kill_at = attempt, None, None, None
+        self._alone_at = None
+        self._keep_state(None)
+        for name in ("result.json", "error.json"):
+            if os.path.exists(os.path.join(self._home, name)):
+                os.remove(os.path.join(self._home, name))
+        if self._deadline is None and self._settings.get("timeout"):
+            self._deadline = time.monotonic() + self._settings["timeout"]
+        job = os.path.join(self._home, "job")
+        environment = ranks.environment(
+            self._place, self._settings, home=self._home, outputs=self._outputs, attempt=attempt
+        )
+        out = None if self._log is None else self._log.writer()
+        self._child = subprocess.Popen(
+            [self._interpreter, os.path.join(job, "worker", "cnai_sdk", "bootstrap.py"), job],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=environment,
+            cwd=self._outputs,
+            start_new_session=True,
+        )
+        if out is not None:
+            os.close(out)
+
+    def _step(self) -> None:
+        waits = [at for at in (self._kill_at, self._alone_at, self._deadline) if at is not None]
+        timeout = max(0.0, min(waits) - time.monotonic()) if waits else None
+        watched = [self._woken]
+        if self._log is not None and self._log.reader is not None:
+            watched.append(self._log.reader)
+        ready, _, _ = select.select(watched, [], [], timeout)
+        if self._log is not None and self._log.reader in ready:
+            self._log.take()
+        if self._woken in ready:
+            self._drain_wakes()
+        self._reap()
+        while not self._events.empty():
+            self._hear(self._events.get())
+        self._look_at_clocks()
+
+    def _drain_wakes(self) -> None:
+        try:
+            while os.read(self._woken, 4096):
+                continue
+        except BlockingIOError:
+            return
+
+    def _reap(self) -> None:
+        """The first process of a container inherits every orphan in it."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self._child is not None and pid == self._child.pid:
+                code = os.waitstatus_to_exitcode(status)
+                self._child.returncode = code
+                self._child = None
+                self._signal_group(pid, signal.SIGKILL)
+                if self._log is not None:
+                    self._log.finish()
+                self._exited(code if code >= 0 else 128 - code)
+
+    def _exited(self, code: int) -> None:
+        self._kill_at = None
+        self._code = code
+        if self._next is not None and not self._stopping:
+            self._start(self._next)
+        elif self._stopping or self._said or self._over:
+            self._over = True
+        elif self._crew is not None:
+            self._alone_at = time.monotonic() + _ALONE_AFTER
+            self._crew.say("failed" if code else "done", self._attempt)
+        elif code and self._attempt < self._settings["retries"]:
+            self._start(self._attempt + 1)
+        else:
+            self._said = self._memory_exceeded() if code == _KILLED else {}
+            self._over = True
+
+    def _hear(self, event: tuple[Any, ...]) -> None:
+        """What the other workers say."""
+        if event[0] == "run" and event[1] > self._attempt and not self._over:
+            self._next = event[1]
+            if self._child is None:
+                self._start(event[1])
+            else:
+                self._end_child()
+        elif event[0] == "over":
+            self._over = True
+        elif event[0] == "end":
+            if self._child is None:
+                self._over = True
+            else:
+                self._stopping = self._stopping or signal.SIGTERM
+                self._end_child()
+
+    def _look_at_clocks(self) -> None:
+        now = time.monotonic()
+        if self._deadline is not None and now >= self._deadline and self._child is not None:
+            self._deadline = None
+            limit = f"{self._settings['timeout']:g} s"
+            said = f"It was still running when its timeout of {limit} was over"
+            self._said = {"reason": "Timeout", "message": said}
+            self._end_child()
+        if self._kill_at is not None and now >= self._kill_at and self._child is not None:
+            self._kill_at = None
+            self._signal_group(self._child.pid, signal.SIGKILL)
+        if self._alone_at is not None and now >= self._alone_at:
+            self._alone_at = None
+            if self._crew is None or not self._crew.reached:
+                self._decide_alone()
+
+    def _decide_alone(self) -> None:
+        if self._code and self._attempt < self._settings["retries"]:
+            self._start(self._attempt + 1)
+        else:
+            self._over = True
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.send_signal(signal.SIGTERM)
+            self._kill_at = time.monotonic() + GRACE
+
+    def _asked_to_stop(self, number: int, frame: object) -> None:
+        """The node gives a pod its own grace, and kills what is left then."""
+        if not self._ready:
+            os._exit(128 + number)
+        self._stopping = number
+        if self._child is not None:
+            self._child.send_signal(number)
+        else:
+            self._over = True
+            self._code = 128 + number
+
+    @staticmethod
+    def _signal_group(group: int, number: int) -> None:
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:
+            return
+
+    def _tell(self, *event: Any) -> None:
+        """Called by the crew's threads."""
+        self._events.put(event)
+        try:
+            os.write(self._wake, b"\0")
+        except BlockingIOError:
+            return  # it is awake already
+
+    # -- what is left -----------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            with open(os.path.join(self._home, "state.json"), encoding="utf-8") as file:
+                found: dict[str, Any] = json.load(file)
+                return found
+        except (OSError, ValueError):
+            return {}
+
+    def _keep_state(self, code: int | None) -> None:
+        path = os.path.join(self._home, "state.json")
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump({"attempt": self._attempt, "code": code}, file)
+        os.replace(path + ".part", path)
+
+    def end(self, code: int, said: dict[str, Any]) -> int:
+        """Leave the last message for the node to hand on; returns the exit code.
+
+        Args:
+            said: `reason` and `message` of an end that is not the rank's own.
+        """
+        document = {"attempt": self._attempt, **said}
+        error = self._read("error.json")
+        if error is not None and code:
+            document["error"] = json.loads(error)
+        result = self._read("result.json") if code == 0 else None
+        text = _short(document)
+        if result is not None:
+            whole = f'{text[:-1]}, "result": {result}}}'
+            text = (
+                whole if len(whole.encode()) <= _LIMIT else self._kept_elsewhere(result, document)
+            )
+        self._leave(ending.masked(text))
+        self._keep_state(code)
+        return code
+
+    def _kept_elsewhere(self, result: str, document: dict[str, Any]) -> str:
+        if self._settings["outputs"]:
+            with open(os.path.join(self._outputs, "result.json"), "w", encoding="utf-8") as file:
+                file.write(result)
+            return json.dumps(document | {"result_file": "result.json"})
+        said = (
+            f"The return value is not kept, because it is {len(result)} bytes of JSON, and a "
+            f"cluster hands on at most {_LIMIT}. To keep it, write "
+            'outputs="pvc://CLAIM/folder" at the call, or return less.'
+        )
+        print(said, file=sys.stderr, flush=True)
+        return json.dumps(document | {"reason": "ResultTooLarge", "message": said})
+
+    def _leave(self, text: str) -> None:
+        with open(os.path.join(self._home, "message.json"), "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            with open(self._message, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            print(f"The last message could not be written: {error}", file=sys.stderr)
+
+    def _end_again(self, before: dict[str, Any]) -> int:
+        """A container that has given up was started again; nothing runs, and it says the same."""
+        text = self._read("message.json")
+        if text is not None:
+            self._leave(text)
+        return int(before["code"])
+
+    def _memory_exceeded(self) -> dict[str, Any]:
+        if not ranks.killed_for_memory():
+            return {}
+        said = f"Worker {self._place.rank} needed more memory than it may have"
+        return {"reason": "MemoryExceeded", "message": said}
+
+    def _read(self, name: str) -> str | None:
+        try:
+            with open(os.path.join(self._home, name), encoding="utf-8") as file:
+                return file.read()
+        except OSError:
+            return None

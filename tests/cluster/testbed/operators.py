@@ -1,0 +1,128 @@
+"""The operators: their own manifests, unmodified, run as Deployments by the test node."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from typing import Any
+
+import yaml
+
+from tests.cluster.testbed.apply import Applier, Document
+from tests.cluster.testbed.build import Built
+from tests.cluster.testbed.certificates import Authority
+from tests.cluster.testbed.control_plane import ControlPlane
+from tests.cluster.testbed.processes import until
+from tests.cluster.testbed.programs import OPERATORS, Program
+
+_LEFT_OUT = ("Certificate", "Issuer", "ServiceMonitor")
+"""Kinds of operators that are not there: what cert-manager would do is done here."""
+
+
+def images(built: Built) -> dict[str, list[str]]:
+    """For the test node: what in an image's name stands for which program."""
+    found = {each.image: [str(built.binaries / each.name)] for each in OPERATORS}
+    return {**found, "kube-rbac-proxy": ["sleep", "infinity"]}
+
+
+def named(name: str) -> Program:
+    """An operator by its name."""
+    return next(program for program in OPERATORS if program.name == name)
+
+
+def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None:
+    """Apply operators, one after the other, and return when all are ready."""
+    applier = Applier(control.http)
+    for name in names:
+        documents = _documents(built, name, control.authority)
+        applier.apply_all(documents)
+    for name in names:
+        documents = _documents(built, name, control.authority)
+        until(f"{name} is ready", functools.partial(_is_ready, control, documents), seconds=120)
+        extra = built.manifests / f"{name}-extra.yaml"
+        if extra.exists():
+            applier.apply_all(_read(extra.read_text()))
+
+
+def definitions(control: ControlPlane, built: Built, name: str) -> None:
+    """Only an operator's kinds, for a cluster whose operator is not there."""
+    documents = _documents(built, name, control.authority)
+    kinds = [each for each in documents if each["kind"] == "CustomResourceDefinition"]
+    for each in kinds:
+        each["spec"].pop("conversion", None)
+    applier = Applier(control.http)
+    applier.apply_all(kinds)
+    applier._await_definitions(kinds)
+
+
+def _documents(built: Built, name: str, authority: Authority) -> list[Document]:
+    documents = _read((built.manifests / f"{name}.yaml").read_text())
+    documents += _namespaces(documents)
+    documents += _certificates(documents, authority)
+    _inject(documents, base64.b64encode(authority.pem).decode())
+    return [each for each in documents if each["kind"] not in _LEFT_OUT]
+
+
+def _read(text: str) -> list[Document]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [each for each in yaml.load_all(text, Loader=loader) if each]
+
+
+def _namespaces(documents: list[Document]) -> list[Document]:
+    made = {each["metadata"]["name"] for each in documents if each["kind"] == "Namespace"}
+    used = {each["metadata"].get("namespace") for each in documents}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in sorted(used - made - {None, "default", "kube-system"})
+    ]
+
+
+def _certificates(documents: list[Document], authority: Authority) -> list[Document]:
+    """A Secret for each Certificate, as cert-manager would make it."""
+    found = []
+    for each in documents:
+        if each["kind"] != "Certificate":
+            continue
+        names = each["spec"]["dnsNames"]
+        pair = authority.sign(names[0][:64], names)
+        data = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.pem}
+        found.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": "kubernetes.io/tls",
+                "metadata": {
+                    "name": each["spec"]["secretName"],
+                    "namespace": each["metadata"]["namespace"],
+                },
+                "data": {name: base64.b64encode(pem).decode() for name, pem in data.items()},
+            }
+        )
+    return found
+
+
+def _inject(documents: list[Document], bundle: str) -> None:
+    """The authority, into whatever asks cert-manager for it."""
+    for each in documents:
+        notes = each["metadata"].get("annotations") or {}
+        if not any("inject-ca-from" in key for key in notes):
+            continue
+        clients: list[Any] = [hook["clientConfig"] for hook in each.get("webhooks", ())]
+        webhook = (each.get("spec", {}).get("conversion") or {}).get("webhook")
+        if webhook:
+            clients.append(webhook["clientConfig"])
+        if each["kind"] == "APIService":
+            clients.append(each["spec"])
+        for client in clients:
+            client["caBundle"] = bundle
+
+
+def _is_ready(control: ControlPlane, documents: list[Document]) -> bool:
+    for each in documents:
+        if each["kind"] != "Deployment":
+            continue
+        meta = each["metadata"]
+        path = f"/apis/apps/v1/namespaces/{meta['namespace']}/deployments/{meta['name']}"
+        if not control.http.get(path).json().get("status", {}).get("readyReplicas"):
+            return False
+    return True

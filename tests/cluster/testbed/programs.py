@@ -1,0 +1,99 @@
+"""The programs of the cluster, as data: one entry adds an operator."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = Path(__file__).with_name("modules")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One binary, built from published modules that a go.mod and a go.sum pin.
+
+    Attributes:
+        name: of the binary, and of its folder in `modules`.
+        main: the main package; '.' for one that lies in the folder.
+        module: the module that has the manifests, with its version in go.mod; '' for none.
+        manifests: the kustomization in that module.
+        leave_out: lines of kustomizations that fetch something from elsewhere.
+        extra: further kustomizations, applied once the operator is ready.
+        image: what in an image's name stands for this program.
+        links: names under which the binary behaves differently.
+        minutes: a cold build on two cores, for whoever waits.
+    """
+
+    name: str
+    main: str
+    module: str = ""
+    manifests: str = ""
+    leave_out: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    image: str = ""
+    links: tuple[str, ...] = ()
+    minutes: float = 2.0
+
+    @property
+    def version(self) -> str:
+        """The module's pinned version."""
+        text = (MODULES / self.name / "go.mod").read_text()
+        for line in text.splitlines():
+            words = line.split()
+            if self.module in words:
+                return words[words.index(self.module) + 1]
+        raise LookupError(f"{self.module} is not in {self.name}/go.mod")
+
+
+KUBERNETES = "1.36.3"
+
+KUBE = Program(
+    name="kube",
+    main=".",
+    links=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
+    minutes=5.5,
+)
+OPERATORS = (
+    Program(
+        name="training-operator",
+        module="github.com/kubeflow/training-operator",
+        main="github.com/kubeflow/training-operator/cmd/training-operator.v1",
+        manifests="manifests/overlays/standalone",
+        image="training-operator",
+    ),
+    Program(
+        name="jobset",
+        module="sigs.k8s.io/jobset",
+        main="sigs.k8s.io/jobset",
+        manifests="config/default",
+        image="jobset/jobset",
+    ),
+    Program(
+        name="trainer",
+        module="github.com/kubeflow/trainer/v2",
+        main="github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
+        manifests="manifests/overlays/manager",
+        leave_out=("third-party/jobset",),
+        extra=("manifests/base/runtimes/torch_distributed.yaml",),
+        image="trainer-controller-manager",
+    ),
+    Program(
+        name="kueue",
+        module="sigs.k8s.io/kueue",
+        main="sigs.k8s.io/kueue/cmd/kueue",
+        manifests="config/default",
+        image="kueue/kueue",
+        minutes=4.0,
+    ),
+)
+PROGRAMS = (KUBE, *OPERATORS)
+
+
+def digest() -> str:
+    """What the cache is keyed by: all that decides what is built."""
+    found = hashlib.sha256(repr(PROGRAMS).encode() + KUBERNETES.encode())
+    for path in sorted(MODULES.rglob("*")):
+        if path.is_file():
+            found.update(path.relative_to(MODULES).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""A server that speaks HTTPS, and connections to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cnai_sdk.backends.kubernetes.api import Api, connect
+from cnai_sdk.backends.kubernetes.kubeconfig import find
+
+from .https import Authority, Server, base64_of, environ, write_kubeconfig
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def server(authority: Authority, tmp_path: Path) -> Iterator[Server]:
+    server = Server(authority, tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def api(server: Server, authority: Authority, tmp_path: Path) -> AsyncIterator[Api]:
+    """A connection with a token."""
+    path = write_kubeconfig(
+        tmp_path / "kubeconfig",
+        server.url,
+        user={"token": "good-token"},
+        cluster={"certificate-authority-data": base64_of(authority.pem)},
+        namespace="team-a",
+    )
+    api = connect(find(environ=environ(path)))
+    yield api
+    await api.close()

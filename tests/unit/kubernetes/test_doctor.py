@@ -1,0 +1,190 @@
+"""What the doctor says of a cluster, by what a real server answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from cnai_sdk.doctor.cluster import cluster
+from cnai_sdk.doctor.finding import Finding
+
+from .https import Authority, Reply, Request, Server, base64_of, status, write_kubeconfig
+
+Examined = Callable[[], Sequence[Finding]]
+
+
+class Rights:
+    """A server that allows everything but what is named, as 'verb resource'."""
+
+    def __init__(self, server: Server) -> None:
+        self.denied: set[str] = set()
+        self.user = "ann"
+        self.namespace: Reply = Reply(200, {"metadata": {"name": "team-a"}})
+        self.queues = ["gold"]
+        server.answer = self._answer
+
+    def _answer(self, request: Request) -> Reply:
+        path = request.path
+        if path.endswith("/selfsubjectreviews"):
+            return Reply(201, {"status": {"userInfo": {"username": self.user}}})
+        if path.endswith("/selfsubjectaccessreviews"):
+            asked = request.json["spec"]["resourceAttributes"]
+            part = f"/{asked['subresource']}" if asked["subresource"] else ""
+            wish = f"{asked['verb']} {asked['resource']}{part}"
+            return Reply(201, {"status": {"allowed": wish not in self.denied}})
+        if path == "/api/v1/namespaces/team-a":
+            return self.namespace
+        if path.endswith("/localqueues"):
+            return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.queues]})
+        if path == "/apis":
+            groups = {
+                "kubeflow.org": ("v1", "pytorchjobs"),
+                "kueue.x-k8s.io": ("v1beta2", "workloads"),
+            }
+            items = [
+                {
+                    "metadata": {"name": group},
+                    "versions": [{"version": version, "resources": [{"resource": plural}]}],
+                }
+                for group, (version, plural) in groups.items()
+            ]
+            return Reply(200, {"kind": "APIGroupDiscoveryList", "items": items})
+        return Reply(200, {"gitVersion": "v1.36.3"})
+
+
+@pytest.fixture
+def rights(server: Server) -> Rights:
+    return Rights(server)
+
+
+@pytest.fixture
+def examined(
+    server: Server, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Examined:
+    path = write_kubeconfig(
+        tmp_path / "kubeconfig",
+        server.url,
+        user={"token": "good-token"},
+        cluster={"certificate-authority-data": base64_of(authority.pem)},
+        namespace="team-a",
+    )
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("CNAI_BACKEND", "kubernetes")
+    return lambda: list(cluster())
+
+
+def of(findings: Sequence[Finding], check: str) -> list[Finding]:
+    return [finding for finding in findings if finding.check == check]
+
+
+def test_a_cluster_on_which_all_works(server: Server, rights: Rights, examined: Examined) -> None:
+    found = examined()
+    assert {finding.state for finding in found} == {"ok"}
+    (place,) = of(found, "cluster")
+    assert server.url in place.what
+    assert "v1.36.3" in place.what
+    assert [finding.what for finding in of(found, "account")] == ["You are ann"]
+    assert of(found, "training")[0].what.startswith("Training runs as a PyTorchJob")
+    assert [finding.what for finding in of(found, "queues")] == ["gold"]
+    assert [finding.what for finding in of(found, "rights")] == ["All that jobs need in team-a"]
+
+
+def test_nothing_is_created_by_looking(server: Server, rights: Rights, examined: Examined) -> None:
+    examined()
+    assert server.asked("POST")
+    assert all("review" in path for path in server.asked("POST"))
+
+
+def test_a_missing_right_says_what_is_lost_and_how_it_is_given(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.denied = {
+        "list events",
+        "watch events",
+        "create pytorchjobs",
+        "list nodes",
+        "get pods/log",
+    }
+    found = {finding.what: finding for finding in of(examined(), "rights")}
+    assert len(found) == 4
+    (jobs,) = (each for what, each in found.items() if "pytorchjobs" in what)
+    assert jobs.state == "problem"
+    assert jobs.what == "You may not create pytorchjobs.kubeflow.org: training does not run."
+    assert "kubectl -n team-a create role" in jobs.fix
+    assert "--verb=create --resource=pytorchjobs.kubeflow.org" in jobs.fix
+    assert "--user=ann" in jobs.fix
+    (events,) = (each for what, each in found.items() if "events" in what)
+    assert events.state == "note"
+    assert "list and watch events" in events.what
+    (nodes,) = (each for what, each in found.items() if "nodes" in what)
+    assert "create clusterrolebinding" in nodes.fix
+
+
+def test_an_account_of_a_pod_is_granted_rights_as_one(rights: Rights, examined: Examined) -> None:
+    rights.user = "system:serviceaccount:team-a:notebook"
+    rights.denied = {"list events"}
+    (finding,) = of(examined(), "rights")
+    assert "--serviceaccount=team-a:notebook" in finding.fix
+
+
+def test_nobody_is_told_to_log_in(rights: Rights, examined: Examined) -> None:
+    rights.user = "system:anonymous"
+    (finding,) = of(examined(), "account")
+    assert finding.state == "problem"
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "said"),
+    [
+        (status(404, "NotFound"), "problem", "There is no namespace team-a."),
+        (status(403, "Forbidden"), "ok", "cannot be looked at"),
+        (Reply(200, {"metadata": {"deletionTimestamp": "x"}}), "problem", "is being deleted"),
+    ],
+)
+def test_the_namespace_is_looked_at(
+    rights: Rights, examined: Examined, reply: Reply, state: str, said: str
+) -> None:
+    rights.namespace = reply
+    (finding,) = of(examined(), "namespace")
+    assert finding.state == state
+    assert said in finding.what
+
+
+def test_a_namespace_without_a_queue_is_noted(rights: Rights, examined: Examined) -> None:
+    rights.queues = []
+    (finding,) = of(examined(), "queues")
+    assert finding.state == "note"
+
+
+def test_a_cluster_that_does_not_answer_is_a_problem_with_a_way_out(
+    server: Server, examined: Examined
+) -> None:
+    server.close()
+    (finding,) = examined()
+    assert finding.state == "problem"
+    assert server.url in finding.what
+    assert "refused" in finding.what
+    assert finding.fix
+
+
+def test_it_stops_nothing_where_jobs_run_on_this_machine(
+    server: Server, examined: Examined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNAI_BACKEND", "local")
+    server.close()
+    (finding,) = examined()
+    assert finding.state == "note"
+
+
+def test_without_any_cluster_there_is_nothing_to_say(
+    examined: Examined, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNAI_BACKEND", "local")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert examined() == []
+    monkeypatch.setenv("CNAI_BACKEND", "kubernetes")
+    (finding,) = examined()
+    assert finding.state == "problem"
+    assert "no kubeconfig" in finding.what

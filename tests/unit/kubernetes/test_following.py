@@ -1,0 +1,350 @@
+"""Following pods' logs over a network that cuts: nothing lost, nothing twice, and it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cnai_sdk.backends.kubernetes import containerlog
+from cnai_sdk.backends.kubernetes.api import Api
+from cnai_sdk.backends.kubernetes.following import Follower
+from cnai_sdk.backends.kubernetes.kept import Keeper, Kept
+from cnai_sdk.backends.kubernetes.objects import Pod
+from cnai_sdk.backends.kubernetes.reading import gone, logs
+from cnai_sdk.backends.kubernetes.streams import Streams
+from tests.unit.kubernetes.node import Node, serving
+
+WITHIN = 30.0
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containerlog, "_STATE_COMES", 0.05)
+
+
+def rank_of(pod: Pod) -> int:
+    """Pods are named for their ranks: a-0, a-1."""
+    return int(pod.metadata.name.rpartition("-")[2])
+
+
+class Counted(Streams):
+    """Knows how many were open at once."""
+
+    now = most = 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        async with super().turn():
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                yield
+            finally:
+                self.now -= 1
+
+
+class Job:
+    """One workload on a node, and who follows it."""
+
+    def __init__(self, node: Node, api: Api, folder: Path, *, streams: int = 64) -> None:
+        self.node = node
+        self.kept = Kept(folder)
+        self.keeper: Keeper = self.kept.keeper("abc")
+        self.streams = Counted(streams, turn=0.05)
+        self.follower = Follower(api, "team", self.keeper, rank_of=rank_of, streams=self.streams)
+
+    def tell(self) -> None:
+        """What the cluster tells of its pods by now."""
+        for name in self.node.pods:
+            self.follower.saw(self.node.state(name))
+
+    async def lines(self, **options: Any) -> list[str]:
+        async with asyncio.timeout(WITHIN):
+            batches = logs(self.keeper, self.follower, **options)
+            return [line.text async for batch in batches for line in batch]
+
+    async def until(self, count: int) -> list[str]:
+        """The first lines, by following."""
+        found: list[str] = []
+        async with asyncio.timeout(WITHIN):
+            async for batch in logs(self.keeper, self.follower, follow=True):
+                found += [line.text for line in batch]
+                if len(found) >= count:
+                    break
+        return found
+
+    async def to_the_end(self) -> list[str]:
+        """Everything, once the workload has ended."""
+        for name in self.node.pods:
+            self.node.end(name)
+        self.tell()
+        self.follower.end()
+        return await self.lines(follow=True)
+
+
+@pytest.fixture
+async def job(tmp_path: Path) -> AsyncIterator[Job]:
+    async with serving() as (node, api):
+        job = Job(node, api, tmp_path)
+        yield job
+        await job.follower.close()
+
+
+async def test_lines_come_while_the_pod_runs_and_following_ends_with_it(job: Job) -> None:
+    job.node.pod("a-0")
+    job.tell()
+    job.node.print("a-0", b"one")
+    assert await job.until(1) == ["one"]
+    following = asyncio.create_task(job.lines(follow=True))
+    job.node.print("a-0", b"two", b"three")
+    assert await job.until(3) == ["one", "two", "three"]
+    assert not following.done()
+    assert await job.to_the_end() == ["one", "two", "three"]
+    assert await following == ["one", "two", "three"]
+
+
+async def test_following_waits_for_a_pod_that_is_not_there_yet(job: Job) -> None:
+    following = asyncio.create_task(job.lines(follow=True))
+    await asyncio.sleep(0)
+    job.node.pod("a-0")
+    job.node.print("a-0", b"here")
+    job.tell()
+    await job.to_the_end()
+    assert await following == ["here"]
+
+
+async def test_the_times_are_the_pods(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"one", b"two", apart=1_500_000_000)
+    job.tell()
+    await job.to_the_end()
+    batches = logs(job.keeper, job.follower)
+    times = [line.time async for batch in batches for line in batch]
+    assert times == [1_800_000_001.5, 1_800_000_003.0]
+
+
+CUTS = st.lists(st.one_of(st.integers(0, 60), st.integers(0, 400)), min_size=1, max_size=8)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(cuts=CUTS, politely=st.booleans(), apart=st.sampled_from([0, 1, 10**6, 10**9]))
+def test_nothing_is_lost_or_repeated_wherever_streams_are_cut(
+    cuts: list[int],
+    politely: bool,
+    apart: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containerlog, "_FIRST_PAUSE", 0.001)
+
+    async def work() -> None:
+        async with serving() as (node, api):
+            job = Job(node, api, tmp_path_factory.mktemp("kept"))
+            node.cut = lambda number: cuts[number - 1] if number <= len(cuts) else None
+            node.politely = politely
+            node.pod("a-0")
+            job.tell()
+            frame = b'\x1ecnai {"metrics":{"loss":%d},"time":1}'
+            texts = [b"line %d" % n for n in range(9)]
+            for n, text in enumerate(texts):
+                node.print("a-0", text, frame % n, apart=apart)
+            job.follower.start()
+            assert await job.to_the_end() == [text.decode() for text in texts]
+            values = [metric.values["loss"] for metric in job.keeper.metrics.all()]
+            assert values == list(range(9))
+            assert [metric.seq for metric in job.keeper.metrics.all()] == list(range(1, 10))
+            await job.follower.close()
+
+    asyncio.run(work())
+
+
+async def test_a_read_without_following_has_all_that_was_printed_by_then(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.pod("a-1")
+    job.tell()
+    for n in range(1, 4):
+        job.node.print("a-0", b"first %d" % n)
+        job.node.print("a-1", b"second %d" % n)
+        found = await job.lines()
+        assert len(found) == 2 * n
+        assert await job.lines(rank=1) == [f"second {m}" for m in range(1, n + 1)]
+
+
+async def test_tail_after_and_before_work_on_what_is_kept(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", *(b"line %d" % n for n in range(1, 10)))
+    job.tell()
+    assert await job.lines(tail=2) == ["line 8", "line 9"]
+    assert await job.lines(after=7) == ["line 8", "line 9"]
+    assert await job.lines(before=3) == ["line 1", "line 2"]
+    assert await job.lines(before=8, tail=1) == ["line 7"]
+    assert await job.lines(tail=0) == []
+
+
+async def test_the_run_before_a_restart_is_read_to_its_end_first(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"first run", b"fails")
+    job.node.again("a-0")
+    job.node.print("a-0", b"second run")
+    job.tell()
+    assert await job.to_the_end() == ["first run", "fails", "second run"]
+
+
+async def test_a_restart_while_following_loses_nothing(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"first run")
+    job.tell()
+    await job.until(1)
+    job.node.print("a-0", b"fails")
+    job.node.again("a-0")
+    job.node.print("a-0", b"second run")
+    job.tell()
+    assert await job.until(3) == ["first run", "fails", "second run"]
+    attempts = {asked.get("previous") for asked in job.node.asked}
+    assert "true" in attempts
+    assert await job.to_the_end() == ["first run", "fails", "second run"]
+
+
+async def test_a_restart_that_was_told_late_mixes_no_runs_up(job: Job) -> None:
+    job.node.pod("a-0")
+    known = job.node.state("a-0")
+    job.node.print("a-0", b"first run")
+    job.node.again("a-0")
+    job.node.print("a-0", b"second run")
+    job.follower.saw(known)  # the cluster has not told of the restart when the log is opened
+    assert await job.until(1) == ["second run"]
+    job.tell()
+    assert sorted(await job.to_the_end()) == ["first run", "second run"]
+
+
+async def test_reports_progress_and_errors_are_taken_out_of_the_log(job: Job) -> None:
+    job.node.pod("a-0")
+    frames: list[dict[str, Any]] = [
+        {"state": "running"},
+        {"metrics": {"loss": 0.5, "odd": "NaN"}, "step": 1, "time": 3.0},
+        {"progress": [1, 4, "epoch"]},
+        {"metrics": "nonsense"},
+        {"error": {"type": "ValueError", "message": "bad label\nmore"}},
+    ]
+    for frame in frames:
+        job.node.print("a-0", b"\x1ecnai " + json.dumps(frame).encode())
+    job.node.print("a-0", b"an ordinary line")
+    job.tell()
+    assert await job.to_the_end() == ["an ordinary line"]
+    heard = job.keeper.heard()
+    assert heard.up == (0,)
+    assert heard.metrics == {0: {"loss": 0.5, "odd": "NaN"}}
+    assert heard.last == {"loss": 0.5, "odd": "NaN"}
+    assert heard.progress is not None
+    assert (heard.progress.done, heard.progress.total) == (1, 4)
+    assert heard.raised == {0: "ValueError: bad label"}
+    assert [metric.step for metric in job.keeper.metrics.all()] == [1]
+
+
+async def test_a_pod_that_is_gone_ends_its_stream_and_what_was_read_stays(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"last words")
+    job.tell()
+    await job.until(1)
+    uid = job.node.state("a-0").metadata.uid
+    job.node.remove("a-0")
+    job.follower.lost(uid)
+    job.follower.end()
+    assert await job.lines(follow=True) == ["last words"]
+    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
+
+
+async def test_a_log_that_nobody_read_is_gone_and_said_so(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"unheard")
+    job.node.end("a-0")
+    state = job.node.state("a-0")
+    job.node.remove("a-0")
+    job.follower.saw(state)
+    job.follower.lost(state.metadata.uid)
+    job.follower.end()
+    assert await job.lines(follow=True) == []
+    assert "outputs=" in gone(job.keeper, job.follower, ran=True, outputs="")
+    assert "logs/rank-0.log" in gone(job.keeper, job.follower, ran=True, outputs="pvc://c/d")
+
+
+async def test_a_worker_that_printed_nothing_is_not_said_to_have_lost_its_log(job: Job) -> None:
+    job.node.pod("a-0")
+    job.tell()
+    assert await job.to_the_end() == []
+    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
+
+
+async def test_a_pod_of_the_same_name_does_not_take_the_place_of_the_old_one(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"old")
+    job.tell()
+    await job.until(1)
+    old = job.node.state("a-0").metadata.uid
+    job.node.end("a-0")
+    job.node.pod("a-0")
+    job.node.print("a-0", b"new")
+    job.follower.lost(old)
+    state = job.node.state("a-0")
+    fresh = Pod(
+        metadata=type(state.metadata)(name="a-0", uid="another"),
+        spec=state.spec,
+        status=state.status,
+    )
+    job.follower.saw(fresh)
+    assert await job.until(2) == ["old", "new"]
+
+
+async def test_more_workers_than_streams_are_all_followed_in_turns(tmp_path: Path) -> None:
+    async with serving() as (node, api):
+        job = Job(node, api, tmp_path, streams=2)
+        for rank in range(7):
+            node.pod(f"a-{rank}")
+        job.tell()
+        for n in range(3):
+            for rank in range(7):
+                node.print(f"a-{rank}", b"rank %d line %d" % (rank, n))
+            await job.until(7 * (n + 1))
+        found = await job.to_the_end()
+        assert sorted(found) == sorted(f"rank {r} line {n}" for r in range(7) for n in range(3))
+        assert job.streams.most == 2
+        await job.follower.close()
+
+
+async def test_no_right_to_read_logs_is_said_and_nothing_waits_for_it(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.refuse = (403, 'pods "a-0" is forbidden: User "me" cannot get resource "pods/log"')
+    job.tell()
+    assert await job.lines() == []
+    assert "pods/log" in job.follower.problem
+
+
+async def test_another_process_goes_on_where_one_has_stopped(job: Job, tmp_path: Path) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"one", b"two")
+    job.tell()
+    await job.until(2)
+    second = Job(job.node, job.follower._api, tmp_path)
+    second.tell()
+    second.follower.start()
+    job.node.print("a-0", b"three")
+    assert await second.until(3) == ["one", "two", "three"]
+    assert [each.keeper.leads for each in (job, second)] == [True, False]
+    await job.follower.close()
+    job.node.print("a-0", b"four")
+    assert await second.until(4) == ["one", "two", "three", "four"]
+    assert [each.keeper.leads for each in (job, second)] == [False, True]
+    assert await second.to_the_end() == ["one", "two", "three", "four"]
+    await second.follower.close()

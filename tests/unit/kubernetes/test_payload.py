@@ -1,0 +1,126 @@
+"""The code on its way to the workers: the same bytes each time, whole, and found again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnai_sdk.backends.kubernetes import payload, pods
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.spec import Payload, Span
+
+from .manifests import TRAINJOBS, container_of, environment_of, plan_of, spec_of
+from .manifests import manifest_of as manifest_without_code
+
+FILES = {"script.py": "print('数字')".encode(), "code/own.py": b"X = 1", "values/1.pkl": b"\x80\0"}
+SETTINGS = {"id": "a", "packages": []}
+
+
+def test_the_same_spec_gives_the_same_bytes() -> None:
+    spec = spec_of(payload=Payload(entry="train", files=FILES))
+    turned = spec_of(payload=Payload(entry="train", files=dict(reversed(FILES.items()))))
+    assert payload.pack(spec, SETTINGS) == payload.pack(turned, SETTINGS)
+
+
+def test_the_files_come_out_as_they_went_in_without_what_was_added() -> None:
+    spec = spec_of(
+        payload=Payload(
+            entry="train", files=FILES, spans=(Span(first=1, last=1, source="cell [3]"),)
+        )
+    )
+    assert payload.unpack(payload.pack(spec, SETTINGS).data) == FILES
+
+
+def test_a_usual_function_travels_in_the_job_itself() -> None:
+    packed = payload.pack(spec_of(), SETTINGS)
+    assert packed.inline
+    assert len(packed.data) < payload.INLINE / 2
+
+
+def test_values_that_do_not_compress_go_beside_the_job() -> None:
+    assert not payload.pack(_with_noise(payload.INLINE), SETTINGS).inline
+
+
+def test_what_no_object_of_a_cluster_holds_is_refused_with_a_way_out() -> None:
+    with pytest.raises(InvalidRequest, match="compressed") as refusal:
+        payload.pack(_with_noise(payload.LARGEST), SETTINGS)
+    assert "values/1.pkl" in refusal.value.why
+    assert "pvc://" in refusal.value.next_step
+
+
+@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
+def test_the_code_is_found_again_in_the_job(operator: str) -> None:
+    spec = spec_of(payload=Payload(entry="train", files=FILES))
+    served = {"served": TRAINJOBS["2.2"]} if operator == "trainjob" else {}
+    plan = plan_of(spec, **served)
+    job = manifest_without_code(spec, **served)
+    environment = container_of(job)["env"]
+    next(v for v in environment if v["name"] == payload.ENV)["value"] = plan.packed.text
+    found = payload.carried(job)
+    assert found == plan.packed.data
+
+
+def test_the_code_is_found_again_in_the_config_map() -> None:
+    spec = _with_noise(payload.INLINE)
+    plan, job = plan_of(spec), manifest_without_code(spec)
+    assert payload.carried(job, pods.config_map(plan)) == plan.packed.data
+    assert payload.carried(job) is None
+
+
+def test_the_loader_unpacks_and_goes_on_in_the_worker_package(tmp_path: Path) -> None:
+    done = _load(tmp_path, payload.pack(spec_of(), SETTINGS))
+    assert done.returncode == 7, done.stderr
+    assert (tmp_path / "job" / "script.py").exists()
+    assert (tmp_path / "job" / "worker" / "cnai_sdk" / "bootstrap.py").exists()
+
+
+def test_the_loader_refuses_code_that_was_changed_on_its_way(tmp_path: Path) -> None:
+    packed = payload.pack(spec_of(), SETTINGS)
+    done = _load(tmp_path, packed, digest=hashlib.sha256(b"other").hexdigest())
+    assert done.returncode == 1
+    assert "was changed on its way" in done.stderr
+    assert not (tmp_path / "job").exists()
+
+
+def test_the_loader_reads_code_that_lies_beside_the_job(tmp_path: Path) -> None:
+    packed = payload.pack(_with_noise(payload.INLINE), SETTINGS)
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / payload.KEY).write_bytes(packed.data)
+    assert _load(tmp_path, packed, inline=False).returncode == 7
+
+
+def test_the_loader_is_no_larger_than_what_one_reads_at_a_glance() -> None:
+    assert len(payload.LOADER.splitlines()) < 25
+    compile(payload.LOADER, "loader", "exec")
+
+
+def test_the_code_is_not_told_to_the_rank_a_second_time() -> None:
+    told = environment_of(manifest_without_code(spec_of()))
+    assert payload.ENV in told
+    assert f'os.environ.pop("{payload.ENV}"' in payload.LOADER
+
+
+def _with_noise(size: int):
+    noise = random.Random(1).randbytes(size)
+    return spec_of(payload=Payload(entry="f", files={"script.py": b"", "values/1.pkl": noise}))
+
+
+def _load(
+    home: Path, packed: payload.Packed, *, digest: str = "", inline: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run the loader, with folders of the test's own, up to the worker package's first word."""
+    source = payload.LOADER.replace(f'"{payload.HOME}', f'"{home}')
+    source = source.replace(payload.MOUNTED, str(home / "beside"))
+    source = source.replace(f'main("{home}")', "sys.exit(7 if callable(main) else 8)")
+    told = {payload.DIGEST: digest or packed.digest, "PATH": os.environ["PATH"]}
+    if inline:
+        told[payload.ENV] = packed.text
+    return subprocess.run(
+        [sys.executable, "-I", "-c", source], env=told, capture_output=True, text=True
+    )
