@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from cnai_sdk.data import here as current_folder
+from cnai_sdk.errors import CnaiError
 from cnai_sdk.explain import Facts, diagnose
 from cnai_sdk.model.event import LogLine
+from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Workload
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis |
         events=tuple(await backend.events(workload.id)),
         lines=lines,
         metrics=tuple(await backend.metrics(workload.id)),
-        left=await _left_something(backend, workload.id),
-        spans=(await backend.spec(workload.id)).payload.spans,
     )
+    if lines and workload.managed:
+        facts = replace(facts, spans=(await backend.spec(workload.id)).payload.spans)
+    if workload.phase is Phase.SUCCEEDED and not (lines or facts.metrics):
+        facts = replace(facts, left=await _left_something(backend, workload.id))
     # Listing the installed packages takes up to a second, for which no event loop may stand still.
     return await asyncio.to_thread(_diagnosed, facts)
 
@@ -45,8 +49,12 @@ def _diagnosed(facts: Facts) -> Diagnosis | None:
     return diagnose(facts)
 
 
-async def _left_something(backend: Backend, id: str) -> bool:
-    return bool(await backend.result(id) or await backend.outputs(id))
+async def _left_something(backend: Backend, id: str) -> bool | None:
+    """None where it cannot be told; looking can cost much, so only who is silent is asked."""
+    try:
+        return bool(await backend.result(id) or await backend.outputs(id))
+    except CnaiError:
+        return None
 
 
 async def _head_and_tail(backend: Backend, id: str) -> tuple[LogLine, ...]:

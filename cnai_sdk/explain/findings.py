@@ -72,7 +72,8 @@ def failures(facts: Facts, pages: Mapping[int, Page]) -> dict[int, int | None]:
     """Failed workers of the last attempt with their exit codes, the first to fail first."""
     ended: dict[int, int | None] = {}
     for event in last_attempt(facts.events):
-        if event.rank is not None and event.warning and event.reason != "Shadowed":
+        decided = event.exit_code is not None or event.reason == facts.workload.reason
+        if event.rank is not None and event.warning and decided:
             ended.setdefault(event.rank, event.exit_code)
     for event in last_attempt(facts.events):
         if event.rank is not None and event.reason == "WorkerExited" and event.exit_code:

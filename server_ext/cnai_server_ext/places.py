@@ -71,6 +71,7 @@ class Places:
     @property
     def sources(self) -> tuple[Source, ...]:
         """The places, each with its problem where it has one."""
+        self._add_noted()
         return tuple(hub.source for hub in self._hubs.values())
 
     @property
@@ -107,6 +108,7 @@ class Places:
 
     def join(self, reader: Reader) -> None:
         """Wake this one when something may be new, until `leave`."""
+        self._add_noted()
         self._readers.add(reader)
         for hub in self._hubs.values():
             hub.join(reader)

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.fixtures import External, cluster_or_skip, own_cluster_or_skip
+from tests.cluster.testbed.fixtures import External, own_cluster_or_skip, shared_cluster
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster | External]:
+def cluster() -> Cluster | External:
     """The one cluster of the session, with all operators."""
-    with cluster_or_skip() as found:
-        yield found
+    return shared_cluster()
 
 
 @pytest.fixture

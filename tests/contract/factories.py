@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .harness import Factory
+from .on_kubernetes import PYTORCHJOB, TRAINJOB
 from .on_local import LOCAL
 from .on_memory import EVERY_KIND, ONLY_TRAINING
 
-FACTORIES: list[Factory] = [EVERY_KIND, ONLY_TRAINING, LOCAL]
+FACTORIES: list[Factory] = [EVERY_KIND, ONLY_TRAINING, LOCAL, PYTORCHJOB, TRAINJOB]

@@ -91,6 +91,7 @@ class KubernetesBackend:
     async def watch(self) -> AsyncIterator[Update]:
         session = await self._session()
         async for update in session.mirror.watch():
+            session.followers.heed(update)
             yield update
 
     async def spec(self, id: str) -> Spec:

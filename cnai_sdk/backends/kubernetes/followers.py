@@ -12,7 +12,7 @@ from cnai_sdk.backends.kubernetes.mirror import Mirror
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.standing_pods import rank_of
 from cnai_sdk.backends.kubernetes.streams import Streams
-from cnai_sdk.model.workload import Workload
+from cnai_sdk.model.stream import Update
 
 
 class Followers:
@@ -32,11 +32,14 @@ class Followers:
         self._streams = Streams()
         self._by_id: dict[str, Follower] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._heeding: asyncio.Task[None] | None = None
         mirror.listen_to_pods(self._saw)
         mirror.settled = self._is_settled
 
     def of(self, id: str) -> Follower:
         """The follower of a workload, made when it is first asked for."""
+        if self._heeding is None:
+            self._heeding = asyncio.create_task(self._heed_ends())
         found = self._by_id.get(id)
         if found is None:
             job = self._mirror.job(id)
@@ -59,11 +62,17 @@ class Followers:
         """Read the logs of a workload while it runs, so that they are kept."""
         self.of(id).start()
 
-    def ended(self, workload: Workload) -> None:
-        """No pod of it comes any more."""
-        found = self._by_id.get(workload.id)
-        if found is not None:
-            found.end()
+    def heed(self, update: Update) -> None:
+        """Somebody watches: what runs is followed, so that its numbers and its log are there."""
+        for workload in update.workloads:
+            if workload.managed and not workload.phase.ended and workload.id not in self._by_id:
+                self.begin(workload.id)
+
+    async def _heed_ends(self) -> None:
+        async for update in self._mirror.watch():
+            for workload in update.workloads:
+                if workload.phase.ended and workload.id in self._by_id:
+                    self._by_id[workload.id].end()  # no pod of it comes any more
 
     def forget(self, id: str) -> None:
         """A workload that was deleted."""
@@ -75,6 +84,9 @@ class Followers:
 
     async def close(self) -> None:
         """Stop reading; what is kept stays."""
+        if self._heeding is not None:
+            self._heeding.cancel()
+            await asyncio.gather(self._heeding, return_exceptions=True)
         followers, self._by_id = list(self._by_id.values()), {}
         await asyncio.gather(*(each.close() for each in followers), *self._ending)
 
@@ -82,10 +94,9 @@ class Followers:
         found = self._by_id.get(id)
         if found is None:
             return
+        found.saw(pod)
         if verb == "DELETED":
             found.lost(pod.metadata.uid)
-        else:
-            found.saw(pod)
 
     def _is_settled(self, id: str) -> bool:
         found = self._by_id.get(id)

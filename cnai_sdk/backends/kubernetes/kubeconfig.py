@@ -316,8 +316,9 @@ def _absolute(path: str, folder: Path) -> str:
 
 
 def _absolute_cluster(cluster: Cluster, folder: Path) -> Cluster:
+    server = cluster.server if "://" in cluster.server else f"https://{cluster.server}"
     authority = _absolute(cluster.certificate_authority, folder)
-    return msgspec.structs.replace(cluster, certificate_authority=authority)
+    return msgspec.structs.replace(cluster, server=server, certificate_authority=authority)
 
 
 def _absolute_user(user: User, folder: Path) -> User:

@@ -15,7 +15,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for all workloads of a namespace.
 
     Attributes:
-        place: '<context> / <namespace>'.
+        place: where that is, for a person.
         unseen: kinds that may not be read here, such as 'pods'.
     """
 

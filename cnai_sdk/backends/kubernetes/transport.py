@@ -13,7 +13,7 @@ import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx2
 from lightkube.config import models
@@ -124,7 +124,7 @@ def _impersonation(target: Target) -> list[tuple[str, str]]:
     pairs = [("Impersonate-User", user.impersonate), ("Impersonate-Uid", user.impersonate_uid)]
     pairs += [("Impersonate-Group", group) for group in user.impersonate_groups]
     for key, values in user.impersonate_extra.items():
-        pairs += [(f"Impersonate-Extra-{key}", value) for value in values]
+        pairs += [(f"Impersonate-Extra-{quote(key, safe='')}", value) for value in values]
     return [(name, value) for name, value in pairs if value]
 
 

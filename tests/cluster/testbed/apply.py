@@ -37,7 +37,7 @@ class Applier:
         """Namespaces and definitions first, webhooks last, and the rest once it is known."""
         for document in sorted(documents, key=_turn):
             if document["kind"] not in _FIRST:
-                self._await_definitions(documents)
+                self.await_definitions(documents)
             document.pop("status", None)
             self.apply(document)
 
@@ -91,7 +91,8 @@ class Applier:
         kind: dict[str, Any] = known[name]
         return kind
 
-    def _await_definitions(self, documents: list[Document]) -> None:
+    def await_definitions(self, documents: list[Document]) -> None:
+        """Return when the kinds that these documents define are served."""
         for document in documents:
             name = document["metadata"]["name"]
             new = document["kind"] == "CustomResourceDefinition" and name not in self._established

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
 import signal
 import sys
 import sysconfig
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.testbed import network, operators
-from tests.cluster.testbed.apply import Applier
-from tests.cluster.testbed.build import Built, cache
-from tests.cluster.testbed.control_plane import ControlPlane
-from tests.cluster.testbed.network import free_port
-from tests.cluster.testbed.processes import Process, until
+from tests.cluster.testbed import operators
+from tests.cluster.testbed.build import Built
+from tests.cluster.testbed.client import Client
+from tests.cluster.testbed.control_plane import INSIDE, ControlPlane
+from tests.cluster.testbed.folder import Folder
+from tests.cluster.testbed.network import BRIDGE, GATEWAY, ROOT, SUBNET, Network
+from tests.cluster.testbed.processes import Process, descendants, memory, until
+from tests.cluster.testbed.users import User
 
-ROOT = Path(__file__).parents[3]
 ALL = ("training-operator", "jobset", "trainer", "kueue")
-NODE: dict[str, Any] = {
-    "name": "node-a",
-    "allocatable": {"cpu": "8", "memory": "16Gi", "pods": "110", "ephemeral-storage": "20Gi"},
-}
+_ROOM = {"cpu": "8", "memory": "16Gi", "pods": "110", "ephemeral-storage": "20Gi"}
+NODES: tuple[Mapping[str, Any], ...] = (
+    {
+        "name": "node-a",
+        "allocatable": {**_ROOM, "nvidia.com/gpu": "4"},
+        "labels": {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"},
+    },
+    {"name": "node-b", "allocatable": _ROOM},
+)
+IMAGES = ("python", "torch", "alpine", "busybox")
+"""What in an image's name stands for the files of this machine."""
 
 
-class Cluster:
-    """A Kubernetes that stands until `stop`.
+class Cluster(Client):
+    """A Kubernetes that stands from `start` to `stop`, or until this process ends.
 
     Args:
         built: its programs.
@@ -44,120 +49,88 @@ class Cluster:
         built: Built,
         *,
         operators: Sequence[str] = ALL,
-        nodes: Sequence[Mapping[str, Any]] = (NODE,),
+        nodes: Sequence[Mapping[str, Any]] = NODES,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._built = built
-        self._operators = tuple(operators)
+        self.built = built
+        self.operators = tuple(operators)
         self._nodes = [dict(node) for node in nodes]
         self._options = dict(options or {})
-        self.run = Path(tempfile.mkdtemp(prefix="cnai-cluster-"))
-        self.network = network.up(cache() / "subnets")
-        self.control = ControlPlane(built, self.network, self.run)
+        self._folder = Folder()
+        self.run = self._folder.path
+        self.network = Network(self.run)
+        self.control: ControlPlane
+        self.node: Process
+
+    def start(self) -> None:
+        """Return when nodes and operators are ready.
+
+        Raises:
+            DidNotCome: something is not ready in time, or ended; with the ends of the logs.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        self.network.up()
+        self.control = ControlPlane(self.built, self.network, self.run)
+        super().__init__(self.control.http, self.control.tls)
+        self.kubeconfig = self.control.kubeconfig
+        self.control.start()
+        (self.run / "node.json").write_text(json.dumps(self._node_config()))
+        command = [sys.executable, "-m", "tests.cluster.testnode", self.run / "node.json"]
         self.node = Process(
             "node",
-            [sys.executable, "-m", "tests.cluster.testnode", self.run / "node.json"],
+            self.network.command(command, ends_with=signal.SIGTERM),
             self.run,
             env={"PYTHONPATH": str(ROOT)},
         )
+        self.node.start()
+        until("the nodes are ready", self.nodes_are_ready, seconds=60, processes=[self.node])
+        operators.install(self.control, self.built, self.operators)
 
-    @property
-    def kubeconfig(self) -> Path:
-        """Of the administrator."""
-        return self.control.kubeconfig
+    def _node_config(self) -> dict[str, Any]:
+        seen = {sys.prefix, sys.base_prefix, str(ROOT), str(self.built.binaries.resolve())}
+        return {
+            "server": INSIDE,
+            "token": self.control.token,
+            "ca": str(self.control.authority.certificate),
+            "bridge": BRIDGE,
+            "subnet": SUBNET,
+            "gateway": GATEWAY,
+            "run": str(self.controls),
+            "prefix": "p",
+            "path": [sysconfig.get_path("scripts")],
+            "binds": sorted(seen),
+            "images": {**operators.images(self.built), **{name: [] for name in IMAGES}},
+            "restart_backoff": 0.3,
+            "restart_backoff_max": 2.0,
+            "pull_backoff": 1.0,
+            "heartbeat": 2.0,
+            **self._options,
+            "nodes": self._nodes,
+        }
+
+    def nodes_are_ready(self) -> bool:
+        """Whether each node is there and says so."""
+        found = self.http.get("/api/v1/nodes").json().get("items", ())
+        ready = {
+            node["metadata"]["name"]
+            for node in found
+            for condition in node["status"].get("conditions", ())
+            if condition["type"] == "Ready" and condition["status"] == "True"
+        }
+        return ready >= {node["name"] for node in self._nodes}
 
     @property
     def controls(self) -> Path:
         """The folder of the test node, with its control socket."""
         return self.run / "node"
 
-    def start(self) -> None:
-        """Return when nodes and operators are ready."""
-        self.control.start()
-        (self.run / "node.json").write_text(json.dumps(self._node_config()))
-        self.node.start()
-        until("the nodes are ready", self._nodes_ready, seconds=60, processes=[self.node])
-        operators.install(self.control, self._built, self._operators)
-
-    def _node_config(self) -> dict[str, Any]:
-        prefix = {sys.prefix, sys.base_prefix, str(ROOT)}
-        return {
-            "server": self.control.server,
-            "token": self.control.token,
-            "ca": str(self.control.authority.certificate),
-            "bridge": self.network.bridge,
-            "subnet": self.network.subnet,
-            "gateway": self.network.gateway,
-            "run": str(self.controls),
-            "prefix": self.network.bridge[:4],
-            "path": [sysconfig.get_path("scripts")],
-            "binds": [str(self._built.binaries.resolve()), *sorted(prefix)],
-            "images": {
-                **operators.images(self._built),
-                **{name: [] for name in ("python", "torch", "alpine", "busybox")},
-            },
-            "restart_backoff": 0.3,
-            "restart_backoff_max": 2.0,
-            "pull_backoff": 1.0,
-            "heartbeat": 2.0,
-            **self._options,
-            "nodes": [{"port": free_port(self.network.gateway), **node} for node in self._nodes],
-        }
-
-    def _nodes_ready(self) -> bool:
-        found = self.control.http.get("/api/v1/nodes").json().get("items", ())
-        ready = [
-            node["metadata"]["name"]
-            for node in found
-            for condition in node["status"].get("conditions", ())
-            if condition["type"] == "Ready" and condition["status"] == "True"
-        ]
-        return set(ready) >= {node["name"] for node in self._nodes}
-
-    # -- for tests --------------------------------------------------------------------
-
-    def namespace(self, name: str = "", *, restricted: bool = False) -> str:
-        """A fresh namespace whose service account is there."""
-        name = name or f"t-{secrets.token_hex(4)}"
-        level = {"pod-security.kubernetes.io/enforce": "restricted"} if restricted else {}
-        self.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}
-        )
-        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        until(
-            "the namespace has its service account",
-            lambda: self.control.http.get(account).status_code == 200,
-        )
-        return name
-
-    def delete_namespace(self, name: str) -> None:
-        """Remove it with all that is in it; it goes by and by."""
-        self.control.http.delete(f"/api/v1/namespaces/{name}")
-
-    def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Make or change one object."""
-        return Applier(self.control.http).apply(dict(document))
-
-    def user_kubeconfig(
-        self, user: str, *, namespace: str, groups: Sequence[str] = (), seconds: int = 3600
-    ) -> Path:
-        """A kubeconfig of a service account of that name, without any right of its own.
-
-        Args:
-            groups: not used by accounts; bind rights to system:serviceaccounts:NAMESPACE or to it.
-            seconds: how long its token is good for, at least 600.
-        """
-        self.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {"name": user, "namespace": namespace},
-            }
-        )
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{user}/token"
-        answer = self.control.http.post(path, json={"spec": {"expirationSeconds": seconds}})
-        token = answer.raise_for_status().json()["status"]["token"]
-        return self.control.write_kubeconfig(f"{namespace}-{user}", token, namespace=namespace)
+    # -- people -----------------------------------------------------------------------
 
     def context(self, namespace: str, *, server: str = "") -> Path:
         """The administrator's kubeconfig, in a namespace."""
@@ -165,12 +138,61 @@ class Cluster:
             f"admin-{namespace}", self.control.token, namespace=namespace, server=server
         )
 
+    def user(self, name: str, groups: Sequence[str] = (), *, seconds: float = 3600) -> User:
+        """Somebody without any right; `grant` gives some."""
+        return self.control.users.add(name, groups, seconds=seconds)
+
+    def user_kubeconfig(
+        self,
+        user: User | str,
+        *,
+        namespace: str,
+        groups: Sequence[str] = (),
+        server: str = "",
+    ) -> Path:
+        """A user's kubeconfig; a name alone makes one."""
+        found = self.user(user, groups) if isinstance(user, str) else user
+        file = f"{namespace}-{found.name}".replace(":", "-")
+        return self.control.write_kubeconfig(file, found.token, namespace=namespace, server=server)
+
+    def expire(self, user: User) -> None:
+        """Return when the server takes that token no longer; it remembers one for 10 seconds."""
+        self.control.users.expire(user)
+        who = {"Authorization": f"Bearer {user.token}"}
+        until(
+            f"the token of {user.name} is refused",
+            lambda: self.http.get("/api", headers=who).status_code == 401,
+            seconds=30,
+        )
+
+    # -- faults -----------------------------------------------------------------------
+
     def restart_api_server(self, *, kill: bool = False) -> None:
         """End the API server, in good order or not, and start it again."""
+        self.stop_api_server(kill=kill)
+        self.start_api_server()
+
+    def stop_api_server(self, *, kill: bool = False) -> None:
+        """End the API server, in good order or not."""
         api = self.control.processes["kube-apiserver"]
-        api.kill() if kill else api.stop()
-        api.start()
+        if kill:
+            api.kill()
+        else:
+            api.stop(grace=15)
+
+    def start_api_server(self) -> None:
+        """Start it again, and return when it is ready."""
+        self.control.processes["kube-apiserver"].start()
         self.control.until_ready()
+
+    @contextmanager
+    def paused_api_server(self) -> Iterator[None]:
+        """It is there, and answers nothing."""
+        self.pause_api_server()
+        try:
+            yield
+        finally:
+            self.resume_api_server()
 
     def pause_api_server(self) -> None:
         """It is there and answers nothing, until `resume_api_server`."""
@@ -180,32 +202,42 @@ class Cluster:
         """It answers again."""
         self.control.processes["kube-apiserver"].signal(signal.SIGCONT)
 
-    def memory(self) -> int:
-        """Bytes that the control plane and the node hold, shared pages by share."""
-        pids = [p._process.pid for p in self.processes if p._process is not None]
-        return sum(_pss(pid) for pid in pids)
+    def forget_history(self) -> None:
+        """Every watch and list from an older version is answered with 410 from now on.
+
+        The API server answers from memory what its store has forgotten, so it starts anew.
+        """
+        self.stop_api_server()
+        self.control.compact()
+        self.start_api_server()
+
+    def scale(self, operator: str, replicas: int) -> None:
+        """Take an operator down with 0, and bring it back with 1; returns when it is so."""
+        operators.scale(self.control, self.built, operator, replicas)
+
+    def add_definitions(self, operator: str) -> None:
+        """Only an operator's kinds, for a cluster whose operator is not there."""
+        operators.definitions(self.control, self.built, operator)
+
+    # -- the end ----------------------------------------------------------------------
 
     @property
     def processes(self) -> list[Process]:
-        """All that were started here."""
-        return [*self.control.processes.values(), self.node]
+        """All that were started here; the pods are children of the node."""
+        node = [self.node] if hasattr(self, "node") else []
+        control = self.control.processes.values() if hasattr(self, "control") else ()
+        return [*control, *node]
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part holds, shared pages by share: its processes, and the pods."""
+        found = {process.name: memory([process.pid]) for process in self.processes}
+        return {**found, "pods": memory(descendants(self.node.pid))}
 
     def stop(self) -> None:
         """End everything and leave nothing."""
-        self.node.stop(grace=20)
-        self.control.stop()
+        if hasattr(self, "node"):
+            self.node.stop(grace=20)
+        if hasattr(self, "control"):
+            self.control.stop()
         self.network.down()
-        shutil.rmtree(self.run, ignore_errors=True)
-
-
-def _pss(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
-
-
-def is_external() -> str:
-    """The kubeconfig of a cluster that somebody else started, or ''."""
-    return os.environ.get("CNAI_TEST_KUBECONFIG", "")
+        self._folder.remove()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ import httpx2
 
 from tests.cluster.testbed.build import Built
 from tests.cluster.testbed.certificates import Authority, write_account_keys
-from tests.cluster.testbed.network import Network, free_port
+from tests.cluster.testbed.network import API_PORT, ETCD_PORT, GATEWAY, USERS_PORT, Network
 from tests.cluster.testbed.processes import Process, until
+from tests.cluster.testbed.users import Users
 
 _SERVICES = "10.96.0.0/16"
+INSIDE = f"https://{GATEWAY}:{API_PORT}"
+"""The API server, for what runs in the cluster."""
 
 
 class ControlPlane:
@@ -23,8 +26,12 @@ class ControlPlane:
 
     Args:
         built: its programs.
-        network: what it listens in.
+        network: what it listens in; it stands.
         run: a folder for all it writes.
+
+    Attributes:
+        server: the API server, for what runs outside.
+        http: to it, as the administrator.
     """
 
     def __init__(self, built: Built, network: Network, run: Path) -> None:
@@ -32,14 +39,13 @@ class ControlPlane:
         self._run = run
         self.network = network
         self.token = secrets.token_hex(16)
-        self.port = free_port(network.gateway)
-        self.server = f"https://{network.gateway}:{self.port}"
+        self.server = f"https://127.0.0.1:{network.port(API_PORT)}"
         self.authority = Authority(run / "certs")
-        self._users: dict[str, tuple[str, Sequence[str]]] = {}
-        self._etcd_port = free_port("127.0.0.1")
+        self.users = Users(run / "users.json")
+        self.tls = ssl.create_default_context(cafile=str(self.authority.certificate))
         self.http = httpx2.Client(
             base_url=self.server,
-            verify=str(self.authority.certificate),
+            verify=self.tls,
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=30.0,
             trust_env=False,
@@ -56,67 +62,52 @@ class ControlPlane:
             "server": server or self.server,
             "certificate-authority": str(self.authority.certificate),
         }
-        context = {"cluster": "testbed", "user": user, "namespace": namespace}
-        path.write_text(
-            json.dumps(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": user,
-                    "clusters": [{"name": "testbed", "cluster": cluster}],
-                    "users": [{"name": user, "user": {"token": token}}],
-                    "contexts": [{"name": user, "context": context}],
-                }
-            )
-        )
+        path.write_text(json.dumps(_kubeconfig(cluster, user, {"token": token}, namespace)))
         path.chmod(0o600)
         return path
 
     def _processes(self) -> dict[str, Process]:
         run, certs = self._run, self.authority.folder
         write_account_keys(certs)
-        gateway = self.network.gateway
-        names = ("localhost", "kubernetes.default.svc", "127.0.0.1", gateway, "10.96.0.1")
+        names = ("localhost", "kubernetes.default.svc", "127.0.0.1", GATEWAY, "10.96.0.1")
         self.authority.write("api", "kube-apiserver", names)
         (run / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
-        etcd = f"http://127.0.0.1:{self._etcd_port}"
-        peer = f"http://127.0.0.1:{free_port('127.0.0.1')}"
-        binaries = self._built.binaries
-        own = [
-            f"--kubeconfig={self.kubeconfig}",
+        asking = _kubeconfig({"server": f"http://127.0.0.1:{USERS_PORT}/"}, "api-server", {})
+        (run / "users.kubeconfig").write_text(json.dumps(asking))
+        inner = self.write_kubeconfig("controllers", self.token, server=INSIDE)
+        common = [
+            f"--kubeconfig={inner}",
             "--leader-elect=false",
-            f"--authentication-kubeconfig={self.kubeconfig}",
-            f"--authorization-kubeconfig={self.kubeconfig}",
+            f"--authentication-kubeconfig={inner}",
+            f"--authorization-kubeconfig={inner}",
             f"--cert-dir={certs}",
-            f"--bind-address={gateway}",
+            f"--bind-address={GATEWAY}",
         ]
-        commands: dict[str, list[Any]] = {
-            "etcd": [binaries / "etcd", run / "etcd", etcd, peer],
-            "kube-apiserver": [binaries / "kube-apiserver", *self._api_flags(certs, etcd)],
+        etcd, peer = f"http://127.0.0.1:{ETCD_PORT}", f"http://127.0.0.1:{ETCD_PORT + 1}"
+        commands: dict[str, list[str | Path]] = {
+            "etcd": [run / "etcd", etcd, peer],
+            "kube-apiserver": [*self._api_flags(certs, etcd)],
             "kube-controller-manager": [
-                binaries / "kube-controller-manager",
-                *own,
-                f"--secure-port={free_port(gateway)}",
+                *common,
                 "--use-service-account-credentials",
                 f"--service-account-private-key-file={certs}/sa.key",
                 f"--root-ca-file={self.authority.certificate}",
                 "--node-monitor-grace-period=12s",
                 "--node-monitor-period=1s",
             ],
-            "kube-scheduler": [
-                binaries / "kube-scheduler",
-                *own,
-                f"--secure-port={free_port(gateway)}",
-            ],
+            "kube-scheduler": [*common],
         }
-        return {name: Process(name, command, run) for name, command in commands.items()}
+        return {
+            name: Process(name, self.network.command([self._built.binaries / name, *flags]), run)
+            for name, flags in commands.items()
+        }
 
     def _api_flags(self, certs: Path, etcd: str) -> list[str]:
         return [
             f"--etcd-servers={etcd}",
-            f"--secure-port={self.port}",
-            f"--bind-address={self.network.gateway}",
-            f"--advertise-address={self.network.gateway}",
+            f"--secure-port={API_PORT}",
+            f"--bind-address={GATEWAY}",
+            f"--advertise-address={GATEWAY}",
             f"--tls-cert-file={certs}/api.crt",
             f"--tls-private-key-file={certs}/api.key",
             f"--cert-dir={certs}",
@@ -124,6 +115,9 @@ class ControlPlane:
             f"--service-account-signing-key-file={certs}/sa.key",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--token-auth-file={self._run}/tokens.csv",
+            f"--authentication-token-webhook-config-file={self._run}/users.kubeconfig",
+            "--authentication-token-webhook-version=v1",
+            "--authentication-token-webhook-cache-ttl=0s",
             "--authorization-mode=Node,RBAC",
             f"--service-cluster-ip-range={_SERVICES}",
             "--allow-privileged",
@@ -160,7 +154,7 @@ class ControlPlane:
 
     def compact(self) -> None:
         """Forget the past, so that every watch from an older version is answered with 410."""
-        base = f"http://127.0.0.1:{self._etcd_port}/v3"
+        base = f"http://127.0.0.1:{self.network.port(ETCD_PORT)}/v3"
         with httpx2.Client(trust_env=False) as etcd:
             found = etcd.post(f"{base}/kv/range", json={"key": "AA=="}).json()
             revision = found["header"]["revision"]
@@ -173,3 +167,18 @@ class ControlPlane:
         for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
             self.processes[name].stop()
         self.http.close()
+
+
+def _kubeconfig(
+    cluster: dict[str, str], user: str, who: dict[str, Any], namespace: str = "default"
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": user,
+        "clusters": [{"name": "testbed", "cluster": cluster}],
+        "users": [{"name": user, "user": who}],
+        "contexts": [
+            {"name": user, "context": {"cluster": "testbed", "user": user, "namespace": namespace}}
+        ],
+    }

@@ -1,116 +1,73 @@
-"""What tests get a cluster from, wherever they are."""
+"""What tests get a cluster from, wherever they are: their own, or one that they are given.
+
+`CNAI_TEST_KUBECONFIG` names the kubeconfig of a cluster that somebody else started.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
-import secrets
+import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import httpx2
 import pytest
-import yaml
 
-from tests.cluster.testbed.apply import Applier
 from tests.cluster.testbed.build import CannotBuild, NoToolchain, build
-from tests.cluster.testbed.cluster import Cluster, is_external
-from tests.cluster.testbed.network import CannotNetwork, is_root, may_network, missing_tools
-from tests.cluster.testbed.processes import until
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.external import External
+from tests.cluster.testbed.network import CannotNetwork, missing_tools
 
-_standing: list[Cluster] = []
+GIVEN = os.environ.get("CNAI_TEST_KUBECONFIG", "")
+"""Read once: tests run without the settings of who runs them."""
+
+_standing: list[Cluster | External] = []
+_starting = threading.Lock()
+_why_not: list[str] = []
 
 
-class External:
-    """A cluster that somebody else started, such as kind; `CNAI_TEST_KUBECONFIG` names it.
+class ClusterTestsSkipped(UserWarning):
+    """Part of the suite did not run; pytest shows it at the end."""
 
-    Args:
-        path: of its kubeconfig, with a token or a client certificate.
+
+def shared_cluster() -> Cluster | External:
+    """The cluster of this process with all operators, or a skip.
+
+    It is started at first use and stopped when the process ends.
     """
-
-    def __init__(self, path: Path) -> None:
-        from cnai_sdk.backends.kubernetes.kubeconfig import find
-
-        target = find(environ={**os.environ, "KUBECONFIG": str(path)})
-        self.kubeconfig = path
-        self._document = yaml.safe_load(path.read_text())
-        self._target = target
-        self.http = _client_of(target)
-
-    def namespace(self, name: str = "", *, restricted: bool = False) -> str:
-        """A fresh namespace whose service account is there."""
-        name = name or f"cnai-test-{secrets.token_hex(4)}"
-        level = {"pod-security.kubernetes.io/enforce": "restricted"} if restricted else {}
-        self.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}
-        )
-        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        until("the service account", lambda: self.http.get(account).status_code == 200)
-        return name
-
-    def delete_namespace(self, name: str) -> None:
-        """Remove it with all that is in it."""
-        self.http.delete(f"/api/v1/namespaces/{name}")
-
-    def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Make or change one object."""
-        return Applier(self.http).apply(dict(document))
-
-    def context(self, namespace: str, *, server: str = "") -> Path:
-        """Its kubeconfig, in a namespace."""
-        document = dict(self._document)
-        for context in document["contexts"]:
-            if context["name"] == document["current-context"]:
-                context["context"]["namespace"] = namespace
-        path = self.kubeconfig.with_name(f".{namespace}-{self.kubeconfig.name}")
-        path.write_text(yaml.safe_dump(document))
-        return path
+    with _starting:
+        if not _standing:
+            _standing.append(_given() if GIVEN else _start_own())
+        return _standing[0]
 
 
-def _client_of(target: Any) -> httpx2.Client:
-    user, cluster = target.user, target.cluster
-    headers = {"Authorization": f"Bearer {user.token}"} if user.token else {}
-    return httpx2.Client(
-        base_url=cluster.server,
-        verify=target.tls() if hasattr(target, "tls") else True,
-        headers=headers,
-        timeout=30.0,
-    )
+cluster_or_skip = shared_cluster
 
 
-@contextmanager
-def cluster_or_skip() -> Iterator[Cluster | External]:
-    """The session's cluster, started at first use; one that stands already is used again."""
-    if path := is_external():
-        yield External(Path(path))
-        return
-    if _standing:
-        yield _standing[0]
-        return
+def _given() -> External:
+    return External(Path(GIVEN))
+
+
+def _start_own() -> Cluster:
     cluster = own_cluster_or_skip()
     cluster.start()
-    _standing.append(cluster)
-    try:
-        yield cluster
-    finally:
-        _standing.remove(cluster)
-        cluster.stop()
+    atexit.register(cluster.stop)
+    return cluster
 
 
 def own_cluster_or_skip(**options: Any) -> Cluster:
-    """A cluster of one's own, not started yet.
+    """A cluster of one's own, not started yet, or a skip.
 
     Args:
         options: of `Cluster`.
     """
-    if is_external():
-        pytest.skip("breaks the control plane, and CNAI_TEST_KUBECONFIG names somebody else's")
+    if GIVEN:
+        pytest.skip("needs a control plane of its own, and CNAI_TEST_KUBECONFIG names another's")
+    if _why_not:
+        _skip(_why_not[0])
     if tools := missing_tools():
-        _skip(f"missing system packages: apt-get install {' '.join(tools)}")
-    if not is_root() or not may_network():
-        _skip("it needs network namespaces; run: make test-cluster")
+        _skip(f"system packages are missing. Install them: apt-get install {' '.join(tools)}")
     try:
         return Cluster(build(), **options)
     except (NoToolchain, CannotBuild, CannotNetwork) as error:
@@ -118,5 +75,8 @@ def own_cluster_or_skip(**options: Any) -> Cluster:
 
 
 def _skip(why: str) -> NoReturn:
-    warnings.warn(f"THE CLUSTER TESTS ARE SKIPPED: {why}", stacklevel=2)
+    """The reason is said once in full; looking again would fail in the same way."""
+    if not _why_not:
+        _why_not.append(why)
+        warnings.warn(f"THE CLUSTER TESTS ARE SKIPPED: {why}", ClusterTestsSkipped, stacklevel=3)
     pytest.skip(why)

@@ -1,109 +1,139 @@
-"""A bridge and a subnet for one cluster; several stand side by side."""
+"""A network of its own for each cluster: namespaces that one process holds.
+
+With that process the bridge, the addresses and every pod's link go, whatever ended it; clusters
+cannot meet; and who is not root gets the same inside a user namespace. From outside, what listens
+in there is reached through sockets of this machine that the holder answers.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+
+from tests.cluster.testbed.processes import Process, until
+
+ROOT = Path(__file__).parents[3]
+BRIDGE = "tb0"
+SUBNET = "10.244.0.0/20"
+GATEWAY = "10.244.0.1"
+API_PORT, ETCD_PORT, USERS_PORT = 6443, 2379, 8443
+
+_NEEDED = {
+    "ip": "iproute2",
+    "bwrap": "bubblewrap",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+}
+_AS_ROOT = ("unshare", "--net", "--mount")
+_AS_USER = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 
 
 class CannotNetwork(Exception):
-    """This process may not make a bridge, or the tools are missing."""
-
-
-@dataclass
-class Network:
-    """What one cluster lives in.
-
-    Attributes:
-        bridge: its name; names of links start with it.
-        gateway: the bridge's address, at which everything of the cluster listens.
-    """
-
-    bridge: str
-    subnet: str
-    gateway: str
-    _lock: IO[str]
-
-    def down(self) -> None:
-        """Take the bridge away."""
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True, check=False)
-        self._lock.close()
+    """This process may not make namespaces, or the tools are missing."""
 
 
 def missing_tools() -> list[str]:
     """The system's packages that are needed and not there."""
-    needed = {"ip": "iproute2", "bwrap": "bubblewrap", "unshare": "util-linux"}
-    return [package for tool, package in needed.items() if shutil.which(tool) is None]
+    lacking = {package for tool, package in _NEEDED.items() if shutil.which(tool) is None}
+    return sorted(lacking)
 
 
-def may_network() -> bool:
-    """Whether this process may make bridges and namespaces: as root, or under `unshare -Urnm`."""
-    probe = ["unshare", "-nm", "true"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-
-def up(locks: Path) -> Network:
-    """A bridge with a subnet that no other cluster of this machine has.
+def _way_in() -> tuple[str, ...]:
+    """How this process may get namespaces.
 
     Raises:
-        CannotNetwork: with what is missing.
+        CannotNetwork: not at all; with what the system said.
     """
-    locks.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], capture_output=True, check=False)
-    for number in range(1, 200):
-        lock = (locks / f"subnet-{number}").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        found = _bridge(number, lock)
-        if found is not None:
-            return found
-        lock.close()
-    raise CannotNetwork("no subnet of 10.245.0.0/16 is free")
+    said = ""
+    for way in (_AS_ROOT, _AS_USER) if os.geteuid() == 0 else (_AS_USER,):
+        done = subprocess.run([*way, "true"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return way
+        said = done.stderr.strip()
+    raise CannotNetwork(
+        f"Network namespaces cannot be made here ({said}). Run it as root, or let users make them: "
+        "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+    )
 
 
-def _bridge(number: int, lock: IO[str]) -> Network | None:
-    name, gateway = f"tb{number}", f"10.245.{number}.1"
-    _ip("link", "del", name, check=False)  # left over by a process that was killed
-    made = _ip("link", "add", "name", name, "type", "bridge", check=False)
-    if made:
-        if "not permitted" in made:
-            raise CannotNetwork(
-                "a bridge cannot be made here. Run it as root, or inside: unshare -Urnm"
-            )
-        return None
-    try:
-        _ip("addr", "add", f"{gateway}/24", "dev", name)
-        _ip("link", "set", name, "up")
-    except CannotNetwork:
-        _ip("link", "del", name, check=False)
-        return None
-    return Network(name, f"10.245.{number}.0/24", gateway, lock)
+class Network:
+    """What one cluster lives in, from `up` to `down`.
 
+    Args:
+        run: the cluster's folder.
+    """
 
-def _ip(*words: str, check: bool = True) -> str:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-    if check and done.returncode:
-        raise CannotNetwork(f"ip {' '.join(words)}: {done.stderr.strip()}")
-    return done.stderr.strip() if done.returncode else ""
+    def __init__(self, run: Path) -> None:
+        self._way = _way_in()
+        self._run = run
+        self._outside = {API_PORT: _listening(), ETCD_PORT: _listening()}
+        self._inside = {API_PORT: GATEWAY, ETCD_PORT: "127.0.0.1"}
+        self._holder: Process | None = None
 
+    def up(self) -> None:
+        """Make the namespaces and the bridge.
 
-def free_port(host: str) -> int:
-    """A port that nothing listens at now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
+        Raises:
+            DidNotCome: the bridge cannot be made; with what the system said.
+        """
+        forward = [
+            [opened.fileno(), self._inside[port], port] for port, opened in self._outside.items()
+        ]
+        ready = self._run / "network-ready"
+        config = {
+            "parent": os.getpid(),
+            "forward": forward,
+            "users": str(self._run / "users.json"),
+            "ready": str(ready),
+        }
+        self._holder = Process(
+            "network",
+            [*self._way, sys.executable, "-m", "tests.cluster.testbed.holder", json.dumps(config)],
+            self._run,
+            env={"PYTHONPATH": str(ROOT)},
+            files=[opened.fileno() for opened in self._outside.values()],
+        )
+        self._holder.start()
+        until("the network stands", ready.exists, seconds=30, processes=[self._holder])
+
+    def port(self, inside: int) -> int:
+        """The port at 127.0.0.1 through which a port of the cluster is reached."""
+        port: int = self._outside[inside].getsockname()[1]
         return port
 
+    def command(
+        self, command: Sequence[str | Path], *, ends_with: signal.Signals = signal.SIGKILL
+    ) -> list[str | Path]:
+        """A command that runs in the network, and ends with the process that starts it.
 
-def is_root() -> bool:
-    """Whether this process is root, of this machine or of a user namespace."""
-    return os.geteuid() == 0
+        Args:
+            ends_with: the signal that it gets then.
+        """
+        assert self._holder is not None
+        enter = ["nsenter", f"--target={self._holder.pid}", "--net", "--mount"]
+        if self._way == _AS_USER:
+            enter += ["--user", "--preserve-credentials"]
+        name = ends_with.name.removeprefix("SIG")
+        return [*enter, "setpriv", f"--pdeathsig={name}", "--", *command]
+
+    def down(self) -> None:
+        """Let it go."""
+        if self._holder is not None:
+            self._holder.stop()
+        for opened in self._outside.values():
+            opened.close()
+
+
+def _listening() -> socket.socket:
+    opened = socket.socket()
+    opened.bind(("127.0.0.1", 0))
+    opened.listen(512)
+    return opened

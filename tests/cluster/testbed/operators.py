@@ -52,7 +52,38 @@ def definitions(control: ControlPlane, built: Built, name: str) -> None:
         each["spec"].pop("conversion", None)
     applier = Applier(control.http)
     applier.apply_all(kinds)
-    applier._await_definitions(kinds)
+    applier.await_definitions(kinds)
+
+
+def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None:
+    """Set the replicas of an operator's Deployments, and return when it is so."""
+    documents = _documents(built, name, control.authority)
+    for each in _deployments(documents):
+        control.http.patch(
+            each,
+            json={"spec": {"replicas": replicas}},
+            headers={"Content-Type": "application/merge-patch+json"},
+        ).raise_for_status()
+    for each in _deployments(documents):
+        until(
+            f"{name} has {replicas} replicas",
+            lambda path=each: _replicas(control, path) == (replicas, replicas),
+            seconds=120,
+        )
+
+
+def _replicas(control: ControlPlane, path: str) -> tuple[int, int]:
+    status = control.http.get(path).json().get("status", {})
+    return status.get("replicas", 0), status.get("readyReplicas", 0)
+
+
+def _deployments(documents: list[Document]) -> list[str]:
+    base = "/apis/apps/v1/namespaces"
+    return [
+        f"{base}/{each['metadata']['namespace']}/deployments/{each['metadata']['name']}"
+        for each in documents
+        if each["kind"] == "Deployment"
+    ]
 
 
 def _documents(built: Built, name: str, authority: Authority) -> list[Document]:
@@ -118,11 +149,4 @@ def _inject(documents: list[Document], bundle: str) -> None:
 
 
 def _is_ready(control: ControlPlane, documents: list[Document]) -> bool:
-    for each in documents:
-        if each["kind"] != "Deployment":
-            continue
-        meta = each["metadata"]
-        path = f"/apis/apps/v1/namespaces/{meta['namespace']}/deployments/{meta['name']}"
-        if not control.http.get(path).json().get("status", {}).get("readyReplicas"):
-            return False
-    return True
+    return all(_replicas(control, path)[1] for path in _deployments(documents))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import queue
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+_calls: queue.SimpleQueue[tuple[Callable[[], None], Future[None]]] = queue.SimpleQueue()
+_threads: list[threading.Thread] = []
+_starting = threading.Lock()
 
 
 class DidNotCome(Exception):
@@ -24,6 +30,7 @@ class Process:
     Args:
         name: of its log.
         folder: where it works and its log lies.
+        files: open files that it inherits.
     """
 
     def __init__(
@@ -33,13 +40,20 @@ class Process:
         folder: Path,
         *,
         env: Mapping[str, str] | None = None,
+        files: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self._command = [str(part) for part in command]
         self._folder = folder
-        self._env = {**os.environ, **(env or {})}
+        self._env = {**os.environ, "NO_PROXY": "*", "no_proxy": "*", **(env or {})}
+        self._files = tuple(files)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs, or ran last; 0 before the first."""
+        return 0 if self._process is None else self._process.pid
 
     @property
     def runs(self) -> bool:
@@ -48,6 +62,9 @@ class Process:
 
     def start(self) -> None:
         """Start it, or start it again; its log goes on."""
+        _in_lasting_thread(self._start)
+
+    def _start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -57,6 +74,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self._files,
                 preexec_fn=_end_with_parent,
             )
 
@@ -91,6 +109,26 @@ class Process:
         return "\n".join(f"  {self.name}: {line[:300]}" for line in text)
 
 
+def _in_lasting_thread(call: Callable[[], None]) -> None:
+    """To the kernel the parent of a process is the thread that started it."""
+    done: Future[None] = Future()
+    _calls.put((call, done))
+    with _starting:
+        if not _threads:
+            _threads.append(threading.Thread(target=_serve, daemon=True))
+            _threads[0].start()
+    done.result()
+
+
+def _serve() -> None:
+    while True:
+        call, done = _calls.get()
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+
 def _end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -115,3 +153,32 @@ def until(
             logs = "\n".join(process.tail() for process in processes)
             raise DidNotCome(f"{what}: {why}\n{logs}")
         time.sleep(0.05)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that one has started, and theirs."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(status.parent.name))
+    found: list[int] = []
+    new = children.get(pid, [])
+    while new:
+        found += new
+        new = [child for one in new for child in children.get(one, [])]
+    return found
+
+
+def memory(pids: Sequence[int]) -> int:
+    """Bytes that processes hold, pages that they share by share."""
+    total = 0
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(row.split()[1]) for row in text.splitlines() if row.startswith("Pss:"))
+    return total * 1024

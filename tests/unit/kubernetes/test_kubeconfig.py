@@ -103,6 +103,11 @@ def test_paths_start_from_the_file_that_names_them(tmp_path: Path) -> None:
     assert target.user.exec.command == str(tmp_path / "sub" / "./bin/login").replace("/./", "/")
 
 
+def test_a_server_without_a_scheme_speaks_https(tmp_path: Path) -> None:
+    path = write_kubeconfig(tmp_path / "c", "kube.corp:6443", user={}, cluster={})
+    assert find(environ=environ(path)).server == "https://kube.corp:6443"
+
+
 def test_a_command_without_a_folder_is_left_to_the_path(tmp_path: Path) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws", "args": None}
     path = write_kubeconfig(tmp_path / "c", "https://a", user={"exec": plugin}, cluster={})

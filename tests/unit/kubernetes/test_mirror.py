@@ -303,7 +303,7 @@ async def test_what_the_cluster_forgets_is_kept_for_the_next_process(
     cluster.say(gone)
     await until(mirror, lambda w: w.replicas[1].exit_code == 3)
     cluster.say(gone, "DELETED")
-    keeper = mirror_of(cluster, tmp_path)._kept.keeper("a" * 16)
+    keeper = Kept(tmp_path / "kept").keeper("a" * 16)
     async with asyncio.timeout(20):
         while not (keeper.runs() and keeper.events()):
             await asyncio.sleep(0.01)

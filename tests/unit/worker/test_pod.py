@@ -8,70 +8,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cnai_sdk.backends.record.frames import FrameFilter
-
-WORKER = Path(__file__).parents[3] / "cnai_sdk" / "worker"
-ENTRY = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from cnai_sdk.pod import main; main(sys.argv[2])"
-)
-
-
-class Container:
-    """One container: its folder outlives what runs in it."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.message = home / "message"
-        self.outputs = home / "outputs"
-        (home / "job" / "worker").mkdir(parents=True)
-        (home / "job" / "worker" / "cnai_sdk").symlink_to(WORKER)
-        self.settings: dict[str, Any] = {
-            "id": "abcd",
-            "name": "digits",
-            "retries": 0,
-            "workers": 1,
-            "packages": [],
-            "argv": [],
-            "secrets": [],
-            "data": {},
-            "outputs": "",
-            "cache": "",
-        }
-
-    def start(self, script: str, *, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        (self.home / "job" / "script.py").write_text(script)
-        (self.home / "job" / "pod.json").write_text(json.dumps(self.settings))
-        spans = [{"first": 1, "last": 99, "source": "cell [3]", "line": 1}]
-        (self.home / "job" / "spans.json").write_text(json.dumps(spans))
-        told = {"PATH": os.environ["PATH"], "CNAI_MESSAGE": str(self.message), **(env or {})}
-        return subprocess.Popen(
-            [sys.executable, "-c", ENTRY, str(self.home / "job" / "worker"), str(self.home)],
-            env=told,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def run(self, script: str, *, env: dict[str, str] | None = None) -> tuple[int, str, list[Any]]:
-        """Exit code, log and frames."""
-        process = self.start(script, env=env)
-        data = process.communicate(timeout=60)[0]
-        text, frames = FrameFilter().feed(data)
-        return process.returncode, text.decode(), frames
-
-    @property
-    def said(self) -> dict[str, Any]:
-        found = json.loads(self.message.read_text())
-        assert isinstance(found, dict)
-        return found
+from .containers import Container, read_until
 
 
 @pytest.fixture
@@ -196,7 +138,7 @@ def test_a_request_to_end_reaches_the_rank_which_ends_in_order(container: Contai
         "    print('in order', flush=True)\n"
     )
     assert process.stdout is not None
-    _read_until(process, b"up\n")
+    read_until(process, b"up\n")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30)[0].endswith(b"in order\n")
     assert process.returncode == 143
@@ -328,19 +270,10 @@ def own_wheel(tmp_path: Path) -> Path:
 def _kill_once_it_prints(container: Container) -> None:
     """As a node does with all of a container when its memory is full."""
     process = container.start("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
-    line = _read_until(process, b"\n", skip=b"\x1e")
+    line = read_until(process, b"\n", skip=b"\x1e")
     process.kill()
     process.wait()
     with suppress(ProcessLookupError):
         os.kill(int(line), signal.SIGKILL)
     assert process.stdout is not None
     process.stdout.close()
-
-
-def _read_until(process: subprocess.Popen[bytes], end: bytes, *, skip: bytes = b"\0") -> bytes:
-    assert process.stdout is not None
-    read: Callable[[], bytes] = process.stdout.readline
-    while line := read():
-        if not line.startswith(skip) and line.endswith(end):
-            return line
-    raise AssertionError("it ended")

@@ -42,12 +42,17 @@ export function fill(tab: JobTab, services: IServices): void {
       model.search();
     }
   });
+  let kind = '';
   const entitle = (): void => {
     const workload = model.row?.workload;
     if (workload) {
       tab.title.label = shownName(workload);
       tab.title.caption = workload.name;
-      tab.title.icon = kindIcons.get(workload.kind);
+      if (kind !== workload.kind) {
+        kind = workload.kind;
+        // JupyterLab does this to the icons that a tab has as it is added.
+        tab.title.icon = kindIcons.get(kind)?.bindprops({ stylesheet: 'mainAreaTab' });
+      }
     }
   };
   model.changed.connect(entitle);

@@ -115,6 +115,7 @@ export class JobPages {
           rendermime: this.rendermime,
           trans: this.trans,
           logLines: () => (this.settings?.values ?? DEFAULTS).logLines,
+          notebookPath: name => pathOf(name, this.app.serviceManager.sessions.running()),
           open: (key: IKey) => void this.open(key)
         });
       }
@@ -122,6 +123,12 @@ export class JobPages {
       tab.fail(this.trans, () => void this._fill(tab));
     }
   }
+}
+
+/** The one open notebook of that name, wherever it lies; else the name as it is. */
+export function pathOf(name: string, running: Iterable<{ readonly path: string }>): string {
+  const found = [...running].map(({ path }) => path).filter(path => path.endsWith(`/${name}`));
+  return found.length === 1 ? found[0]! : name;
 }
 
 /** The address at which JupyterLab opens the page of a job. */

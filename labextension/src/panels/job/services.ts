@@ -15,6 +15,8 @@ export interface IServices {
   readonly trans: TranslationBundle;
   /** How many lines of the log the page keeps. */
   readonly logLines: () => number;
+  /** Where a notebook lies, of which the job may know only the name. */
+  readonly notebookPath: (name: string) => string;
   /** Shows another job's page. */
   readonly open: (key: IKey) => void;
 }

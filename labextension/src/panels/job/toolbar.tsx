@@ -111,7 +111,7 @@ function OpenNotebook({ model, services }: IPart): JSX.Element | null {
   }
   const open = async (): Promise<void> => {
     try {
-      await commands.execute('docmanager:open', { path: notebook });
+      await commands.execute('docmanager:open', { path: services.notebookPath(notebook) });
     } catch {
       model.refuse({
         what: trans.__('The notebook was not found.'),

@@ -115,6 +115,7 @@ describe('the page of a job', () => {
       rendermime: { sanitizer } as unknown as IRenderMimeRegistry,
       trans,
       logLines: () => 20_000,
+      notebookPath: name => name,
       open: key => void opened.push(key)
     };
     render(<JobPage {...{ model, services, close }} />);

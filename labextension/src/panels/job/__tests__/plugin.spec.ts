@@ -5,7 +5,7 @@ import { Widget } from '@lumino/widgets';
 
 import { FakeStore, row } from '../../../__tests__/fakes';
 import { Commands } from '../../../tokens';
-import { JobPages, jobPagePlugin, keyOfLink, linkTo } from '../plugin';
+import { JobPages, jobPagePlugin, keyOfLink, linkTo, pathOf } from '../plugin';
 import { fill } from '../page';
 import { JobTab } from '../widget';
 
@@ -141,4 +141,11 @@ describe('the address of a page', () => {
     'opens nothing for %s',
     search => expect(keyOfLink(search)).toBeNull()
   );
+});
+
+it('finds the notebook of a job by its name, where only one is open', () => {
+  const open = [{ path: 'a/x.ipynb' }, { path: 'b/y.ipynb' }, { path: 'c/y.ipynb' }];
+  expect(pathOf('x.ipynb', open)).toBe('a/x.ipynb');
+  expect(pathOf('y.ipynb', open)).toBe('y.ipynb');
+  expect(pathOf('z.ipynb', open)).toBe('z.ipynb');
 });

@@ -1,0 +1,227 @@
+"""What is served and what is allowed, and how both come and go, on a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnai_sdk.backends.kubernetes.api import Api, Refused
+from cnai_sdk.backends.kubernetes.discovery import describe, discover
+from cnai_sdk.config import Config
+from tests.cluster.surviving import Seen, allow, connected, note, notes, until
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import own_cluster_or_skip
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[Cluster]:
+    """A control plane without operators, to put kinds into."""
+    cluster = own_cluster_or_skip(operators=())
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def room(broken: Cluster) -> Iterator[str]:
+    name = broken.namespace()
+    yield name
+    broken.delete_namespace(name)
+
+
+@pytest.fixture
+async def api(broken: Cluster, room: str) -> AsyncIterator[Api]:
+    async with connected(broken.context(room)) as api:
+        yield api
+
+
+# -- credentials and rights ----------------------------------------------------------------------
+
+
+def token_of(kubeconfig: Path) -> str:
+    return str(json.loads(kubeconfig.read_text())["users"][0]["user"]["token"])
+
+
+async def test_a_token_that_is_not_good_any_more_is_renewed_by_the_plugin(
+    broken: Cluster, api: Api, room: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    allow(broken, room, "ann", ["configmaps"], ["get", "list", "watch"])
+    path = broken.user_kubeconfig("ann", namespace=room)
+    file.write_text(token_of(path))
+    program = (
+        "import json, pathlib; print(json.dumps({'kind': 'ExecCredential', 'apiVersion': "
+        "'client.authentication.k8s.io/v1', 'status': {'token': pathlib.Path("
+        f"{str(file)!r}).read_text()}}}}))"
+    )
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-c", program],
+        "interactiveMode": "Never",
+    }
+    document = json.loads(path.read_text())
+    document["users"][0]["user"] = {"exec": plugin}
+    path.write_text(json.dumps(document))
+    async with connected(path) as ann:
+        await ann.get(notes(room, "kube-root-ca.crt"))
+        # The account is made anew: a token of the old one proves nothing now.
+        await api.delete(f"/api/v1/namespaces/{room}/serviceaccounts/ann")
+        renewed = token_of(broken.user_kubeconfig("ann", namespace=room))
+        async with connected(broken_token(broken, room, file.read_text())) as old:
+            async with asyncio.timeout(60):  # the server remembers a good token for some seconds
+                while not await is_refused(old, room):
+                    await asyncio.sleep(0.1)
+        file.write_text(renewed)
+        assert await ann.get(notes(room, "kube-root-ca.crt"))
+
+
+def broken_token(cluster: Cluster, namespace: str, token: str) -> Path:
+    return cluster.control.write_kubeconfig("old", token, namespace=namespace)
+
+
+async def is_refused(api: Api, namespace: str) -> bool:
+    try:
+        await api.get(notes(namespace, "kube-root-ca.crt"))
+    except Refused as error:
+        return error.status == 401
+    return False
+
+
+async def test_what_may_not_be_seen_is_said_and_seen_once_it_may(
+    broken: Cluster, room: str
+) -> None:
+    here = f"/api/v1/namespaces/{room}"
+    async with (
+        connected(broken.user_kubeconfig("bob", namespace=room)) as bob,
+        Seen(bob, room, "/api/v1/nodes") as nodes,
+        Seen(bob, room, f"{here}/events") as events,
+        Seen(bob, room, f"{here}/resourcequotas") as quotas,
+    ):
+        problems = [each.informer.problem for each in (nodes, events, quotas)]
+        assert problems == [
+            "nodes: not allowed",
+            "events: not allowed",
+            "resourcequotas: not allowed",
+        ]
+        allow(broken, room, "bob", ["resourcequotas"], ["list", "watch"])
+        await until(lambda: not quotas.informer.problem)
+        assert events.informer.problem == "events: not allowed"
+        refusal = events.informer.refusal
+        assert isinstance(refusal, Refused)
+        assert "administrator" in refusal.next_step
+
+
+async def test_a_namespace_that_is_being_deleted_takes_nothing_and_says_so(
+    broken: Cluster, api: Api
+) -> None:
+    name = broken.namespace()
+    held = note("held", finalizers=["cnai.example/hold"])
+    await api.create(notes(name), held)
+    await api.delete(f"/api/v1/namespaces/{name}")
+    with pytest.raises(Refused) as caught:
+        await api.create(notes(name), note("late"))
+    assert caught.value.status == 403
+    assert [cause.reason for cause in caught.value.causes] == ["NamespaceTerminating"]
+    assert "being terminated" in caught.value.message
+    await api.patch(notes(name, "held"), {"metadata": {"finalizers": None}})
+
+
+# -- kinds -----------------------------------------------------------------------------------
+
+
+def kind_of(group: str, version: str, plural: str, kind: str, *fields: str) -> dict[str, Any]:
+    """A CustomResourceDefinition whose spec has these fields."""
+    anything = {"type": "array", "items": {"type": "object"}}
+    spec = {"type": "object", "properties": dict.fromkeys(fields, anything)}
+    schema = {"type": "object", "properties": {"spec": spec}}
+    names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+    served = {
+        "name": version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [served]},
+    }
+
+
+async def test_a_kind_that_comes_and_goes_is_followed(
+    broken: Cluster, api: Api, room: str, tmp_path: Path
+) -> None:
+    config = Config(home=tmp_path)
+    served = await discover(api, config)
+    assert served.operator is None
+    assert "kubectl apply" in describe(served)[0]
+    jobs = f"/apis/kubeflow.org/v1/namespaces/{room}/pytorchjobs"
+    async with Seen(api, room, jobs) as seen:
+        assert seen.informer.problem == "pytorchjobs: not served"
+        await api.create(CRDS, kind_of("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob"))
+        await until(lambda: not seen.informer.problem)
+        body = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "a"}}
+        await api.create(jobs, body)
+        await until(lambda: seen.heard == [("ADDED", "a")])
+        assert (await discover(api, config, fresh=True)).operator == "pytorchjob"
+        await api.delete(f"{CRDS}/pytorchjobs.kubeflow.org")
+        await until(lambda: seen.heard == [("ADDED", "a"), ("DELETED", "a")])
+        await until(lambda: seen.informer.problem == "pytorchjobs: not served")
+    assert (await discover(api, config, fresh=True)).operator is None
+
+
+@pytest.mark.parametrize("field", ["podSpecOverrides", "podTemplateOverrides", "runtimePatches"])
+async def test_each_version_of_the_trainjob_is_known_by_its_schema(
+    broken: Cluster, api: Api, tmp_path: Path, field: str
+) -> None:
+    group, version = "trainer.kubeflow.org", "v1alpha1"
+    config = Config(home=tmp_path)
+    await api.create(CRDS, kind_of(group, version, "trainjobs", "TrainJob", field))
+    async with asyncio.timeout(60):
+        while (await discover(api, config, fresh=True)).overrides != field:
+            await asyncio.sleep(0.1)
+    await api.delete(f"{CRDS}/trainjobs.{group}")
+    async with asyncio.timeout(60):
+        while (await discover(api, config, fresh=True)).trainjob:
+            await asyncio.sleep(0.1)
+
+
+async def test_an_aggregated_api_that_is_down_breaks_no_discovery(
+    broken: Cluster, api: Api, room: str, tmp_path: Path
+) -> None:
+    group = "visibility.kueue.x-k8s.io"
+    services = "/apis/apiregistration.k8s.io/v1/apiservices"
+    service = {"namespace": room, "name": "nobody", "port": 443}
+    spec = {
+        "group": group,
+        "version": "v1beta2",
+        "service": service,
+        "insecureSkipTLSVerify": True,
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+    }
+    name = f"v1beta2.{group}"
+    body = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "spec": spec}
+    await api.create(services, body | {"metadata": {"name": name}})
+    try:
+        config = Config(home=tmp_path)
+        async with asyncio.timeout(60):
+            while not (served := await discover(api, config, fresh=True)).unread:
+                await asyncio.sleep(0.1)
+        assert served.visibility is None
+        assert any("does not answer" in sentence for sentence in describe(served))
+    finally:
+        await api.delete(f"{services}/{name}")

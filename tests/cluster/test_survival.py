@@ -1,0 +1,304 @@
+"""What the connection survives, each on a real API server of its own, which is broken for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from cnai_sdk.backends.kubernetes.api import (
+    Api,
+    Conflict,
+    Exists,
+    Missing,
+    Refused,
+    Unreachable,
+)
+from cnai_sdk.backends.kubernetes.objects import Pod
+from tests.cluster.proxy import Proxy
+from tests.cluster.surviving import Gate, Seen, allow, connected, note, notes, until
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import own_cluster_or_skip
+
+FLOW = "flowcontrol.apiserver.k8s.io/v1"
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[Cluster]:
+    """A control plane that these tests may break; each leaves it whole."""
+    cluster = own_cluster_or_skip(operators=())
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def room(broken: Cluster) -> Iterator[str]:
+    name = broken.namespace()
+    yield name
+    broken.delete_namespace(name)
+
+
+@pytest.fixture
+async def api(broken: Cluster, room: str) -> AsyncIterator[Api]:
+    async with connected(broken.context(room)) as api:
+        yield api
+
+
+# -- the server goes away and comes back ------------------------------------------------------
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["in good order", "killed"])
+async def test_a_watch_lives_on_over_a_restart_of_the_server(
+    broken: Cluster, api: Api, room: str, kill: bool
+) -> None:
+    async with Seen(api, room) as seen:
+        await api.create(notes(room), note("before"))
+        await until(lambda: seen.heard)
+        await asyncio.to_thread(broken.restart_api_server, kill=kill)
+        await api.create(notes(room), note("after"))
+        await until(lambda: len(seen.heard) == 2 and not seen.informer.problem)
+        assert seen.heard == [("ADDED", "before"), ("ADDED", "after")]
+
+
+async def test_creates_around_a_restart_are_made_once_or_told(
+    broken: Cluster, api: Api, room: str
+) -> None:
+    await api.get("/version")
+    restart = asyncio.create_task(asyncio.to_thread(broken.restart_api_server, kill=True))
+    made: list[str] = []
+    unsure: dict[str, Refused | Unreachable] = {}
+    while not restart.done() or len(made) < 20:
+        name = f"n{len(made) + len(unsure)}"
+        try:
+            await api.create(notes(room), note(name))
+            made.append(name)
+        except (Refused, Unreachable) as error:
+            unsure[name] = error
+    await restart
+    assert all(
+        error.sent if isinstance(error, Unreachable) else error.status >= 500
+        for error in unsure.values()
+    )
+    there = {item.metadata.name for item in (await api.list(notes(room), type=Pod)).items}
+    there -= {"kube-root-ca.crt"}
+    assert set(made) <= there <= {*made, *unsure}
+    assert len(unsure) <= 3
+
+
+async def test_a_slow_answer_is_waited_for(broken: Cluster, api: Api, room: str) -> None:
+    await api.get("/version")
+    broken.pause_api_server()
+    try:
+        asked = asyncio.create_task(api.create(notes(room), note("slow")))
+        done, _ = await asyncio.wait([asked], timeout=2.0)
+        assert not done
+    finally:
+        broken.resume_api_server()
+    assert (await asked)["metadata"]["name"] == "slow"
+
+
+async def test_a_server_that_hangs_is_told_and_not_waited_for_without_end(
+    broken: Cluster, api: Api
+) -> None:
+    await api.get("/version")
+    broken.pause_api_server()
+    try:
+        with pytest.raises(Unreachable) as caught:
+            await api.get("/version", deadline=0.0)
+    finally:
+        broken.resume_api_server()
+    assert caught.value.cause == "no answer"
+    assert "overloaded" in caught.value.next_step
+
+
+async def test_a_store_that_fails_is_an_error_and_a_watch_outlives_it(
+    broken: Cluster, api: Api, room: str
+) -> None:
+    etcd = broken.control.processes["etcd"]
+    async with Seen(api, room) as seen:
+        await asyncio.to_thread(etcd.stop)
+        try:
+            with pytest.raises(Refused) as caught:
+                await api.create(notes(room), note("lost"))
+            assert caught.value.status >= 500
+            assert "administrator" in caught.value.next_step
+        finally:
+            etcd.start()
+        await asyncio.to_thread(broken.control.until_ready)
+        await until_created(api, room, "found")
+        await until(lambda: ("ADDED", "found") in seen.heard)
+        assert not seen.informer.problem
+
+
+async def until_created(api: Api, namespace: str, name: str) -> None:
+    """The store needs a moment until it takes writes again."""
+    async with asyncio.timeout(90):
+        while True:
+            try:
+                await api.create(notes(namespace), note(name))
+                return
+            except Exists:
+                return
+            except Refused as error:
+                if error.status < 500:
+                    raise
+                await asyncio.sleep(0.2)
+
+
+async def test_a_read_is_carried_over_a_store_that_fails(
+    broken: Cluster, api: Api, room: str
+) -> None:
+    await api.create(notes(room), note("kept"))
+    etcd = broken.control.processes["etcd"]
+    await asyncio.to_thread(etcd.stop)
+    asked = asyncio.create_task(api.get(notes(room, "kept")))
+    await asyncio.sleep(1.0)
+    etcd.start()
+    assert (await asked)["metadata"]["name"] == "kept"
+    await asyncio.to_thread(broken.control.until_ready)
+
+
+# -- watches ------------------------------------------------------------------------------
+
+
+async def test_a_cut_connection_loses_and_repeats_nothing(broken: Cluster, room: str) -> None:
+    async with (
+        Proxy(broken.control.server) as way,
+        connected(broken.context(room, server=way.server)) as api,
+        Seen(api, room) as seen,
+    ):
+        for number in range(5):
+            await until_there(api, room, f"n{number}")
+            await until(lambda number=number: len(seen.heard) == number + 1)  # type: ignore[misc]
+            way.cut()
+        assert seen.heard == [("ADDED", f"n{number}") for number in range(5)]
+        assert way.cuts >= 5
+
+
+async def until_there(api: Api, namespace: str, name: str) -> None:
+    """Create it, by looking after a cut whether it was created."""
+    try:
+        await api.create(notes(namespace), note(name))
+    except Unreachable:
+        try:
+            await api.get(notes(namespace, name))
+        except Missing:
+            await api.create(notes(namespace), note(name))
+
+
+async def test_a_moment_that_the_server_has_forgotten_is_listed_anew(
+    broken: Cluster, api: Api, room: str
+) -> None:
+    for name in ("kept", "gone"):
+        await api.create(notes(room), note(name))
+    start = (await api.list(notes(room), type=Pod)).resource_version
+    async with (
+        Gate(broken.control.server) as way,
+        connected(broken.context(room, server=way.server)) as behind,
+        Seen(behind, room) as seen,
+    ):
+        seen.heard.clear()
+        way.close_for_now()
+        await api.delete(notes(room, "gone"))
+        await api.create(notes(room), note("new"))
+        await until(lambda: seen.informer.problem)
+        await asyncio.to_thread(broken.control.compact)
+        await asyncio.to_thread(broken.restart_api_server)
+        assert await is_forgotten(api, room, start)
+        way.shut = False
+        await until(lambda: len(seen.heard) == 2)
+        assert seen.heard == [("DELETED", "gone"), ("ADDED", "new")]
+        assert not seen.informer.problem
+
+
+async def is_forgotten(api: Api, namespace: str, version: str) -> bool:
+    try:
+        async for _ in api.watch(notes(namespace), type=Pod, resource_version=version):
+            return False
+    except Refused as error:
+        return error.status == 410
+    return False
+
+
+async def test_what_somebody_else_deletes_is_told_and_is_no_error(api: Api, room: str) -> None:
+    first = await api.create(notes(room), note("a"))
+    async with Seen(api, room) as seen:
+        await api.delete(notes(room, "a"))
+        await until(lambda: ("DELETED", "a") in seen.heard)
+    with pytest.raises(Missing):
+        await api.patch(notes(room, "a"), {"data": {"x": "y"}})
+    await api.delete(notes(room, "a"))
+    await api.create(notes(room), note("a"))
+    await api.delete(notes(room, "a"), uid=first["metadata"]["uid"])
+    assert (await api.get(notes(room, "a")))["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+async def test_what_somebody_else_changed_is_a_conflict(api: Api, room: str) -> None:
+    first = await api.create(notes(room), note("a"))
+    await api.patch(notes(room, "a"), {"data": {"by": "somebody"}})
+    stale = {"metadata": {"resourceVersion": first["metadata"]["resourceVersion"]}}
+    with pytest.raises(Conflict) as caught:
+        await api.patch(notes(room, "a"), {**stale, "data": {"by": "us"}})
+    assert caught.value.status == 409
+    with pytest.raises(Exists):
+        await api.create(notes(room), note("a"))
+
+
+# -- too many requests -------------------------------------------------------------------------
+
+
+async def test_a_server_that_takes_no_more_is_asked_again(
+    broken: Cluster, api: Api, room: str
+) -> None:
+    allow(broken, room, "busy", ["configmaps"], ["create", "get"])
+    level = {
+        "apiVersion": FLOW,
+        "kind": "PriorityLevelConfiguration",
+        "metadata": {"name": f"jail-{room}"},
+        "spec": {
+            "type": "Limited",
+            "limited": {
+                "nominalConcurrencyShares": 0,
+                "lendablePercent": 0,
+                "borrowingLimitPercent": 0,
+                "limitResponse": {"type": "Reject"},
+            },
+        },
+    }
+    account = {"kind": "ServiceAccount", "serviceAccount": {"name": "busy", "namespace": room}}
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"]}
+    flow = {
+        "apiVersion": FLOW,
+        "kind": "FlowSchema",
+        "metadata": {"name": f"jail-{room}"},
+        "spec": {
+            "priorityLevelConfiguration": {"name": f"jail-{room}"},
+            "matchingPrecedence": 1,
+            "rules": [{"subjects": [account], "resourceRules": [everything]}],
+        },
+    }
+    base = f"/apis/{FLOW}"
+    await api.create(f"{base}/prioritylevelconfigurations", level)
+    await api.create(f"{base}/flowschemas", flow)
+    async with connected(broken.user_kubeconfig("busy", namespace=room)) as busy:
+        async with asyncio.timeout(60):
+            while not await is_too_busy(busy, room):
+                await asyncio.sleep(0.1)
+        asked = asyncio.create_task(busy.create(notes(room), note("patient")))
+        done, _ = await asyncio.wait([asked], timeout=1.5)
+        assert not done
+        await api.delete(f"{base}/flowschemas/jail-{room}")
+        assert (await asked)["metadata"]["name"] == "patient"
+    await api.delete(f"{base}/prioritylevelconfigurations/jail-{room}")
+
+
+async def is_too_busy(api: Api, namespace: str) -> bool:
+    try:
+        await api.get(notes(namespace, "kube-root-ca.crt"), deadline=0.0)
+    except Refused as error:
+        if error.status not in (403, 429):
+            raise
+        return error.status == 429
+    return False

@@ -1,0 +1,434 @@
+"""Jobs as this SDK writes them, on real operators: accepted whole, trained, steered, lost and found.
+
+Every namespace here enforces the Pod Security Standard "restricted".
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import msgspec
+import pytest
+
+from cnai_sdk.backends.kubernetes import naming, payload, pods
+from cnai_sdk.backends.kubernetes.discovery import Served
+from cnai_sdk.backends.kubernetes.kinds import KINDS
+from cnai_sdk.backends.kubernetes.plan import Plan, planned
+from cnai_sdk.backends.record.frames import FrameFilter
+from cnai_sdk.config import Config
+from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import External
+from tests.cluster.testbed.processes import until
+
+OPERATORS = ("pytorchjob", "trainjob")
+_LABEL = {
+    "pytorchjob": "training.kubeflow.org/job-name",
+    "trainjob": "jobset.sigs.k8s.io/jobset-name",
+}
+
+DDP = """
+    import torch
+    import torch.distributed as dist
+    from torch.nn.parallel import DistributedDataParallel
+    import cnai_sdk as cnai
+
+    def train():
+        torch.manual_seed(cnai.rank())
+        dist.init_process_group("gloo")
+        model = DistributedDataParallel(torch.nn.Linear(4, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        inputs = torch.randn(64, 4)
+        wanted = inputs @ torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+        losses = []
+        for step in range(30):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.mse_loss(model(inputs), wanted)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            cnai.report(step=step, loss=losses[-1])
+        weights = [p.detach().sum() for p in model.parameters()]
+        same = [torch.zeros(2) for _ in range(dist.get_world_size())]
+        dist.all_gather(same, torch.stack(weights))
+        return {"same": bool(torch.equal(same[0], same[1])), "better": losses[-1] < losses[0] / 10}
+    """
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One operator in one namespace, spoken to without the backend."""
+
+    cluster: Cluster | External
+    namespace: str
+    operator: str
+    served: Served
+
+    def plan(self, spec: TrainSpec) -> Plan:
+        return planned(
+            spec,
+            id=naming.new_id(),
+            name=spec.name,
+            namespace=self.namespace,
+            served=self.served,
+            config=Config(home=Path("/none")),
+        )
+
+    def submit(self, spec: TrainSpec) -> Plan:
+        plan = self.plan(spec)
+        if plan.config_map:
+            self.post(f"{self.core}/configmaps", pods.config_map(plan))
+        self.post(self.path(), KINDS[self.operator].manifest(spec, plan))
+        return plan
+
+    @property
+    def core(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}"
+
+    def path(self, name: str = "") -> str:
+        return KINDS[self.operator].path(self.namespace, name)
+
+    def post(self, path: str, body: Mapping[str, Any], *, dry: bool = False) -> dict[str, Any]:
+        params = {"dryRun": "All", "fieldValidation": "Strict"} if dry else {}
+        answer = self.cluster.http.post(path, json=dict(body), params=params)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        answer = self.cluster.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def job(self, plan: Plan) -> dict[str, Any]:
+        return self.get(self.path(plan.object_name))
+
+    def holds(self, plan: Plan, *conditions: str) -> bool:
+        found = self.job(plan).get("status", {}).get("conditions") or []
+        return any(c["type"] in conditions and c["status"] == "True" for c in found)
+
+    def pods(self, plan: Plan) -> list[dict[str, Any]]:
+        selector = f"{_LABEL[self.operator]}={plan.object_name}"
+        items = self.get(f"{self.core}/pods", labelSelector=selector)["items"]
+        return sorted(items, key=lambda pod: pod["metadata"]["name"])
+
+    def log(self, pod: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+        answer = self.cluster.http.get(f"{self.core}/pods/{pod['metadata']['name']}/log")
+        if answer.status_code != 200:
+            return "", []  # its container has not started
+        text, frames = FrameFilter().feed(answer.content)
+        return text.decode(), frames
+
+    def ended(self, plan: Plan, *, seconds: float = 120.0) -> bool:
+        """Whether it succeeded, once it has ended."""
+        ends = ("Succeeded", "Complete", "Failed")
+        until(f"{plan.name} ends", lambda: self.holds(plan, *ends), seconds=seconds)
+        return self.holds(plan, "Succeeded", "Complete")
+
+    def steer(self, plan: Plan, verb: str) -> None:
+        kind, job = KINDS[self.operator], self.job(plan)
+        options = {"at": time.time()} if verb == "stop" else {}
+        for change in getattr(kind, verb)(job, **options):
+            path = self.path(plan.object_name)
+            if change.target == "workload":
+                path = self._workload(job["metadata"]["uid"])
+            answer = self.cluster.http.patch(
+                path,
+                content=msgspec.json.encode(change.patch),
+                headers={"Content-Type": "application/merge-patch+json"},
+            )
+            assert answer.status_code == 200, answer.text
+
+    def _workload(self, owner: str) -> str:
+        base = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{self.namespace}/workloads"
+        for item in self.get(base)["items"]:
+            if owner in [o["uid"] for o in item["metadata"].get("ownerReferences", ())]:
+                return f"{base}/{item['metadata']['name']}"
+        raise AssertionError("it has no Workload")
+
+
+@pytest.fixture(params=OPERATORS)
+def bench(request: pytest.FixtureRequest, cluster: Cluster | External, restricted: str) -> Bench:
+    return _bench(cluster, restricted, request.param)
+
+
+@pytest.fixture
+def pytorch(cluster: Cluster | External, restricted: str) -> Bench:
+    return _bench(cluster, restricted, "pytorchjob")
+
+
+def _bench(cluster: Cluster | External, namespace: str, operator: Any) -> Bench:
+    served = Served(operator=operator, overrides="runtimePatches", kueue="v1beta2")
+    return Bench(cluster, namespace, operator, served)
+
+
+@pytest.fixture
+def queue(cluster: Cluster | External, restricted: str) -> Iterator[str]:
+    """A queue with room for one cpu."""
+    api = "kueue.x-k8s.io/v1beta2"
+    resources = [{"name": "cpu", "nominalQuota": 1}]
+    flavors = [{"name": restricted, "resources": resources}]
+    group = {"coveredResources": ["cpu"], "flavors": flavors}
+    made = [
+        ("ResourceFlavor", {"name": restricted}, {}),
+        (
+            "ClusterQueue",
+            {"name": restricted},
+            {"namespaceSelector": {}, "resourceGroups": [group]},
+        ),
+        ("LocalQueue", {"name": "team", "namespace": restricted}, {"clusterQueue": restricted}),
+    ]
+    for kind, metadata, body in made:
+        cluster.apply({"apiVersion": api, "kind": kind, "metadata": metadata, "spec": body})
+    yield "team"
+    for kind in ("clusterqueues", "resourceflavors"):
+        cluster.http.delete(f"/apis/{api}/{kind}/{restricted}")
+
+
+def spec_of(source: str, *, name: str = "digits", **fields: Any) -> TrainSpec:
+    """A spec whose workers run a script that defines train()."""
+    text = dedent(source).strip() + '\n\nif __name__ == "__main__":\n    _cnai_result = train()\n'
+    files = {"script.py": text.encode(), **fields.pop("files", {})}
+    return TrainSpec(name=name, payload=Payload(entry="train", files=files), **fields)
+
+
+def test_everything_that_a_job_can_say_is_known_to_the_server(bench: Bench, queue: str) -> None:
+    spec = spec_of(
+        "def train(): pass",
+        workers=2,
+        retries=2,
+        timeout=90.5,
+        queue=queue,
+        priority="high",
+        shm=2**20,
+        env={"A": "$(HOME)", "B": "y", "C": ""},
+        secrets=("TOKEN", "hub/KEY"),
+        outputs="pvc://scratch/runs",
+        resources=Resources(cpu=0.5, memory=2**28, gpu=1),
+        labels={"team": "vision"},
+    )
+    manifest = KINDS[bench.operator].manifest(spec, bench.plan(spec))
+    manifest["metadata"]["labels"].pop("kueue.x-k8s.io/priority-class", None)
+    kept = bench.post(bench.path(), manifest, dry=True)
+    assert _lost(manifest["spec"], kept["spec"]) == []
+    assert kept["metadata"]["annotations"] == manifest["metadata"]["annotations"]
+
+
+def test_a_workers_pod_is_accepted_where_restricted_is_enforced(bench: Bench) -> None:
+    spec = spec_of("def train(): pass")
+    bench.post(f"{bench.core}/pods", pods.worker_pod(spec, bench.plan(spec)), dry=True)
+
+
+def test_two_workers_train_together_and_the_result_comes_back(bench: Bench) -> None:
+    plan = bench.submit(spec_of(DDP, workers=2))
+    until("both run", lambda: len(bench.pods(plan)) == 2)
+    assert bench.ended(plan), _told(bench, plan)
+    told = {}
+    for pod in bench.pods(plan):
+        log, frames = bench.log(pod)
+        assert log.count("loss=") == 30
+        assert len([frame for frame in frames if "metrics" in frame]) == 30
+        told[pod["metadata"]["name"]] = _message(pod)
+    assert {"same": True, "better": True} in [each.get("result") for each in told.values()]
+
+
+def test_an_error_is_in_the_last_message_with_its_cell(pytorch: Bench) -> None:
+    plan = pytorch.submit(spec_of("def train():\n    raise ValueError('no digit')"))
+    assert not pytorch.ended(plan)
+    [pod] = pytorch.pods(plan)
+    assert _message(pod)["error"]["message"] == "no digit"
+    assert "ValueError: no digit" in pytorch.log(pod)[0]
+
+
+def test_code_beside_the_job_trains_as_well(bench: Bench) -> None:
+    import random
+
+    noise = {"values/1.pkl": random.Random(1).randbytes(2 * payload.INLINE)}
+    source = """
+        import os
+        def train():
+            return os.path.getsize(os.path.join(os.environ["CNAI_PAYLOAD"], "values", "1.pkl"))
+        """
+    plan = bench.submit(spec_of(source, files=noise))
+    assert plan.config_map
+    assert bench.ended(plan), _told(bench, plan)
+
+
+def test_a_worker_has_no_token_of_the_cluster(bench: Bench) -> None:
+    source = """
+        import os
+        def train():
+            place = "/var/run/secrets/kubernetes.io/serviceaccount"
+            print("token:", os.path.exists(place + "/token"))
+        """
+    plan = bench.submit(spec_of(source))
+    assert bench.ended(plan), _told(bench, plan)
+    assert "token: False" in bench.log(bench.pods(plan)[0])[0]
+
+
+def test_what_was_written_in_env_arrives_as_it_was(bench: Bench) -> None:
+    env = {"A": "$(HOME)/x", "B": "y", "C": "$$", "D": "`id`; \\ '\"", "E": "数字"}
+    source = """
+        import json, os
+        def train():
+            print("env:", json.dumps({name: os.environ[name] for name in "ABCDE"}))
+        """
+    plan = bench.submit(spec_of(source, env=env))
+    assert bench.ended(plan), _told(bench, plan)
+    log = bench.log(bench.pods(plan)[0])[0]
+    assert json.loads(log.partition("env: ")[2].splitlines()[0]) == env
+
+
+def test_a_run_that_failed_starts_again_on_all_workers(bench: Bench) -> None:
+    source = """
+        import os, time
+        import cnai_sdk as cnai
+        def train():
+            print("attempt", os.environ["CNAI_ATTEMPT"], flush=True)
+            if os.environ["CNAI_ATTEMPT"] == "0":
+                time.sleep(600 if cnai.rank() == 0 else 1)
+                raise ValueError("once")
+        """
+    plan = bench.submit(spec_of(source, workers=2, retries=2))
+    assert bench.ended(plan), _told(bench, plan)
+    for pod in bench.pods(plan):
+        assert "attempt 1" in bench.log(pod)[0]
+
+
+def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: Bench) -> None:
+    source = """
+        import os, time
+        def train():
+            print("attempt", os.environ["CNAI_ATTEMPT"], flush=True)
+            if os.environ["CNAI_ATTEMPT"] == "0":
+                time.sleep(600)
+        """
+    plan = pytorch.submit(spec_of(source, workers=2, retries=1))
+    until("both are up", lambda: _all_print(pytorch, plan, "attempt 0"))
+    lost = pytorch.pods(plan)[1]["metadata"]
+    answer = pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost['name']}")
+    assert answer.status_code == 200
+    assert pytorch.ended(plan), _told(pytorch, plan)
+    assert _all_print(pytorch, plan, "attempt 1")
+    assert pytorch.pods(plan)[1]["metadata"]["uid"] != lost["uid"]
+
+
+WAITING = "import time\ndef train():\n    time.sleep(600)"
+
+
+def test_a_stopped_job_has_no_pods_any_more(bench: Bench) -> None:
+    plan = bench.submit(spec_of(WAITING))
+    until("it runs", lambda: _runs(bench, plan))
+    bench.steer(plan, "stop")
+    until("its pods are gone", lambda: bench.pods(plan) == [])
+    assert naming.STOPPED in bench.job(plan)["metadata"]["annotations"]
+    until("its end", lambda: bench.holds(plan, "Failed", "Suspended"))
+
+
+def test_a_paused_job_goes_on(bench: Bench) -> None:
+    plan = bench.submit(spec_of(WAITING))
+    until("it runs", lambda: _runs(bench, plan))
+    bench.steer(plan, "suspend")
+    until("its pods are gone", lambda: bench.pods(plan) == [])
+    bench.steer(plan, "resume")
+    until("it runs again", lambda: _runs(bench, plan))
+
+
+def test_a_stopped_job_gives_its_quota_back_and_a_queued_one_leaves_the_queue(
+    bench: Bench, queue: str
+) -> None:
+    whole = Resources(cpu=1)
+    first = bench.submit(spec_of(WAITING, name="first", queue=queue, resources=whole))
+    until("it is admitted", lambda: _runs(bench, first))
+    second = bench.submit(spec_of(WAITING, name="second", queue=queue, resources=whole))
+    third = bench.submit(spec_of(WAITING, name="third", queue=queue, resources=whole))
+    for each in (second, third):
+        until("it waits", lambda each=each: bench.holds(each, "Suspended"))
+    until("it has a Workload", lambda: len(_workloads(bench)) == 3)
+    bench.steer(second, "stop")
+    bench.steer(first, "stop")
+    until("the third runs in its place", lambda: _runs(bench, third))
+    assert bench.pods(second) == []
+
+
+def test_a_queued_job_that_is_paused_lets_another_one_run(bench: Bench, queue: str) -> None:
+    whole = Resources(cpu=1)
+    first = bench.submit(spec_of(WAITING, name="first", queue=queue, resources=whole))
+    until("it is admitted", lambda: _runs(bench, first))
+    second = bench.submit(spec_of(WAITING, name="second", queue=queue, resources=whole))
+    until("it has a Workload", lambda: len(_workloads(bench)) == 2)
+    bench.steer(first, "suspend")
+    until("the second runs", lambda: _runs(bench, second))
+    bench.steer(second, "stop")
+    bench.steer(first, "resume")
+    until("the first runs again", lambda: _runs(bench, first))
+
+
+def test_what_lies_beside_a_job_goes_with_it(bench: Bench) -> None:
+    spec = spec_of(WAITING, secrets=("TOKEN",))
+    plan = bench.plan(spec)
+    beside = f"{bench.core}/secrets"
+    bench.post(beside, pods.secret(plan, {"TOKEN": "geheim"}))
+    job = bench.post(bench.path(), KINDS[bench.operator].manifest(spec, plan))
+    answer = bench.cluster.http.patch(
+        f"{beside}/{naming.secret_name(plan.id)}",
+        content=msgspec.json.encode(pods.owned_by(job)),
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+    assert answer.status_code == 200, answer.text
+    bench.cluster.http.delete(bench.path(plan.object_name))
+    missing = f"{beside}/{naming.secret_name(plan.id)}"
+    until("it is gone too", lambda: bench.cluster.http.get(missing).status_code == 404)
+
+
+def _runs(bench: Bench, plan: Plan) -> bool:
+    found = bench.pods(plan)
+    return bool(found) and all(pod["status"].get("phase") == "Running" for pod in found)
+
+
+def _all_print(bench: Bench, plan: Plan, words: str) -> bool:
+    found = bench.pods(plan)
+    return len(found) == 2 and all(words in bench.log(pod)[0] for pod in found)
+
+
+def _workloads(bench: Bench) -> list[Any]:
+    base = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{bench.namespace}/workloads"
+    return list(bench.get(base)["items"])
+
+
+def _message(pod: Mapping[str, Any]) -> dict[str, Any]:
+    state = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    found = json.loads(state.get("message") or "{}")
+    assert isinstance(found, dict)
+    return found
+
+
+def _told(bench: Bench, plan: Plan) -> str:
+    """What a person would look at first."""
+    logs = [bench.log(pod)[0] for pod in bench.pods(plan)]
+    return json.dumps(bench.job(plan).get("status"), indent=1) + "\n" + "\n----\n".join(logs)
+
+
+def _lost(said: Any, kept: Any, where: str = "spec") -> list[str]:
+    """Where the server does not keep what was said. Quantities it writes in its own way."""
+    if isinstance(said, dict):
+        return [
+            place
+            for name, value in said.items()
+            for place in (
+                _lost(value, kept[name], f"{where}.{name}")
+                if name in kept
+                else ([f"{where}.{name}"] if value not in ({}, None) else [])
+            )
+        ]
+    if isinstance(said, list):
+        if len(said) > len(kept):
+            return [where]
+        pairs = zip(said, kept, strict=False)
+        return [p for n, (a, b) in enumerate(pairs) for p in _lost(a, b, f"{where}[{n}]")]
+    return [] if said == kept or where.endswith(("memory", "sizeLimit")) else [where]
