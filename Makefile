@@ -5,10 +5,10 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench lab build format clean
+.PHONY: help setup check test cluster test-cluster demo bench lab build format clean
 
 help: ## what can be asked for
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 setup: ## everything for working on the project, into .venv and node_modules
 	@$(PYTHON) scripts/setup.py develop
@@ -23,6 +23,14 @@ check: setup ## lint, format, types and layers; changes nothing
 test: setup ## every test: Python, its docstrings, the browser, the lab extension
 	jlpm run test
 	pytest
+
+cluster: setup ## keep a whole Kubernetes up on this machine, until Ctrl-C
+	@python -m tests.cluster.testbed up
+
+# Only a KUBECONFIG that is given here: one of the environment may be of a cluster in use.
+test-cluster: setup ## the tests of Kubernetes; KUBECONFIG=FILE runs them on another cluster
+	CNAI_TEST_KUBECONFIG=$(if $(findstring command,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG))) \
+		pytest tests/cluster tests/contract
 
 demo: ## train a classifier of digits on two workers
 	@$(PYTHON) scripts/setup.py demo

@@ -22,6 +22,8 @@ BENCHES = (
     "memory",
     "panel",
     "panel_server",
+    "cluster_submit",
+    "cluster_list",
     "deadlock",
     "kubeflow_local",
 )

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         node(uv)
         lab_extension(uv)
         browser()
+        cluster_tools()
 
 
 def find_uv() -> str:
@@ -163,22 +164,35 @@ def browser() -> None:
     names = ("chromium", "google-chrome", "chromium-browser")
     if os.environ.get("CHROMIUM") or any(map(shutil.which, names)) or stamped("browser"):
         return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        say("installing Chromium from the system's packages")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        packages = ["chromium", "fonts-noto-cjk"]
-        commands = (["update"], ["install", "--yes", "--no-install-recommends", *packages])
-        if all(
-            subprocess.run(["apt-get", *each], env=quiet, check=False).returncode == 0
-            for each in commands
-        ):
-            return
+    if system_packages(["chromium", "fonts-noto-cjk"]):
+        return
     if subprocess.run([BIN / "playwright", "install", "chromium"], check=False).returncode == 0:
         stamp("browser", "playwright")
         return
     raise CannotSetUp(
         "The browser tests need Chromium. Install it (on Debian: sudo apt-get install chromium),\n"
         "or name one: make test CHROMIUM=/path/to/chrome"
+    )
+
+
+def cluster_tools() -> None:
+    """What the test cluster runs pods with. Without them its tests are skipped, and say so."""
+    needed = {"bwrap": "bubblewrap", "ip": "iproute2"}
+    missing = [package for tool, package in needed.items() if shutil.which(tool) is None]
+    if missing and not system_packages(missing):
+        say(f"the cluster tests will be skipped until: sudo apt-get install {' '.join(missing)}")
+
+
+def system_packages(names: Sequence[str]) -> bool:
+    """Install Debian's packages, where that is possible; whether they are there now."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    say(f"installing from the system's packages: {' '.join(names)}")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    commands = (["update"], ["install", "--yes", "--no-install-recommends", *names])
+    return all(
+        subprocess.run(["apt-get", *each], env=quiet, check=False).returncode == 0
+        for each in commands
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,20 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("KUBECONFIG", str(home / "kubeconfig"))
     return home
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The first build of the test cluster takes longer than a test may, and shows its progress."""
+    needed = any(
+        item.path.parent.name == "cluster"
+        or "[pytorchjob" in item.nodeid
+        or "[trainjob" in item.nodeid
+        for item in session.items
+    )
+    if not needed or session.config.option.collectonly:
+        return
+    from tests.cluster.testbed.fixtures import build_for_tests
+
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        build_for_tests()

@@ -40,8 +40,14 @@ def job_of(ctx: click.Context, name: str) -> Handle:
 
 
 def jobs_of(ctx: click.Context, names: tuple[str, ...]) -> list[Handle]:
-    """All of them, each once, before anything is done to the first."""
-    found = [job_of(ctx, name) for name in names]
+    """All of them, each once, before anything is done to the first.
+
+    A name is that of one workload first, and only where there is none that of its newest run: what
+    is stopped or deleted is what the list calls so.
+    """
+    known = client_of(ctx).jobs().workloads
+    ids = {workload.name: workload.id for workload in reversed(known)}
+    found = [job_of(ctx, ids.get(name, name)) for name in names]
     return list({job.id: job for job in found}.values())
 
 

@@ -336,6 +336,8 @@ class Pod:
             said: `reason` and `message` of an end that is not the rank's own.
         """
         document = {"attempt": self._attempt, **said}
+        if code and not self._stopping:
+            document["final"] = True  # whatever the node and the operator still do
         error = self._read("error.json")
         if error is not None and code:
             document["error"] = json.loads(error)

@@ -17,8 +17,6 @@ from cnai_server_ext.wire import problem_of
 
 _AT_ONCE = 8
 
-Do = Callable[[Backend, str], Awaitable[Workload | None]]
-
 
 async def act(call: Call) -> Acted:
     """Do one thing to each workload; what is refused for one does not stop the others."""

@@ -57,7 +57,7 @@ class Enricher:
         self._wanted: dict[str, None] = {}
         self._busy: set[str] = set()
         self._more = asyncio.Event()
-        self._judged: dict[tuple[str, int], None] = {}
+        self._judged: dict[_Ending, None] = {}
         self._sparks: dict[str, _Spark] = {}
 
     def look(self, who: object, ids: Iterable[str]) -> None:
@@ -96,7 +96,7 @@ class Enricher:
 
     def _want(self, workload: Workload) -> None:
         failed = workload.phase is Phase.FAILED
-        if failed and (workload.id, workload.attempt) in self._judged:
+        if failed and _ending(workload) in self._judged:
             return
         drawn = workload.id in self._sparks
         if failed or (workload.metrics and (drawn or not workload.phase.ended)):
@@ -142,12 +142,11 @@ class Enricher:
             self._log.exception("Nothing more could be found out about %s", id)
 
     async def _judge(self, workload: Workload) -> None:
-        key = workload.id, workload.attempt
-        self._judged[key] = None
-        while len(self._judged) > _KNOWN:
-            del self._judged[next(iter(self._judged))]
         async with self.judging:
             verdict = await diagnose_workload(self._backend(), workload)
+        self._judged[_ending(workload)] = None
+        while len(self._judged) > _KNOWN:
+            del self._judged[next(iter(self._judged))]
         if verdict is not None and self._rows.tell(workload.id, short=verdict.short):
             self._announce()
 
@@ -160,6 +159,14 @@ class Enricher:
         await spark.read_on(self._backend(), workload.id)
         if self._rows.tell(workload.id, spark=spark.values):
             self._announce()
+
+
+_Ending = tuple[str, int, str, str]
+
+
+def _ending(workload: Workload) -> _Ending:
+    """What a verdict is about: where more becomes known of an end, it is made anew."""
+    return workload.id, workload.attempt, workload.reason, workload.message
 
 
 class _Spark:

@@ -36,7 +36,6 @@ class Reader(Protocol):
 _RETRY_FIRST = 0.5
 _RETRY_MOST = 15.0
 _QUOTA_SETTLE = 0.25
-_FIRST_ANSWER = 15.0
 
 
 class Hub:
@@ -135,12 +134,14 @@ class Hub:
         """All rows as they stand, newest first, for one who does not stay.
 
         Raises:
-            BackendUnavailable: the place cannot be watched now.
+            BackendUnavailable: the place cannot be watched now, or takes too long to answer.
         """
         self._use()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_ANSWER):
+        try:
+            async with asyncio.timeout(self._pace.first_answer):
                 await self._settled.wait()
+        except TimeoutError:
+            raise _late(self.source) from None
         if problem := self.source.problem:
             raise BackendUnavailable(problem.what, why=problem.why, next_step=problem.next_step)
         return tuple(entry.row() for entry in self.rows.newest_first())
@@ -293,6 +294,14 @@ async def _watch_of(backend: Backend) -> AsyncIterator[AsyncIterator[Update]]:
     finally:
         if isinstance(updates, AsyncGenerator):
             await updates.aclose()
+
+
+def _late(source: Source) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{source.place or source.name} has not answered yet.",
+        why="Its jobs are not known before its first answer.",
+        next_step="Ask again in a moment.",
+    )
 
 
 def _stopped(source: Source) -> Problem:

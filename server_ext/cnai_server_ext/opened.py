@@ -99,7 +99,6 @@ class OpenJob:
         self._row = 0
         self._metrics = 0
         self._events = 0
-        self._attempt = 0
 
     def wake(self) -> None:
         """Something may be new."""

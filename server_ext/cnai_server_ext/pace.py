@@ -14,6 +14,7 @@ class Pace:
         beat: after which a silent socket says that it is there.
         quota: between two looks at the quota, while somebody is there.
         configuration: between two looks at whether the configuration file was written.
+        first_answer: for which somebody who does not stay waits for a place to be known.
         hub_rests: after which a hub that nobody uses stops watching.
         page_rests: without input after which a page closes its socket.
     """
@@ -22,6 +23,7 @@ class Pace:
     beat: float = 10.0
     quota: float = 5.0
     configuration: float = 1.0
+    first_answer: float = 15.0
     hub_rests: float = 60.0
     page_rests: float = 300.0
 

@@ -30,9 +30,16 @@ def copy_example(root: Path, name: str) -> str:
     return name
 
 
-def open_notebook(page: Page, lab: Lab, name: str) -> None:
-    """Open it in JupyterLab, and wait for its kernel."""
-    page.goto(lab.url(f"lab/tree/{name}"))
+def open_notebook(page: Page, lab: Lab, name: str, *, width: int = 0, mode: str = "lab") -> None:
+    """Open it in JupyterLab, and wait for its kernel.
+
+    Args:
+        width: of the window, unless the browser's own will do.
+        mode: 'lab', or 'doc' for the notebook alone.
+    """
+    if width:
+        page.set_viewport_size({"width": width, "height": 900})
+    page.goto(lab.url(f"{mode}/tree/{name}"))
     expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
     # The cells' own indicator says idle before there is a kernel; the status bar does not.
     expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=SLOW)

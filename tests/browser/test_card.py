@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote
@@ -15,8 +14,8 @@ import pytest
 from playwright.sync_api import Dialog, Locator, Page, expect
 
 from .conftest import Lab
+from .notebook import SLOW, card, open_notebook, run_all, write_notebook
 
-SLOW = 30_000
 TRAINING = """
 def patient(until):
     import math, time
@@ -51,47 +50,14 @@ def shots(shots: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def write(lab: Lab) -> Callable[..., str]:
-    """Writes a notebook into the server's folder; its path there."""
-
-    def written(name: str, *sources: str) -> str:
-        cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-        book = nbformat.v4.new_notebook(cells=cells)
-        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(book, lab.root / name)
-        return name
-
-    return written
-
-
-def open_notebook(page: Page, lab: Lab, name: str, *, width: int = 1200, mode: str = "lab") -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.goto(lab.url(f"{mode}/tree/{name}"))
-    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
-    # The cells' own indicator says idle before there is a kernel; the status bar does not.
-    expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=SLOW)
-
-
 def open_without_running(page: Page, lab: Lab, name: str) -> None:
     page.goto(lab.url(f"lab/tree/{name}"))
     expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
 
 
-def run_all(page: Page) -> None:
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-
-
 def save(page: Page) -> None:
     page.locator(".jp-NotebookPanel").press("Control+s")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=SLOW)
-
-
-def card(page: Page, phase: str) -> Locator:
-    found = page.locator(".cnai-Card", has=page.locator(".cnai-title > b", has_text=phase))
-    expect(found.first).to_be_visible(timeout=SLOW)
-    return found.first
 
 
 def button(page: Page, word: str) -> Locator:
@@ -103,11 +69,11 @@ def picture(page: Page, to: Path) -> None:
 
 
 def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
-    page: Page, lab: Lab, write: Callable[..., str], shots: Path, tmp_path: Path
+    page: Page, lab: Lab, shots: Path, tmp_path: Path
 ):
     go = tmp_path / "go"
     call = f'job = cnai.train(patient, workers=2, args={{"until": {str(go)!r}}})\njob'
-    open_notebook(page, lab, write("follow.ipynb", IMPORT, TRAINING, call))
+    open_notebook(page, lab, write_notebook(lab.root, "follow.ipynb", [IMPORT, TRAINING, call]))
     run_all(page)
 
     running = card(page, "Running")
@@ -143,7 +109,7 @@ def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
 
 
 def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
-    page: Page, lab: Lab, write: Callable[..., str], shots: Path
+    page: Page, lab: Lab, shots: Path
 ):
     asked: list[str] = []
 
@@ -153,7 +119,7 @@ def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
 
     page.on("dialog", asks)
     call = "job = cnai.train(careless, workers=2)\njob"
-    open_notebook(page, lab, write("fail.ipynb", IMPORT, FAILING, call))
+    open_notebook(page, lab, write_notebook(lab.root, "fail.ipynb", [IMPORT, FAILING, call]))
     run_all(page)
 
     failed = card(page, "Failed")
@@ -164,12 +130,10 @@ def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
     assert asked == []
 
 
-def test_stop_ends_the_job(
-    page: Page, lab: Lab, write: Callable[..., str], shots: Path, tmp_path: Path
-):
+def test_stop_ends_the_job(page: Page, lab: Lab, shots: Path, tmp_path: Path):
     until = str(tmp_path / "never")
     call = f'job = cnai.train(patient, workers=2, name="stopped", args={{"until": {until!r}}})\njob'
-    open_notebook(page, lab, write("stop.ipynb", IMPORT, TRAINING, call))
+    open_notebook(page, lab, write_notebook(lab.root, "stop.ipynb", [IMPORT, TRAINING, call]))
     run_all(page)
 
     card(page, "Running")
@@ -179,13 +143,11 @@ def test_stop_ends_the_job(
     picture(page, shots / "card-stopped-light.png")
 
 
-def test_stop_ends_the_job_while_a_cell_waits_for_it(
-    page: Page, lab: Lab, write: Callable[..., str], tmp_path: Path
-):
+def test_stop_ends_the_job_while_a_cell_waits_for_it(page: Page, lab: Lab, tmp_path: Path):
     until = str(tmp_path / "never")
     call = f'job = cnai.train(patient, name="awaited", args={{"until": {until!r}}})'
     wait = "display(job)\njob.wait()\nprint('the cell went on, and the job', job.status.value)"
-    open_notebook(page, lab, write("wait.ipynb", IMPORT, TRAINING, call, wait))
+    open_notebook(page, lab, write_notebook(lab.root, "wait.ipynb", [IMPORT, TRAINING, call, wait]))
     run_all(page)
 
     card(page, "Running")
@@ -195,12 +157,12 @@ def test_stop_ends_the_job_while_a_cell_waits_for_it(
 
 
 def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
-    page: Page, lab: Lab, write: Callable[..., str], tmp_path: Path
+    page: Page, lab: Lab, tmp_path: Path
 ):
     go = tmp_path / "go"
     go.touch()
     call = f'cnai.train(patient, name="twice", args={{"until": {str(go)!r}}})'
-    open_notebook(page, lab, write("again.ipynb", IMPORT, TRAINING, call))
+    open_notebook(page, lab, write_notebook(lab.root, "again.ipynb", [IMPORT, TRAINING, call]))
     run_all(page)
 
     card(page, "Succeeded")
@@ -217,7 +179,6 @@ def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
 def test_a_card_fits_where_it_stands(
     page: Page,
     lab: Lab,
-    write: Callable[..., str],
     shots: Path,
     tmp_path: Path,
     name: str,
@@ -232,7 +193,7 @@ def test_a_card_fits_where_it_stands(
     open_notebook(
         page,
         lab,
-        write(f"{name}.ipynb", IMPORT, TRAINING, FAILING, call, failing),
+        write_notebook(lab.root, f"{name}.ipynb", [IMPORT, TRAINING, FAILING, call, failing]),
         width=width,
         mode="doc",
     )

@@ -81,3 +81,44 @@ def test_settings_are_in_the_editor(page: Page, lab: Lab, outside: Terminal, sho
     expect(entry.first).to_be_visible()
     entry.first.click()
     page.screenshot(path=shots / "settings.png")
+
+
+def test_the_settings_speak_the_language_of_the_page(
+    page: Page, lab: Lab, outside: Terminal, shots: Path
+) -> None:
+    plugin = "@jupyterlab/translation-extension:plugin"
+    lab.set(plugin, locale="zh_CN")
+    try:
+        page.goto(lab.url())
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+        page.keyboard.press("Control+,")
+        entry = page.locator(".jp-PluginList-entry, .jp-PluginList button", has_text="CNAI")
+        entry.first.click(timeout=SLOW)
+        form = page.locator(".jp-SettingsPanel")
+        expect(form.get_by_text("保留的日志行数")).to_be_visible(timeout=SLOW)
+        expect(form.get_by_text("任务失败时通知")).to_be_visible()
+        page.screenshot(path=shots / "settings-zh.png")
+    finally:
+        lab.set(plugin, locale="en")
+
+
+def test_a_page_keeps_as_many_log_lines_as_the_setting_says(
+    page: Page, lab: Lab, outside: Terminal
+) -> None:
+    lab.set("cnai-lab:settings", logLines=1000)
+    try:
+        panel = open_lab(page, lab)
+        outside.train("long", lines=tuple(f"line {n:05}" for n in range(4000)), epochs=1)
+        panel.says("long", "Running")
+        job = panel.open_job("long")
+        expect(job.log.get_by_text("epoch 1 of 30")).to_be_visible(timeout=SLOW)
+        held = job.log.locator(".cnai-JobLog-all")
+        expect(held).to_have_css("height", f"{500 * 17}px")
+        job.log.press("Home")
+        expect(held).to_have_css("height", f"{1000 * 17}px")
+        expect(job.log.get_by_text("line 03495")).to_be_attached()
+        job.log.press("Home")
+        expect(job.log.get_by_text("line 02995")).to_be_attached()
+        expect(held).to_have_css("height", f"{1000 * 17}px")
+    finally:
+        lab.set("cnai-lab:settings")

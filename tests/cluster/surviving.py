@@ -14,9 +14,6 @@ from cnai_sdk.backends.kubernetes.informer import Informer
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.backends.kubernetes.objects import Pod
 from tests.cluster.proxy import Proxy
-from tests.cluster.testbed.cluster import Cluster
-
-RBAC = "rbac.authorization.k8s.io/v1"
 
 
 @asynccontextmanager
@@ -87,23 +84,6 @@ class Gate(Proxy):
         self.cut()
 
 
-def allow(
-    cluster: Cluster, namespace: str, user: str, resources: list[str], verbs: list[str]
-) -> None:
-    """Let an account of that name do this, in its namespace."""
-    name = {"name": f"{user}-{'-'.join(resources)}", "namespace": namespace}
-    rule = {"apiGroups": [""], "resources": resources, "verbs": verbs}
-    cluster.apply({"apiVersion": RBAC, "kind": "Role", "metadata": name, "rules": [rule]})
-    cluster.apply(
-        {
-            "apiVersion": RBAC,
-            "kind": "RoleBinding",
-            "metadata": name,
-            "roleRef": {
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "Role",
-                "name": name["name"],
-            },
-            "subjects": [{"kind": "ServiceAccount", "name": user, "namespace": namespace}],
-        }
-    )
+def may(resource: str, *verbs: str) -> dict[str, list[str]]:
+    """A rule of a role."""
+    return {"apiGroups": [""], "resources": [resource], "verbs": list(verbs)}

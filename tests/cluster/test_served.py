@@ -14,7 +14,7 @@ import pytest
 from cnai_sdk.backends.kubernetes.api import Api, Refused
 from cnai_sdk.backends.kubernetes.discovery import describe, discover
 from cnai_sdk.config import Config
-from tests.cluster.surviving import Seen, allow, connected, note, notes, until
+from tests.cluster.surviving import Seen, connected, may, note, notes, until
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import own_cluster_or_skip
 
@@ -46,54 +46,41 @@ async def api(broken: Cluster, room: str) -> AsyncIterator[Api]:
 # -- credentials and rights ----------------------------------------------------------------------
 
 
-def token_of(kubeconfig: Path) -> str:
-    return str(json.loads(kubeconfig.read_text())["users"][0]["user"]["token"])
-
-
 async def test_a_token_that_is_not_good_any_more_is_renewed_by_the_plugin(
-    broken: Cluster, api: Api, room: str, tmp_path: Path
+    broken: Cluster, room: str, tmp_path: Path
 ) -> None:
+    broken.grant("ann", room, [may("configmaps", "get", "list", "watch")])
+    user = broken.user("ann")
     file = tmp_path / "token"
-    allow(broken, room, "ann", ["configmaps"], ["get", "list", "watch"])
-    path = broken.user_kubeconfig("ann", namespace=room)
-    file.write_text(token_of(path))
+    file.write_text(user.token)
+    path = broken.user_kubeconfig(user, namespace=room)
+    document = json.loads(path.read_text())
+    document["users"][0]["user"] = {"exec": plugin_of(file)}
+    path.write_text(json.dumps(document))
+    async with connected(path) as ann, Seen(ann, room) as seen:
+        await ann.get(notes(room, "kube-root-ca.crt"))
+        await asyncio.to_thread(broken.expire, user)
+        with pytest.raises(Refused) as caught:
+            await ann.get(notes(room, "kube-root-ca.crt"))
+        assert caught.value.status == 401
+        file.write_text(broken.user("ann").token)
+        assert await ann.get(notes(room, "kube-root-ca.crt"))
+        await until(lambda: not seen.informer.problem)
+
+
+def plugin_of(file: Path) -> dict[str, Any]:
+    """A plugin that hands out what stands in a file."""
     program = (
         "import json, pathlib; print(json.dumps({'kind': 'ExecCredential', 'apiVersion': "
         "'client.authentication.k8s.io/v1', 'status': {'token': pathlib.Path("
         f"{str(file)!r}).read_text()}}}}))"
     )
-    plugin = {
+    return {
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": sys.executable,
         "args": ["-c", program],
         "interactiveMode": "Never",
     }
-    document = json.loads(path.read_text())
-    document["users"][0]["user"] = {"exec": plugin}
-    path.write_text(json.dumps(document))
-    async with connected(path) as ann:
-        await ann.get(notes(room, "kube-root-ca.crt"))
-        # The account is made anew: a token of the old one proves nothing now.
-        await api.delete(f"/api/v1/namespaces/{room}/serviceaccounts/ann")
-        renewed = token_of(broken.user_kubeconfig("ann", namespace=room))
-        async with connected(broken_token(broken, room, file.read_text())) as old:
-            async with asyncio.timeout(60):  # the server remembers a good token for some seconds
-                while not await is_refused(old, room):
-                    await asyncio.sleep(0.1)
-        file.write_text(renewed)
-        assert await ann.get(notes(room, "kube-root-ca.crt"))
-
-
-def broken_token(cluster: Cluster, namespace: str, token: str) -> Path:
-    return cluster.control.write_kubeconfig("old", token, namespace=namespace)
-
-
-async def is_refused(api: Api, namespace: str) -> bool:
-    try:
-        await api.get(notes(namespace, "kube-root-ca.crt"))
-    except Refused as error:
-        return error.status == 401
-    return False
 
 
 async def test_what_may_not_be_seen_is_said_and_seen_once_it_may(
@@ -112,7 +99,7 @@ async def test_what_may_not_be_seen_is_said_and_seen_once_it_may(
             "events: not allowed",
             "resourcequotas: not allowed",
         ]
-        allow(broken, room, "bob", ["resourcequotas"], ["list", "watch"])
+        broken.grant("bob", room, [may("resourcequotas", "list", "watch")])
         await until(lambda: not quotas.informer.problem)
         assert events.informer.problem == "events: not allowed"
         refusal = events.informer.refusal
@@ -124,15 +111,13 @@ async def test_a_namespace_that_is_being_deleted_takes_nothing_and_says_so(
     broken: Cluster, api: Api
 ) -> None:
     name = broken.namespace()
-    held = note("held", finalizers=["cnai.example/hold"])
-    await api.create(notes(name), held)
-    await api.delete(f"/api/v1/namespaces/{name}")
+    broken.hold_in_termination(name)
     with pytest.raises(Refused) as caught:
         await api.create(notes(name), note("late"))
     assert caught.value.status == 403
     assert [cause.reason for cause in caught.value.causes] == ["NamespaceTerminating"]
     assert "being terminated" in caught.value.message
-    await api.patch(notes(name, "held"), {"metadata": {"finalizers": None}})
+    broken.release(name)
 
 
 # -- kinds -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from cnai_sdk.backends.kubernetes.api import (
 )
 from cnai_sdk.backends.kubernetes.objects import Pod
 from tests.cluster.proxy import Proxy
-from tests.cluster.surviving import Gate, Seen, allow, connected, note, notes, until
+from tests.cluster.surviving import Gate, Seen, connected, may, note, notes, until
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import own_cluster_or_skip
 
@@ -76,64 +76,46 @@ async def test_creates_around_a_restart_are_made_once_or_told(
             made.append(name)
         except (Refused, Unreachable) as error:
             unsure[name] = error
+            await until_created(api, room, name)
     await restart
     assert all(
         error.sent if isinstance(error, Unreachable) else error.status >= 500
         for error in unsure.values()
     )
-    there = {item.metadata.name for item in (await api.list(notes(room), type=Pod)).items}
-    there -= {"kube-root-ca.crt"}
-    assert set(made) <= there <= {*made, *unsure}
-    assert len(unsure) <= 3
+    there = (item.metadata.name for item in (await api.list(notes(room), type=Pod)).items)
+    assert set(there) - {"kube-root-ca.crt"} == {*made, *unsure}
 
 
 async def test_a_slow_answer_is_waited_for(broken: Cluster, api: Api, room: str) -> None:
     await api.get("/version")
-    broken.pause_api_server()
-    try:
+    with broken.paused_api_server():
         asked = asyncio.create_task(api.create(notes(room), note("slow")))
         done, _ = await asyncio.wait([asked], timeout=2.0)
         assert not done
-    finally:
-        broken.resume_api_server()
     assert (await asked)["metadata"]["name"] == "slow"
 
 
-async def test_a_server_that_hangs_is_told_and_not_waited_for_without_end(
-    broken: Cluster, api: Api
-) -> None:
-    await api.get("/version")
-    broken.pause_api_server()
-    try:
-        with pytest.raises(Unreachable) as caught:
-            await api.get("/version", deadline=0.0)
-    finally:
-        broken.resume_api_server()
-    assert caught.value.cause == "no answer"
-    assert "overloaded" in caught.value.next_step
-
-
-async def test_a_store_that_fails_is_an_error_and_a_watch_outlives_it(
+async def test_a_store_that_fails_for_a_while_is_outlived(
     broken: Cluster, api: Api, room: str
 ) -> None:
+    await api.create(notes(room), note("kept"))
     etcd = broken.control.processes["etcd"]
     async with Seen(api, room) as seen:
         await asyncio.to_thread(etcd.stop)
-        try:
-            with pytest.raises(Refused) as caught:
-                await api.create(notes(room), note("lost"))
-            assert caught.value.status >= 500
-            assert "administrator" in caught.value.next_step
-        finally:
-            etcd.start()
-        await asyncio.to_thread(broken.control.until_ready)
-        await until_created(api, room, "found")
-        await until(lambda: ("ADDED", "found") in seen.heard)
+        read = asyncio.create_task(api.get(notes(room, "kept")))
+        made = asyncio.create_task(until_created(api, room, "found"))
+        done, _ = await asyncio.wait([read, made], timeout=1.0)
+        assert not done
+        etcd.start()
+        assert (await read)["metadata"]["name"] == "kept"
+        await made
+        await until(lambda: seen.heard == [("ADDED", "found")])
         assert not seen.informer.problem
+    await asyncio.to_thread(broken.control.until_ready)
 
 
 async def until_created(api: Api, namespace: str, name: str) -> None:
-    """The store needs a moment until it takes writes again."""
+    """By looking after each failure whether it was created all the same."""
     async with asyncio.timeout(90):
         while True:
             try:
@@ -141,23 +123,12 @@ async def until_created(api: Api, namespace: str, name: str) -> None:
                 return
             except Exists:
                 return
+            except Unreachable:
+                await asyncio.sleep(0.05)
             except Refused as error:
                 if error.status < 500:
                     raise
                 await asyncio.sleep(0.2)
-
-
-async def test_a_read_is_carried_over_a_store_that_fails(
-    broken: Cluster, api: Api, room: str
-) -> None:
-    await api.create(notes(room), note("kept"))
-    etcd = broken.control.processes["etcd"]
-    await asyncio.to_thread(etcd.stop)
-    asked = asyncio.create_task(api.get(notes(room, "kept")))
-    await asyncio.sleep(1.0)
-    etcd.start()
-    assert (await asked)["metadata"]["name"] == "kept"
-    await asyncio.to_thread(broken.control.until_ready)
 
 
 # -- watches ------------------------------------------------------------------------------
@@ -170,22 +141,11 @@ async def test_a_cut_connection_loses_and_repeats_nothing(broken: Cluster, room:
         Seen(api, room) as seen,
     ):
         for number in range(5):
-            await until_there(api, room, f"n{number}")
+            await until_created(api, room, f"n{number}")
             await until(lambda number=number: len(seen.heard) == number + 1)  # type: ignore[misc]
             way.cut()
         assert seen.heard == [("ADDED", f"n{number}") for number in range(5)]
         assert way.cuts >= 5
-
-
-async def until_there(api: Api, namespace: str, name: str) -> None:
-    """Create it, by looking after a cut whether it was created."""
-    try:
-        await api.create(notes(namespace), note(name))
-    except Unreachable:
-        try:
-            await api.get(notes(namespace, name))
-        except Missing:
-            await api.create(notes(namespace), note(name))
 
 
 async def test_a_moment_that_the_server_has_forgotten_is_listed_anew(
@@ -204,8 +164,7 @@ async def test_a_moment_that_the_server_has_forgotten_is_listed_anew(
         await api.delete(notes(room, "gone"))
         await api.create(notes(room), note("new"))
         await until(lambda: seen.informer.problem)
-        await asyncio.to_thread(broken.control.compact)
-        await asyncio.to_thread(broken.restart_api_server)
+        await asyncio.to_thread(broken.forget_history)
         assert await is_forgotten(api, room, start)
         way.shut = False
         await until(lambda: len(seen.heard) == 2)
@@ -252,7 +211,7 @@ async def test_what_somebody_else_changed_is_a_conflict(api: Api, room: str) -> 
 async def test_a_server_that_takes_no_more_is_asked_again(
     broken: Cluster, api: Api, room: str
 ) -> None:
-    allow(broken, room, "busy", ["configmaps"], ["create", "get"])
+    broken.grant("busy", room, [may("configmaps", "create", "get")])
     level = {
         "apiVersion": FLOW,
         "kind": "PriorityLevelConfiguration",
@@ -267,7 +226,7 @@ async def test_a_server_that_takes_no_more_is_asked_again(
             },
         },
     }
-    account = {"kind": "ServiceAccount", "serviceAccount": {"name": "busy", "namespace": room}}
+    busy_one = {"kind": "User", "user": {"name": "busy"}}
     everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"]}
     flow = {
         "apiVersion": FLOW,
@@ -275,8 +234,8 @@ async def test_a_server_that_takes_no_more_is_asked_again(
         "metadata": {"name": f"jail-{room}"},
         "spec": {
             "priorityLevelConfiguration": {"name": f"jail-{room}"},
-            "matchingPrecedence": 1,
-            "rules": [{"subjects": [account], "resourceRules": [everything]}],
+            "matchingPrecedence": 2,
+            "rules": [{"subjects": [busy_one], "resourceRules": [everything]}],
         },
     }
     base = f"/apis/{FLOW}"

@@ -1,4 +1,4 @@
-"""Jobs as this SDK writes them, on real operators: accepted whole, trained, steered, lost and found.
+"""Jobs as this SDK writes them, on real operators: accepted whole, trained, steered, found again.
 
 Every namespace here enforces the Pod Security Standard "restricted".
 """
@@ -24,7 +24,7 @@ from cnai_sdk.backends.record.frames import FrameFilter
 from cnai_sdk.config import Config
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.fixtures import External
+from tests.cluster.testbed.external import External
 from tests.cluster.testbed.processes import until
 
 OPERATORS = ("pytorchjob", "trainjob")
@@ -314,7 +314,7 @@ def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: B
     answer = pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost['name']}")
     assert answer.status_code == 200
     assert pytorch.ended(plan), _told(pytorch, plan)
-    assert _all_print(pytorch, plan, "attempt 1")
+    assert _all_print(pytorch, plan, "attempt 1"), _told(pytorch, plan)
     assert pytorch.pods(plan)[1]["metadata"]["uid"] != lost["uid"]
 
 
@@ -347,8 +347,7 @@ def test_a_stopped_job_gives_its_quota_back_and_a_queued_one_leaves_the_queue(
     until("it is admitted", lambda: _runs(bench, first))
     second = bench.submit(spec_of(WAITING, name="second", queue=queue, resources=whole))
     third = bench.submit(spec_of(WAITING, name="third", queue=queue, resources=whole))
-    for each in (second, third):
-        until("it waits", lambda each=each: bench.holds(each, "Suspended"))
+    until("they wait", lambda: all(bench.holds(each, "Suspended") for each in (second, third)))
     until("it has a Workload", lambda: len(_workloads(bench)) == 3)
     bench.steer(second, "stop")
     bench.steer(first, "stop")

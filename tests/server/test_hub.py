@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from cnai_sdk.backends.base import Backend
 from cnai_sdk.backends.memory.backend import MemoryBackend
 from cnai_sdk.errors import BackendUnavailable
+from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Quota
 from cnai_sdk.model.spec import Payload, TrainSpec
@@ -41,6 +45,7 @@ class Flaky(MemoryBackend):
         super().__init__()
         self.away: Exception | None = None  # raised by watch()
         self.epoch = ""
+        self.silent = False
         self.watched = 0
         self.asked_for_quota = 0
         self._ended = asyncio.Event()
@@ -57,6 +62,8 @@ class Flaky(MemoryBackend):
         self.watched += 1
         if self.away is not None:
             raise self.away
+        if self.silent:
+            await asyncio.Event().wait()
         updates = super().watch()
         ended = asyncio.ensure_future(self._ended.wait())
         try:
@@ -96,6 +103,11 @@ async def until(holds: Callable[[], object], within: float = 10.0) -> None:
     async with asyncio.timeout(within):
         while not holds():
             await asyncio.sleep(0.005)
+
+
+def running() -> list[str]:
+    """What the tasks do that have not ended."""
+    return [str(task.get_coro()) for task in asyncio.all_tasks()]
 
 
 async def submit(backend: MemoryBackend, name: str = "digits") -> str:
@@ -219,6 +231,15 @@ class TestResting:
         assert [row.workload.id for row in await hub.current()] == [id]
         await until(lambda: not hub.watching)
 
+    async def test_a_question_that_is_not_answered_in_time_is_no_empty_list(self) -> None:
+        backend = Flaky()
+        backend.silent = True
+        pace = Pace(first_answer=0.05)
+        hub = Hub("here", lambda: backend, pace=pace, log=LOG)
+        with pytest.raises(BackendUnavailable, match="has not answered yet"):
+            await hub.current()
+        await hub.close()
+
     async def test_the_quota_is_only_looked_at_while_somebody_is_there(
         self, hub: Hub, backend: Flaky
     ) -> None:
@@ -227,9 +248,60 @@ class TestResting:
         await until(lambda: backend.asked_for_quota >= 3)
         hub.leave(reader)
         await until(lambda: not hub.watching)
-        asked = backend.asked_for_quota
-        await asyncio.sleep(0.5)
-        assert backend.asked_for_quota == asked
+        await until(lambda: not any("Hub." in name for name in running()))
+
+
+class TestTheVerdictOfAFailure:
+    async def test_that_could_not_be_made_is_made_when_somebody_looks_again(
+        self, hub: Hub, backend: Flaky, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        refused = asyncio.Event()
+
+        async def events(id: str) -> Any:
+            refused.set()
+            raise BackendUnavailable("The events cannot be read now.", next_step="Wait.")
+
+        monkeypatch.setattr(backend, "events", events)
+        id, reader = await submit(backend), Reader()
+        hub.join(reader)
+        await until(lambda: phase(hub, id))
+        backend.start(id)
+        backend.fail(id, reason="WorkerFailed", message="ValueError in worker 0")
+        await refused.wait()
+        assert short(hub, id) == ""
+        monkeypatch.undo()
+        await until(lambda: not hub.judging.locked())
+        hub.look(reader, [id])
+        await until(lambda: short(hub, id))
+
+    async def test_is_made_anew_when_more_is_known_of_its_end(
+        self, hub: Hub, backend: Flaky, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[str] = []
+
+        async def diagnose(_: Backend, workload: Workload) -> Diagnosis:
+            made.append(workload.message)
+            return Diagnosis(id="X", happened=workload.message, short=workload.message)
+
+        monkeypatch.setattr("cnai_server_ext.enrich.diagnose_workload", diagnose)
+        reader = Reader()
+        hub.join(reader)
+        await until(lambda: hub.has_rows)
+        failed = replace(_workload("a", message="failed"), phase=Phase.FAILED)
+        for message in ("failed", "failed", "evicted from the node"):
+            hub.rows.put([replace(failed, message=message)])
+            hub.look(reader, ["a"])
+            await until(functools.partial(is_short, hub, message))
+        assert made == ["failed", "evicted from the node"]
+
+
+def is_short(hub: Hub, words: str) -> bool:
+    return short(hub, "a") == words
+
+
+def short(hub: Hub, id: str) -> str:
+    entry = hub.rows.get(id)
+    return entry.short if entry else ""
 
 
 def _workload(id: str, *, message: str = "", created: float = 0.0) -> Workload:

@@ -19,6 +19,8 @@ from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload
 from cnai_server_ext import logs
+from cnai_server_ext.activity import has_store, keep_alive
+from cnai_server_ext.places import Places, local_backend
 
 from .conftest import Ask, Fetch
 from .page import until
@@ -273,7 +275,7 @@ class TestActivity:
         jp_asyncio_loop.run_until_complete(starting)
 
     def test_a_running_job_counts_and_an_ended_one_does_not(
-        self, local: Local, jp_serverapp: Any
+        self, local: Local, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         times: dict[str, datetime] = jp_serverapp.web_app.settings["last_activity_times"]
         assert "cnai_jobs" not in times
@@ -284,7 +286,12 @@ class TestActivity:
         assert jp_serverapp.web_app.last_activity() >= times["cnai_jobs"]
         local.run(local.backend.stop(id))
         local.ended(id)
-        local.run(_settled(times))
+        looks = looks_at(jp_serverapp.web_app.settings["cnai"].backend("local"), monkeypatch)
+        # The first of them may have begun before the end was written.
+        until(local._loop, lambda: len(looks) > 2)
+        seen = times["cnai_jobs"]
+        until(local._loop, lambda: len(looks) > 4)
+        assert times["cnai_jobs"] == seen
 
     def test_what_a_page_reads_does_not_count(self, ask: Ask, jp_serverapp: Any) -> None:
         app = jp_serverapp.web_app
@@ -303,20 +310,34 @@ class TestActivity:
         assert app.last_activity() > before
 
     def test_looking_makes_no_store(
-        self, store: Path, jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop
+        self, store: Path, jp_asyncio_loop: asyncio.AbstractEventLoop
     ) -> None:
-        jp_asyncio_loop.run_until_complete(asyncio.sleep(0.3))
-        assert not store.exists()
+        looks: list[bool] = []
+
+        def worth_it() -> bool:
+            looks.append(has_store())
+            return looks[-1]
+
+        places = Places({"local": local_backend})
+        looking = keep_alive(places, {}, every=0.01, worth_it=worth_it)
+        task = jp_asyncio_loop.create_task(looking)
+        until(jp_asyncio_loop, lambda: len(looks) > 2)
+        task.cancel()
+        assert not any(looks) and not store.exists()
 
 
-async def _settled(times: dict[str, datetime]) -> None:
-    """Wait until a look at the jobs has changed nothing."""
-    async with asyncio.timeout(20):
-        while True:
-            seen = times["cnai_jobs"]
-            await asyncio.sleep(0.5)
-            if times["cnai_jobs"] == seen:
-                return
+def looks_at(backend: Any, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by each look at the list of jobs."""
+    looks: list[None] = []
+    listed = backend.list
+
+    async def look() -> Any:
+        found = await listed()
+        looks.append(None)
+        return found
+
+    monkeypatch.setattr(backend, "list", look)
+    return looks
 
 
 class TestWithoutActivity:
@@ -330,5 +351,7 @@ class TestWithoutActivity:
     def test_the_setting_turns_it_off(self, local: Local, jp_serverapp: Any) -> None:
         local.run(jp_serverapp.extension_manager.start_all_extensions())
         local.submit("import time\ntime.sleep(600)\n")
-        local.run(asyncio.sleep(0.5))
+        assert not any(
+            "keep_alive" in str(task.get_coro()) for task in asyncio.all_tasks(local._loop)
+        )
         assert "cnai_jobs" not in jp_serverapp.web_app.settings["last_activity_times"]

@@ -232,14 +232,14 @@ class TestDownloads:
                 ended.set()
 
         async def leaves() -> None:
-            _, writer = await asyncio.open_connection("127.0.0.1", jp_http_port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", jp_http_port)
             address = f"{jp_serverapp.base_url}cnai/api/jobs/memory/{id}/log.txt"
             token = jp_serverapp.identity_provider.token
             writer.write(
                 f"GET {address} HTTP/1.1\r\nHost: 127.0.0.1:{jp_http_port}\r\n"
                 f"Authorization: token {token}\r\n\r\n".encode()
             )
-            await asyncio.sleep(0.2)
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
             writer.close()
             await asyncio.wait_for(ended.wait(), 20)
 

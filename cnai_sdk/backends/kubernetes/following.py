@@ -173,6 +173,10 @@ class Follower:
 
     async def _run(self) -> None:
         try:
+            while not self._boxes:  # a job that waits in line costs no open file
+                if self._over:
+                    return
+                await self._pods.wait()
             while not self._lead():
                 if self.finished:
                     return

@@ -299,11 +299,11 @@ class PodLog:
         """Nanoseconds, or None for what is no time: '2026-01-02T03:04:05.678901234Z'."""
         if stamp[:19] != self._second or stamp[-1:] != b"Z":
             found = _second_of(stamp)
-            if found is None:
-                return None
-            if stamp[-1:] != b"Z":
-                return found + _fraction(stamp)
+            if found is None or stamp[-1:] != b"Z":
+                return None if found is None else found + _fraction(stamp)
             self._second, self._second_ns = stamp[:19], found
+        if len(stamp) == 30 and stamp[20:29].isdigit():
+            return self._second_ns + int(stamp[20:29])
         return self._second_ns + _fraction(stamp)
 
 

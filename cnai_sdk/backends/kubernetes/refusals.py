@@ -219,7 +219,9 @@ _BY_CLIENT: tuple[tuple[type[BaseException], str, str, str], ...] = (
 
 
 def _explained(error: Exception) -> tuple[str, str, str]:
-    for each in _chain(error):
+    # Behind a timeout stands what was waited for, which is no error of its own.
+    chain = () if isinstance(error, httpx2.TimeoutException) else _chain(error)
+    for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
             return (
                 "certificate",

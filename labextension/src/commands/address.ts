@@ -23,5 +23,8 @@ export function addressOf({ source, row }: IEntry, store: IStore): [string, stri
 /** The arguments of `cnai.use()` that lead to a place. */
 function useOf({ name, context, namespace }: Source): string {
   const named = Object.entries({ context, namespace }).filter(([, value]) => value);
-  return [pythonString(name), ...named.map(([key, value]) => `${key}=${pythonString(value!)}`)].join(', ');
+  return [
+    pythonString(name),
+    ...named.map(([key, value]) => `${key}=${pythonString(value!)}`)
+  ].join(', ');
 }

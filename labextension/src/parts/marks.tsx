@@ -4,6 +4,7 @@ import React from 'react';
 import { oneLine } from '../foreign';
 import { Phase, Row, Source } from '../generated/wire';
 import { IShape, KINDS, PHASES, PLACES, UNKNOWN } from '../shapes';
+import { isThisMachine, placeText } from '../panels/side/places';
 import { fraction, kindName, phaseName } from '../words';
 
 interface IMark {
@@ -48,12 +49,12 @@ export function KindMark({ kind, trans, size = 12 }: IMark & { kind: string }): 
 }
 
 /** Where it runs. */
-export function PlaceMark({ source, size = 12 }: IMark & { source: Source }): JSX.Element {
+export function PlaceMark({ source, trans, size = 12 }: IMark & { source: Source }): JSX.Element {
   return (
     <Mark
       className="cnai-PlaceMark"
-      shape={source.name === 'local' ? PLACES.machine : PLACES.cluster}
-      title={oneLine(source.place || source.id)}
+      shape={isThisMachine(source) ? PLACES.machine : PLACES.cluster}
+      title={oneLine(placeText(source, trans))}
       size={size}
     />
   );

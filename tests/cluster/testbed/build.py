@@ -16,9 +16,9 @@ from pathlib import Path
 
 import platformdirs
 
-from tests.cluster.testbed.programs import KUBE, KUBERNETES, MODULES, OPERATORS, PROGRAMS, Program
+from tests.cluster.testbed.programs import KUBE, KUBERNETES, MODULES, PROGRAMS, Program
 from tests.cluster.testbed.programs import digest as digest_of_all
-from tests.cluster.testbed.toolchain import NoToolchain, environment, find_go
+from tests.cluster.testbed.toolchain import environment, find_go
 
 
 class CannotBuild(Exception):
@@ -105,7 +105,10 @@ def _compile(go: str, program: Program, built: Built) -> None:
         flags += ["-X", f"k8s.io/component-base/version.gitVersion=v{KUBERNETES}"]
     draft = built.binaries / f".{program.name}"
     _run(
-        [go, "build", "-trimpath", "-ldflags", " ".join(flags), "-o", str(draft), program.main],
+        [
+            *(go, "build", "-mod=readonly", "-trimpath", "-ldflags", " ".join(flags)),
+            *("-o", str(draft), program.main),
+        ],
         program,
         folder=MODULES / program.name,
     )
@@ -116,7 +119,8 @@ def _render(go: str, program: Program, built: Built) -> None:
     """The operator's own manifests. They are copied first: a path with a host's name in it is an
     address to kustomize, and some of them fetch another operator, which has an entry of its own."""
     folder = MODULES / program.name
-    said = _run([go, "list", "-m", "-f", "{{.Dir}}", program.module], program, folder=folder)
+    asking = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", program.module]
+    said = _run(asking, program, folder=folder)
     source = Path(said.strip())
     top = program.manifests.split("/")[0]
     with tempfile.TemporaryDirectory() as work:
@@ -163,6 +167,3 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _say(text: str) -> None:
     print(f"testbed: {text}", file=sys.stderr, flush=True)
-
-
-__all__ = ["OPERATORS", "Built", "CannotBuild", "NoToolchain", "build", "cache", "find"]

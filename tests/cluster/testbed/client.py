@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Mapping, Sequence
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from tests.cluster.testbed.apply import Applier
+from tests.cluster.testbed.faults import Faults
 from tests.cluster.testbed.processes import until
 
 Document = dict[str, Any]
 
 
-class Client:
+class Client(ABC):
     """A cluster as its administrator reaches it.
 
     Args:
@@ -28,6 +32,15 @@ class Client:
     """
 
     kubeconfig: Path
+
+    @abstractmethod
+    def context(self, namespace: str, *, server: str = "", authority: str = "") -> Path:
+        """The administrator's kubeconfig, in a namespace.
+
+        Args:
+            server: an address to use instead.
+            authority: the certificate that signs that one's.
+        """
 
     def __init__(self, http: httpx2.Client, tls: ssl.SSLContext) -> None:
         self.http = http
@@ -121,6 +134,16 @@ class Client:
                 "subjects": [subject],
             }
         )
+
+    @contextmanager
+    def faults(self, namespace: str) -> Iterator[tuple[Faults, Path]]:
+        """A way to the API server whose requests meet rules, and a kubeconfig that takes it."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Faults(self.server, self.tls, Path(folder)) as faults,
+        ):
+            authority = str(faults.certificate)
+            yield faults, self.context(namespace, server=faults.server, authority=authority)
 
     def account_token(self, name: str, namespace: str, *, seconds: int = 3600) -> str:
         """A token of a service account, which is made.

@@ -81,7 +81,12 @@ class Cluster(Client):
         self.kubeconfig = self.control.kubeconfig
         self.control.start()
         (self.run / "node.json").write_text(json.dumps(self._node_config()))
-        command = [sys.executable, "-m", "tests.cluster.testnode", self.run / "node.json"]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.cluster.testnode",
+            self.run / "node.json",
+        ]
         self.node = Process(
             "node",
             self.network.command(command, ends_with=signal.SIGTERM),
@@ -132,10 +137,11 @@ class Cluster(Client):
 
     # -- people -----------------------------------------------------------------------
 
-    def context(self, namespace: str, *, server: str = "") -> Path:
-        """The administrator's kubeconfig, in a namespace."""
+    def context(self, namespace: str, *, server: str = "", authority: str = "") -> Path:
+        """The administrator's kubeconfig, in a namespace; each other way has its own file."""
+        file = f"admin-{namespace}" + (f"-{server.rpartition(':')[2]}" if server else "")
         return self.control.write_kubeconfig(
-            f"admin-{namespace}", self.control.token, namespace=namespace, server=server
+            file, self.control.token, namespace=namespace, server=server, authority=authority
         )
 
     def user(self, name: str, groups: Sequence[str] = (), *, seconds: float = 3600) -> User:
@@ -178,7 +184,7 @@ class Cluster(Client):
         if kill:
             api.kill()
         else:
-            api.stop(grace=15)
+            api.stop()
 
     def start_api_server(self) -> None:
         """Start it again, and return when it is ready."""
@@ -207,7 +213,7 @@ class Cluster(Client):
 
         The API server answers from memory what its store has forgotten, so it starts anew.
         """
-        self.stop_api_server()
+        self.stop_api_server(kill=True)
         self.control.compact()
         self.start_api_server()
 

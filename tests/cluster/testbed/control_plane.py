@@ -54,13 +54,19 @@ class ControlPlane:
         self.processes = self._processes()
 
     def write_kubeconfig(
-        self, user: str, token: str, *, namespace: str = "default", server: str = ""
+        self,
+        user: str,
+        token: str,
+        *,
+        namespace: str = "default",
+        server: str = "",
+        authority: str = "",
     ) -> Path:
         """A kubeconfig with one context, named as the user is."""
         path = self._run / f"{user}.kubeconfig"
         cluster = {
             "server": server or self.server,
-            "certificate-authority": str(self.authority.certificate),
+            "certificate-authority": authority or str(self.authority.certificate),
         }
         path.write_text(json.dumps(_kubeconfig(cluster, user, {"token": token}, namespace)))
         path.chmod(0o600)

@@ -38,16 +38,18 @@ class External(Client):
         )
         self.http.get("/version").raise_for_status()
 
-    def context(self, namespace: str, *, server: str = "") -> Path:
+    def context(self, namespace: str, *, server: str = "", authority: str = "") -> Path:
         """The kubeconfig, in a namespace."""
-        return self._write(f"admin-{namespace}", namespace, server, {})
+        return self._write(f"admin-{namespace}", namespace, server, {}, authority)
 
     def user_kubeconfig(self, user: str, *, namespace: str, server: str = "") -> Path:
         """A kubeconfig of a service account of that name; its namespace is where it is."""
         token = self.account_token(user, namespace)
         return self._write(f"{namespace}-{user}", namespace, server, {"token": token})
 
-    def _write(self, name: str, namespace: str, server: str, who: dict[str, Any]) -> Path:
+    def _write(
+        self, name: str, namespace: str, server: str, who: dict[str, Any], authority: str = ""
+    ) -> Path:
         document = copy.deepcopy(yaml.safe_load(self.kubeconfig.read_text()))
         current = next(
             each["context"]
@@ -58,6 +60,9 @@ class External(Client):
         for each in document["clusters"]:
             if server and each["name"] == current["cluster"]:
                 each["cluster"]["server"] = server
+                if authority:
+                    each["cluster"]["certificate-authority"] = authority
+                    each["cluster"].pop("certificate-authority-data", None)
         for each in document["users"]:
             if who and each["name"] == current["user"]:
                 each["user"] = who

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
-from tests.cluster.testbed.build import CannotBuild, NoToolchain, build
+from tests.cluster.testbed.build import CannotBuild, build
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
-from tests.cluster.testbed.network import CannotNetwork, missing_tools
+from tests.cluster.testbed.network import CannotNetwork, missing_tools, way_in
+from tests.cluster.testbed.toolchain import NoToolchain
 
 GIVEN = os.environ.get("CNAI_TEST_KUBECONFIG", "")
 """Read once: tests run without the settings of who runs them."""
@@ -56,6 +58,26 @@ def _start_own() -> Cluster:
     return cluster
 
 
+def build_for_tests() -> None:
+    """Build what is not in the cache, before any test has a clock running; what fails is said."""
+    if GIVEN or _why_not:
+        return
+    if why := _obstacle():
+        _remember(why)
+
+
+def _obstacle() -> str:
+    """Why no cluster can be had here, or ''."""
+    if tools := missing_tools():
+        return f"system packages are missing. Install them: apt-get install {' '.join(tools)}"
+    try:
+        way_in()
+        build()
+    except (NoToolchain, CannotBuild, CannotNetwork) as error:
+        return str(error)
+    return ""
+
+
 def own_cluster_or_skip(**options: Any) -> Cluster:
     """A cluster of one's own, not started yet, or a skip.
 
@@ -64,19 +86,15 @@ def own_cluster_or_skip(**options: Any) -> Cluster:
     """
     if GIVEN:
         pytest.skip("needs a control plane of its own, and CNAI_TEST_KUBECONFIG names another's")
+    build_for_tests()
     if _why_not:
-        _skip(_why_not[0])
-    if tools := missing_tools():
-        _skip(f"system packages are missing. Install them: apt-get install {' '.join(tools)}")
-    try:
-        return Cluster(build(), **options)
-    except (NoToolchain, CannotBuild, CannotNetwork) as error:
-        _skip(str(error))
+        pytest.skip(_why_not[0])
+    return Cluster(build(), **options)
 
 
-def _skip(why: str) -> NoReturn:
-    """The reason is said once in full; looking again would fail in the same way."""
-    if not _why_not:
-        _why_not.append(why)
-        warnings.warn(f"THE CLUSTER TESTS ARE SKIPPED: {why}", ClusterTestsSkipped, stacklevel=3)
-    pytest.skip(why)
+def _remember(why: str) -> None:
+    """Looking again would fail in the same way, so it is said once in full."""
+    _why_not.append(why)
+    text = f"THE CLUSTER TESTS ARE SKIPPED: {why}"
+    print(f"testbed: {text}", file=sys.stderr, flush=True)
+    warnings.warn(text, ClusterTestsSkipped, stacklevel=3)

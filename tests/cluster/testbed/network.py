@@ -46,7 +46,7 @@ def missing_tools() -> list[str]:
     return sorted(lacking)
 
 
-def _way_in() -> tuple[str, ...]:
+def way_in() -> tuple[str, ...]:
     """How this process may get namespaces.
 
     Raises:
@@ -59,8 +59,9 @@ def _way_in() -> tuple[str, ...]:
             return way
         said = done.stderr.strip()
     raise CannotNetwork(
-        f"Network namespaces cannot be made here ({said}). Run it as root, or let users make them: "
-        "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+        f"network namespaces cannot be made here ({said}). Run it as root, or let users make them: "
+        "sysctl -w kernel.unprivileged_userns_clone=1 "
+        "kernel.apparmor_restrict_unprivileged_userns=0"
     )
 
 
@@ -72,7 +73,7 @@ class Network:
     """
 
     def __init__(self, run: Path) -> None:
-        self._way = _way_in()
+        self._way = way_in()
         self._run = run
         self._outside = {API_PORT: _listening(), ETCD_PORT: _listening()}
         self._inside = {API_PORT: GATEWAY, ETCD_PORT: "127.0.0.1"}

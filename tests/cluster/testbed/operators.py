@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
-import functools
+import json
+import os
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -33,15 +36,14 @@ def named(name: str) -> Program:
 def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None:
     """Apply operators, one after the other, and return when all are ready."""
     applier = Applier(control.http)
+    documents = {name: _documents(built, name, control.authority) for name in names}
     for name in names:
-        documents = _documents(built, name, control.authority)
-        applier.apply_all(documents)
+        applier.apply_all(documents[name])
     for name in names:
-        documents = _documents(built, name, control.authority)
-        until(f"{name} is ready", functools.partial(_is_ready, control, documents), seconds=120)
+        until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=120)
         extra = built.manifests / f"{name}-extra.yaml"
         if extra.exists():
-            applier.apply_all(_read(extra.read_text()))
+            applier.apply_all(_read(extra))
 
 
 def definitions(control: ControlPlane, built: Built, name: str) -> None:
@@ -67,7 +69,7 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
     for each in _deployments(documents):
         until(
             f"{name} has {replicas} replicas",
-            lambda path=each: _replicas(control, path) == (replicas, replicas),
+            partial(_has_replicas, control, each, replicas),
             seconds=120,
         )
 
@@ -75,6 +77,10 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
 def _replicas(control: ControlPlane, path: str) -> tuple[int, int]:
     status = control.http.get(path).json().get("status", {})
     return status.get("replicas", 0), status.get("readyReplicas", 0)
+
+
+def _has_replicas(control: ControlPlane, path: str, count: int) -> bool:
+    return _replicas(control, path) == (count, count)
 
 
 def _deployments(documents: list[Document]) -> list[str]:
@@ -87,16 +93,24 @@ def _deployments(documents: list[Document]) -> list[str]:
 
 
 def _documents(built: Built, name: str, authority: Authority) -> list[Document]:
-    documents = _read((built.manifests / f"{name}.yaml").read_text())
+    documents = _read(built.manifests / f"{name}.yaml")
     documents += _namespaces(documents)
     documents += _certificates(documents, authority)
     _inject(documents, base64.b64encode(authority.pem).decode())
     return [each for each in documents if each["kind"] not in _LEFT_OUT]
 
 
-def _read(text: str) -> list[Document]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [each for each in yaml.load_all(text, Loader=loader) if each]
+def _read(path: Path) -> list[Document]:
+    """The documents of a file. Megabytes of YAML take seconds, so they are kept as JSON beside."""
+    kept = path.with_suffix(".json")
+    if not kept.exists():
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        documents = [each for each in yaml.load_all(path.read_text(), Loader=loader) if each]
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(documents, default=str))
+        draft.replace(kept)
+    found: list[Document] = json.loads(kept.read_bytes())
+    return found
 
 
 def _namespaces(documents: list[Document]) -> list[Document]:

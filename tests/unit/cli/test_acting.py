@@ -65,6 +65,33 @@ def test_delete_removes_what_it_may(
     assert names(memory) == []
 
 
+@pytest.mark.parametrize("verb", [("delete", "--yes"), ("stop",)])
+def test_a_name_is_first_that_of_one_job_and_then_of_its_newest_run(
+    cnai: Cnai, memory: MemoryBackend, submitted: Submitted, verb: tuple[str, ...]
+) -> None:
+    first, second, third = (submitted() for _ in range(3))
+    assert cnai(*verb, "digits").exit_code == 0
+    assert left(memory) == {second, third}
+    runtime.call(memory.delete(first))
+    assert cnai(*verb, "digits").exit_code == 0
+    assert left(memory) == {second}
+
+
+def test_a_job_that_is_named_twice_is_deleted_once(
+    cnai: Cnai, memory: MemoryBackend, submitted: Submitted
+) -> None:
+    submitted()
+    id = submitted()
+    answer = cnai("delete", "digits-2", id, "digits-2", "--yes", "--json")
+    assert json.loads(answer.stdout) == ["digits-2"]
+    assert names(memory) == ["digits"]
+
+
+def left(memory: MemoryBackend) -> set[str]:
+    """The ids of jobs that neither were deleted nor have ended."""
+    return {w.id for w in runtime.call(memory.list()) if not w.phase.ended}
+
+
 def test_delete_as_json_never_asks(cnai: Cnai, memory: MemoryBackend, submitted: Submitted) -> None:
     submitted()
     answer = cnai("delete", "digits", "--json")

@@ -20,6 +20,7 @@ from cnai_sdk.backends.kubernetes.kept import Keeper, Kept
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.reading import gone, logs
 from cnai_sdk.backends.kubernetes.streams import Streams
+from cnai_sdk.backends.record.logbook import LogWriter
 from tests.unit.kubernetes.node import Node, serving
 
 WITHIN = 30.0
@@ -329,6 +330,71 @@ async def test_no_right_to_read_logs_is_said_and_nothing_waits_for_it(job: Job) 
     job.tell()
     assert await job.lines() == []
     assert "pods/log" in job.follower.problem
+
+
+async def test_a_node_that_fails_is_asked_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containerlog, "_FIRST_PAUSE", 0.01)
+    job.node.pod("a-0")
+    job.node.refuse = (500, "dial tcp 10.0.0.7:10250: connect: connection refused")
+    job.tell()
+    job.follower.start()
+    while "connection refused" not in job.follower.problem:
+        await job.follower.changed(0.01)
+    job.node.refuse = None
+    job.node.print("a-0", b"here")
+    assert await job.until(1) == ["here"]
+    assert await job.to_the_end() == ["here"]
+    assert job.follower.problem == ""
+
+
+async def test_a_node_that_never_answers_does_not_keep_an_ended_workload_open(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containerlog, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(containerlog, "_GIVES_UP_AFTER", 0.1)
+    job.node.pod("a-0")
+    job.node.refuse = (500, "no route to host")
+    assert await job.to_the_end() == []
+    assert "outputs=" in gone(job.keeper, job.follower, ran=True, outputs="")
+
+
+async def test_a_stream_that_says_nothing_is_opened_anew(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containerlog, "_IDLE", 0.05)
+    job.node.mute = 2
+    job.node.pod("a-0")
+    job.node.print("a-0", b"one")
+    job.tell()
+    assert await job.until(1) == ["one"]
+
+
+async def test_lines_that_find_no_space_are_read_again_and_reports_kept_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containerlog, "_FIRST_PAUSE", 0.01)
+    full = [OSError(28, "No space left on device")] * 3
+    put = LogWriter._put
+
+    def limited(self: LogWriter, frames: bytes, lines: int) -> None:
+        if full:
+            raise full.pop()
+        put(self, frames, lines)
+
+    monkeypatch.setattr(LogWriter, "_put", limited)
+    job.node.pod("a-0")
+    job.node.print("a-0", b"one", b'\x1ecnai {"metrics":{"loss":1}}', b"two")
+    job.tell()
+    assert await job.until(2) == ["one", "two"]
+    assert not full
+    assert [metric.seq for metric in job.keeper.metrics.all()] == [1]
+
+
+async def test_a_job_that_waits_in_line_costs_no_open_file(job: Job, tmp_path: Path) -> None:
+    job.follower.start()
+    await job.follower.changed(0.05)
+    assert not job.keeper.leads
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_another_process_goes_on_where_one_has_stopped(job: Job, tmp_path: Path) -> None:

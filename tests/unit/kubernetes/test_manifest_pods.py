@@ -183,7 +183,7 @@ def test_the_image_is_the_calls_then_the_settings_then_the_default() -> None:
         ({"resources": Resources(gpu=1, gpu_memory=2**30)}, "gpu_memory="),
         ({"resources": Resources(gpu=1, gpu_model="A100")}, "gpu_model="),
         ({"workers": 0}, "workers=0"),
-        ({"data": (DataLink(path="a.csv", source="/home/me/a.csv"),)}, "lies on this machine"),
+        ({"data": (DataLink(path="a.csv", source="/srv/a.csv"),)}, "lies on this machine"),
         ({"env": {"A": "x" * 200_000}}, "env has 'A'"),
         ({"env": {f"A{n}": "x" * 120_000 for n in range(3)}}, "annotations|describes this job"),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, Unreachable, connect
@@ -16,7 +17,7 @@ from cnai_sdk.backends.kubernetes.kubeconfig import Cluster, Target, find
 from cnai_sdk.backends.kubernetes.transport import client_for, proxy_for
 from cnai_sdk.errors import InvalidRequest
 
-from .https import Authority, Server, base64_of, environ, tunnel, write_kubeconfig
+from .https import Authority, Reply, Request, Server, base64_of, environ, tunnel, write_kubeconfig
 
 
 @pytest.fixture
@@ -122,6 +123,30 @@ async def test_a_server_that_speaks_no_tls_is_said(tmp_path: Path) -> None:
     plain.server_close()
     assert error.cause == "TLS"
     assert "HTTPS" in error.next_step
+
+
+async def test_a_server_that_takes_a_request_and_says_nothing_is_told(
+    server: Server, authority: Authority, tmp_path: Path
+) -> None:
+    end = threading.Event()
+
+    def answer(request: Request) -> Reply:
+        end.wait(30)
+        return Reply()
+
+    server.answer = answer
+    data = {"certificate-authority-data": base64_of(authority.pem)}
+    target = target_of(server.url, tmp_path, **data)
+    client = client_for(target)
+    client.timeout = httpx2.Timeout(5.0, read=0.2)
+    api = Api(target, client)
+    with pytest.raises(Unreachable) as caught:
+        await api.create("/api/v1/namespaces", {})
+    end.set()
+    await api.close()
+    assert caught.value.cause == "no answer"
+    assert caught.value.sent
+    assert len(server.requests) == 1
 
 
 async def test_a_server_that_has_answered_is_waited_for_when_it_goes_away(

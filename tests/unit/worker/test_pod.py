@@ -43,7 +43,7 @@ def test_an_error_names_the_cell_in_the_log_and_in_the_last_message(container: C
     assert code == 1
     assert 'File "cell [3]", line 2, in f' in log
     error = {"type": "ValueError", "message": "no digit", "at": ["cell [3]", 2]}
-    assert container.said == {"attempt": 0, "error": error}
+    assert container.said == {"attempt": 0, "final": True, "error": error}
 
 
 def test_the_exit_code_is_the_scripts_and_a_signal_is_128_more(container: Container) -> None:
@@ -142,6 +142,7 @@ def test_a_request_to_end_reaches_the_rank_which_ends_in_order(container: Contai
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30)[0].endswith(b"in order\n")
     assert process.returncode == 143
+    assert container.said == {"attempt": 0}  # a pod made anew may go on
 
 
 def test_what_a_rank_leaves_running_does_not_hold_the_container(container: Container) -> None:

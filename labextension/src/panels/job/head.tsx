@@ -16,6 +16,7 @@ import {
   shownName,
   stateText
 } from '../../words';
+import { placeText } from '../side/places';
 import { IPart, IServices } from './services';
 
 type IHead = IPart & { readonly row: Row };
@@ -161,7 +162,8 @@ function leftText(progress: Progress, part: number, { store, trans }: IServices)
 /** Kind, resources, place and notebook, each only where it is known. */
 function aboutText(source: string, workload: Workload, { store, trans }: IServices): string {
   const { notebook, cell } = workload.origin ?? {};
-  const place = workload.place || store.place(source)?.source.place || '';
+  const where = store.place(source)?.source;
+  const place = where ? placeText(where, trans) : (workload.place ?? '');
   const from = !notebook
     ? ''
     : cell

@@ -63,7 +63,7 @@ it('marks of kinds and places say in words what they are', () => {
     </>
   );
   const said = screen.getAllByRole('img').map(mark => mark.getAttribute('aria-label'));
-  expect(said).toEqual(['tuning', 'constructor', 'this machine', 'team-a']);
+  expect(said).toEqual(['tuning', 'constructor', 'This machine', 'team-a']);
 });
 
 it('there is an icon for each kind, and none for a word of the server', () => {

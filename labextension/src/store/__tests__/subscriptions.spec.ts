@@ -219,7 +219,7 @@ describe('a followed log', () => {
     const log = store.follow(KEY, {});
     const told: (string | undefined)[] = [];
     log.problemChanged.connect(feed => told.push(feed.problem?.what));
-    const [{ channel }] = socket.only('follow') as [{ channel: string }];
+    const [{ channel }] = socket.only('follow') as unknown as [{ channel: string }];
     socket.say({ type: 'refused', ...KEY, channel, problem: { what: 'Away.' } });
     expect(log.problem?.what).toBe('Away.');
     socket.say(change(2, [made('a')]));

@@ -1,0 +1,264 @@
+"""Submitting is all or nothing, in two requests for the usual job, whenever the client dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from cnai_sdk.backends.kubernetes import naming, submitting
+from cnai_sdk.backends.kubernetes.api import Unreachable
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.config import Config
+from cnai_sdk.errors import DoesNotFit, InvalidRequest, NameInUse
+from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import External
+
+ROOT = Path(__file__).parents[2]
+LARGE = os.urandom(200_000)
+
+
+def spec_of(**fields: Any) -> TrainSpec:
+    """A job that prints, unless the fields say otherwise."""
+    fields = {
+        "name": "sent",
+        "image": "python:3",
+        "payload": Payload(entry="work", files={"script.py": b"print('here')\n"}),
+        "resources": Resources(cpu=0.1, memory=2**28),
+        **fields,
+    }
+    return TrainSpec(**fields)
+
+
+def large_spec(**fields: Any) -> TrainSpec:
+    """One whose code does not fit into the job object, with a secret."""
+    files = {"script.py": b"print('here')\n", "values/1.bin": LARGE}
+    payload = Payload(entry="work", files=files)
+    return spec_of(payload=payload, secrets=("HF_TOKEN",), **fields)
+
+
+@pytest_asyncio.fixture
+async def backend(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[KubernetesBackend]:
+    made = KubernetesBackend(Config(home=tmp_path / "store", operator="pytorchjob"))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def asked(backend: KubernetesBackend) -> list[str]:
+    """The requests that the backend makes from now on, without watches and logs."""
+    found: list[str] = []
+    api = (await backend._session()).api
+
+    async def note(request: Any) -> None:
+        text = f"{request.method} {request.url.path}?{request.url.query.decode()}"
+        if "watch" not in text and "/log" not in text:
+            found.append(text)
+
+    api._http.event_hooks["request"].append(note)
+    return found
+
+
+async def objects(backend: KubernetesBackend, kind: str) -> list[str]:
+    """The names of what the SDK made in the namespace."""
+    session = await backend._session()
+    namespace = session.target.namespace
+    base = "/apis/kubeflow.org/v1" if kind == "pytorchjobs" else "/api/v1"
+    found = await session.api.list(
+        f"{base}/namespaces/{namespace}/{kind}", params={"labelSelector": naming.SELECTOR}
+    )
+    items: list[Any] = found.items
+    return sorted(item["metadata"]["name"] for item in items)
+
+
+async def test_the_usual_job_takes_two_requests(
+    backend: KubernetesBackend, asked: list[str]
+) -> None:
+    await backend.submit(spec_of(), secrets={})
+    assert [line.split("/")[-1] for line in asked] == ["pods?dryRun=All", "pytorchjobs?"]
+
+
+async def test_code_and_secrets_beside_a_job_belong_to_it(backend: KubernetesBackend) -> None:
+    made = await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    session = await backend._session()
+    here = f"/api/v1/namespaces/{session.target.namespace}"
+    for path in (
+        f"{here}/configmaps/{naming.payload_name(made.id)}",
+        f"{here}/secrets/{naming.secret_name(made.id)}",
+    ):
+        found: Any = await session.api.get(path)
+        assert found["metadata"]["ownerReferences"][0]["kind"] == "PyTorchJob"
+    spec = await backend.spec(made.id)
+    assert spec.payload.files["values/1.bin"] == LARGE
+
+
+async def test_what_a_limit_range_refuses_is_refused_at_the_call(
+    cluster: Cluster | External, backend: KubernetesBackend, namespace: str
+) -> None:
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "LimitRange",
+            "metadata": {"name": "small", "namespace": namespace},
+            "spec": {"limits": [{"type": "Container", "max": {"memory": "128Mi"}}]},
+        }
+    )
+    with pytest.raises(InvalidRequest) as refusal:
+        await backend.submit(spec_of(), secrets={})
+    assert "Nothing was created" in refusal.value.what
+    assert refusal.value.next_step
+    assert await objects(backend, "pytorchjobs") == []
+
+
+async def test_a_wish_above_the_quota_is_refused_with_the_number_that_fits(
+    cluster: Cluster | External, backend: KubernetesBackend, namespace: str
+) -> None:
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "team", "namespace": namespace},
+            "spec": {"hard": {"requests.cpu": "2", "requests.memory": "2Gi"}},
+        }
+    )
+    await _until_quota(backend)
+    with pytest.raises(DoesNotFit) as refusal:
+        await backend.submit(spec_of(workers=4, resources=Resources(cpu=1)), secrets={})
+    assert "the quota team gives 2" in refusal.value.what
+    assert "cpu=0.5" in refusal.value.next_step
+
+
+async def _until_quota(backend: KubernetesBackend) -> None:
+    while not any(item.limit == 2 for item in (await backend.quota()).items):
+        await asyncio.sleep(0.05)
+
+
+async def test_a_quota_that_is_full_now_is_a_notice_and_the_job_waits(
+    cluster: Cluster | External, backend: KubernetesBackend, namespace: str
+) -> None:
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "team", "namespace": namespace},
+            "spec": {"hard": {"requests.cpu": "2", "requests.memory": "2Gi"}},
+        }
+    )
+    await _until_quota(backend)
+    sleeps = Payload(entry="work", files={"script.py": b"import time; time.sleep(60)\n"})
+    big = Resources(cpu=2, memory=2**28)
+    first = await backend.submit(spec_of(payload=sleeps, resources=big), secrets={})
+    async for update in backend.watch():
+        if any(w.id == first.id and w.phase.value == "Running" for w in update.workloads):
+            break
+    second = await backend.submit(spec_of(name="later", resources=big), secrets={})
+    assert any("quota" in notice for notice in second.notices)
+
+
+async def test_the_name_of_a_running_job_is_refused_and_that_of_an_ended_one_gets_a_number(
+    backend: KubernetesBackend,
+) -> None:
+    sleeps = Payload(entry="work", files={"script.py": b"import time; time.sleep(60)\n"})
+    first = await backend.submit(spec_of(payload=sleeps, named=True), secrets={})
+    with pytest.raises(NameInUse):
+        await backend.submit(spec_of(named=True), secrets={})
+    await backend.stop(first.id)
+    async for update in backend.watch():
+        if any(w.id == first.id and w.phase.ended for w in update.workloads):
+            break
+    assert (await backend.submit(spec_of(named=True), secrets={})).name == "sent-2"
+
+
+async def test_two_clients_that_choose_one_name_at_once_get_two(
+    backend: KubernetesBackend, kubeconfig: Path, tmp_path: Path
+) -> None:
+    other = KubernetesBackend(Config(home=tmp_path / "other", operator="pytorchjob"))
+    await asyncio.gather(backend.list(), other.list())
+    made = await asyncio.gather(
+        *(each.submit(spec_of(), secrets={}) for each in (backend, other, backend, other))
+    )
+    assert len({workload.name for workload in made}) == 4
+    await other.close()
+
+
+_DIES = """
+import asyncio, msgspec, os, sys
+from pathlib import Path
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.config import Config
+from cnai_sdk.model.spec import Spec
+
+async def main(store, nth, file):
+    backend = KubernetesBackend(Config(home=Path(store), operator="pytorchjob"))
+    spec = msgspec.json.decode(Path(file).read_bytes(), type=Spec)
+    api = (await backend._session()).api
+    left = int(nth)
+
+    async def die(request):
+        nonlocal left
+        if request.method in ("POST", "PATCH", "DELETE"):
+            left -= 1
+            if left < 0:
+                os._exit(9)
+
+    api._http.event_hooks["request"].append(die)
+    await backend.submit(spec, secrets={"HF_TOKEN": "hf_not_a_real_one"})
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("survives", range(6))
+async def test_a_client_that_dies_between_two_requests_leaves_nothing_for_good(
+    survives: int,
+    backend: KubernetesBackend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "spec.json"
+    file.write_bytes(msgspec.json.encode(large_spec()))
+    command = [sys.executable, "-c", _DIES, str(tmp_path / "dying"), str(survives), str(file)]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=False)
+    assert done.returncode == (0 if survives >= 6 else 9)
+    jobs = await objects(backend, "pytorchjobs")
+    assert jobs == ([] if survives < 4 else ["sent"])
+
+    monkeypatch.setattr(submitting, "_OWNERLESS_FOR", -1.0)
+    await backend.list()
+    after = await backend.submit(large_spec(name="after"), secrets={"HF_TOKEN": "hf_another_one"})
+    submitter = backend._submitter
+    assert submitter is not None and submitter._sweeping is not None
+    await submitter._sweeping
+    kept = {after.id} | {w.id for w in await backend.list()}
+    assert set(await objects(backend, "configmaps")) == {naming.payload_name(id) for id in kept}
+    assert set(await objects(backend, "secrets")) == {naming.secret_name(id) for id in kept}
+
+
+async def test_an_answer_that_was_cut_off_is_looked_for_and_not_made_twice(
+    cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = KubernetesBackend(Config(home=tmp_path / "store", operator="pytorchjob"))
+    monkeypatch.setenv("KUBECONFIG", str(cluster.context(namespace)))
+    session = await backend._session()
+    create = session.api.create
+
+    async def cut(path: str, body: Any, **options: Any) -> Any:
+        answer = await create(path, body, **options)
+        if path.endswith("pytorchjobs"):
+            raise Unreachable("cut off", sent=True)
+        return answer
+
+    monkeypatch.setattr(session.api, "create", cut)
+    made = await backend.submit(spec_of(), secrets={})
+    assert await objects(backend, "pytorchjobs") == ["sent"]
+    assert made.name == "sent"
+    await backend.close()

@@ -1,0 +1,137 @@
+"""A namespace in which jobs come to grief, and how their verdicts are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.config import Config
+from cnai_sdk.facts import diagnose_workload
+from cnai_sdk.model.diagnosis import Diagnosis
+from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import External
+
+IMAGE = "python:3"
+QUEUES = "kueue.x-k8s.io/v1beta2"
+SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+SLEEPS = "import time; time.sleep(600)"
+
+
+class Stage:
+    """One namespace, through the SDK's backend.
+
+    Attributes:
+        cluster: for what an administrator does.
+    """
+
+    def __init__(
+        self, cluster: Cluster | External, namespace: str, backend: KubernetesBackend
+    ) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+        self.backend = backend
+
+    async def have(self, kind: str, name: str, version: str = "v1", **fields: Any) -> None:
+        """Make or change an object, in this namespace when it has one."""
+        meta = {"name": name, "namespace": self.namespace, **fields.pop("metadata", {})}
+        if kind in ("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace"):
+            del meta["namespace"]
+        document = {"apiVersion": version, "kind": kind, "metadata": meta, **fields}
+        await asyncio.to_thread(self.cluster.apply, document)
+
+    async def pytorchjob(self, name: str, code: str = SLEEPS, **more: Any) -> None:
+        """A PyTorchJob as somebody writes it by hand.
+
+        Args:
+            more: labels, policy, pod (fields of its spec), and fields of the container.
+        """
+        pod = {"terminationGracePeriodSeconds": 0, **more.pop("pod", {})}
+        labels, policy = more.pop("labels", {}), more.pop("policy", {})
+        container = {
+            "name": "pytorch",
+            "image": IMAGE,
+            "command": ["python3", "-c", code],
+            "resources": SMALL,
+            **more,
+        }
+        template = {"spec": {"containers": [container], **pod}}
+        replicas = {"Master": {"replicas": 1, "restartPolicy": "Never", "template": template}}
+        await self.have(
+            "PyTorchJob",
+            name,
+            "kubeflow.org/v1",
+            metadata={"labels": labels},
+            spec={"runPolicy": policy, "pytorchReplicaSpecs": replicas},
+        )
+
+    async def trainjob(self, name: str, code: str = SLEEPS, **more: Any) -> None:
+        """A TrainJob as somebody writes it by hand; `more` are fields of its trainer."""
+        trainer = {"image": IMAGE, "command": ["python3", "-c", code], **more}
+        await self.have(
+            "TrainJob",
+            name,
+            "trainer.kubeflow.org/v1alpha1",
+            spec={"runtimeRef": {"name": "torch-distributed"}, "trainer": trainer},
+        )
+
+    async def train(self, body: str, **fields: Any) -> str:
+        """Submit a script through the SDK; its name."""
+        lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+        script = f"def work():\n{lines}\n\n\nif __name__ == '__main__':\n    work()\n"
+        payload = Payload(entry="work", files={"script.py": script.encode()})
+        fields = {"resources": Resources(cpu=0.1, memory=256 * 2**20), "image": IMAGE, **fields}
+        spec = TrainSpec(name="work", payload=payload, **fields)
+        return (await self.backend.submit(spec, secrets={})).name
+
+    async def queue(self, name: str = "team", *, quota: dict[str, str], **fields: Any) -> None:
+        """A queue of this namespace, with a quota of its own."""
+        await self.have("ResourceFlavor", "default", QUEUES)
+        resources = [{"name": what, "nominalQuota": amount} for what, amount in quota.items()]
+        group = {
+            "coveredResources": list(quota),
+            "flavors": [{"name": "default", "resources": resources}],
+        }
+        own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
+        spec = {"namespaceSelector": own, "resourceGroups": [group], **fields}
+        await self.have("ClusterQueue", self.namespace, QUEUES, spec=spec)
+        await self.have("LocalQueue", name, QUEUES, spec={"clusterQueue": self.namespace})
+
+    async def verdict(self, name: str, id: str, *, seconds: float = 90) -> Diagnosis:
+        """The verdict of that id on a job, as soon as it is given."""
+        last: list[Any] = []
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._verdict(name, id, last)
+        except TimeoutError:
+            pytest.fail(f"no verdict {id} on {name}; the last was {last}")
+
+    async def _verdict(self, name: str, id: str, last: list[Any]) -> Diagnosis:
+        async with aclosing(cast("Any", self.backend.watch())) as updates:
+            async for update in updates:
+                for workload in update.workloads:
+                    if workload.name != name:
+                        continue
+                    found = await diagnose_workload(self.backend, workload)
+                    last[:] = [workload.phase, workload.reason, workload.message, found]
+                    if found is not None and found.id == id:
+                        return found
+        raise AssertionError("a watch ended by itself")
+
+
+@asynccontextmanager
+async def stage_of(
+    cluster: Cluster | External, namespace: str, folder: Path, **config: Any
+) -> AsyncIterator[Stage]:
+    """A stage in a namespace; KUBECONFIG says who one is."""
+    backend = KubernetesBackend(Config(home=folder, namespace=namespace, image=IMAGE, **config))
+    try:
+        yield Stage(cluster, namespace, backend)
+    finally:
+        await backend.close()
