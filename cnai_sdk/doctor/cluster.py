@@ -47,19 +47,20 @@ class _Right:
 
 
 _WATCH = ("list", "watch")
-_JOBS = ("create", "list", "watch", "patch", "delete")
+_JOBS = ("get", "list", "watch", "create", "patch", "delete")
+_WRITE = ("get", "list", "create", "patch", "delete")
 _RIGHTS = (
-    _Right(_WATCH, "pods", "how a job stands is not seen", needed=True),
+    _Right(("get", *_WATCH), "pods", "how a job stands is not seen", needed=True),
     _Right(("get",), "pods/log", "logs are not seen, nor results without outputs=", needed=True),
     _Right(
-        ("create",),
+        ("create", "delete"),
         "pods",
         "a job is not checked against quotas and policies before it is made, and outputs= is not "
         "read back",
     ),
     _Right(_WATCH, "events", "why a pod waits or was refused is not told"),
-    _Right(("create", "patch", "delete"), "configmaps", "code over 64 KiB cannot be sent"),
-    _Right(("create", "patch", "delete"), "secrets", "secrets= does not work"),
+    _Right(_WRITE, "configmaps", "code over 64 KiB cannot be sent"),
+    _Right(_WRITE, "secrets", "secrets= does not work"),
     _Right(_WATCH, "resourcequotas", "quotas are not known before they refuse something"),
     _Right(_WATCH, "nodes", "whether a job will ever fit is not known beforehand", everywhere=True),
 )

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from .conftest import Lab
 from .notebook import SLOW
-from .panel import open_lab
+from .panel import Panel, open_lab
 from .terminal import Terminal
 
 
@@ -91,6 +91,7 @@ def test_the_settings_speak_the_language_of_the_page(
     try:
         page.goto(lab.url())
         expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+        Panel(page, jobs="任务").tab.click()
         page.keyboard.press("Control+,")
         entry = page.locator(".jp-PluginList-entry, .jp-PluginList button", has_text="CNAI")
         entry.first.click(timeout=SLOW)
@@ -117,7 +118,7 @@ def test_a_page_keeps_as_many_log_lines_as_the_setting_says(
         job.log.press("Home")
         expect(held).to_have_css("height", f"{1000 * 17}px")
         expect(job.log.get_by_text("line 03495")).to_be_attached()
-        job.log.press("Home")
+        job.log.evaluate("log => log.scrollTo(0, 0)")
         expect(job.log.get_by_text("line 02995")).to_be_attached()
         expect(held).to_have_css("height", f"{1000 * 17}px")
     finally:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.fixtures import External, own_cluster_or_skip, shared_cluster
+from tests.cluster.testbed.external import External
+from tests.cluster.testbed.fixtures import own_cluster_or_skip, shared_cluster
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import find
-from cnai_sdk.backends.kubernetes.reading import logs
+from cnai_sdk.backends.kubernetes.reading import gone, logs
 from tests.cluster.followed import ID, JOB, Followed, followed, template
 from tests.cluster.proxy import Proxy
 
@@ -130,34 +130,22 @@ async def test_cuts_in_the_middle_lose_and_repeat_nothing(
 
 
 async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Followed) -> None:
-    failing = "import sys; print('last words'); sys.exit(1)"
-    policy = {"maxRestarts": 0}
-    spec = template(failing)
+    words = "import socket, sys; print('last words of', socket.gethostname()); sys.exit(1)"
+    worker = {"metadata": {"labels": {JOB: ID}}, "spec": template(words)}
+    jobs = {"backoffLimit": 0, "completionMode": "Indexed", "template": worker}
     jobset = {
         "apiVersion": "jobset.x-k8s.io/v1alpha2",
         "kind": "JobSet",
         "metadata": {"name": "fails"},
         "spec": {
-            "failurePolicy": policy,
-            "replicatedJobs": [
-                {
-                    "name": "node",
-                    "template": {
-                        "spec": {
-                            "backoffLimit": 0,
-                            "completions": 2,
-                            "parallelism": 2,
-                            "completionMode": "Indexed",
-                            "template": {"metadata": {"labels": {JOB: ID}}, "spec": spec},
-                        }
-                    },
-                }
-            ],
+            "failurePolicy": {"maxRestarts": 2},
+            "replicatedJobs": [{"name": "node", "template": {"spec": jobs}}],
         },
     }
     path = job.pods.replace("/api/v1", "/apis/jobset.x-k8s.io/v1alpha2").replace("pods", "jobsets")
     await job.api.create(path, jobset)
-    await job.until(1)
+    said = await job.until(3)
+    await job.api.delete(f"{path}/fails")
     changed = asyncio.Event()
     job.informer.listen(lambda verb, pod: changed.set())
     async with asyncio.timeout(60):
@@ -165,9 +153,9 @@ async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Fol
             changed.clear()
             await changed.wait()
     job.follower.end()
-    found = await job.lines(follow=True)
-    assert found
-    assert set(found) == {"last words"}
+    assert await job.lines(follow=True) == said
+    assert len(set(said)) == 3
+    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
 
 
 async def test_another_process_goes_on_from_the_same_line(

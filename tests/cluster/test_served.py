@@ -14,6 +14,7 @@ import pytest
 from cnai_sdk.backends.kubernetes.api import Api, Refused
 from cnai_sdk.backends.kubernetes.discovery import describe, discover
 from cnai_sdk.config import Config
+from cnai_sdk.doctor import cluster as doctor
 from tests.cluster.surviving import Seen, connected, may, note, notes, until
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import own_cluster_or_skip
@@ -118,6 +119,29 @@ async def test_a_namespace_that_is_being_deleted_takes_nothing_and_says_so(
     assert [cause.reason for cause in caught.value.causes] == ["NamespaceTerminating"]
     assert "being terminated" in caught.value.message
     broken.release(name)
+
+
+async def test_the_doctor_names_the_rights_that_somebody_lacks(
+    broken: Cluster, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken.grant("eve", room, [may("pods", "get", "list", "watch", "create", "delete")])
+    path = broken.user_kubeconfig("eve", namespace=room)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("CNAI_BACKEND", "kubernetes")
+    found = await asyncio.to_thread(lambda: list(doctor.cluster()))
+    said = {finding.what: finding.state for finding in found}
+    assert "You are eve" in said
+    assert any("at https://" in what and "v1." in what for what in said)
+    lacking = [finding for finding in found if finding.check == "rights"]
+    assert {finding.what.split(":")[0] for finding in lacking} == {
+        "You may not list and watch events",
+        "You may not get pods/log",
+        "You may not get, list, create, patch and delete configmaps",
+        "You may not get, list, create, patch and delete secrets",
+        "You may not list and watch resourcequotas",
+        "You may not list and watch nodes",
+    }
+    assert all("--user=eve" in finding.fix for finding in lacking)
 
 
 # -- kinds -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,7 @@ async def test_a_store_that_fails_for_a_while_is_outlived(
         etcd.start()
         assert (await read)["metadata"]["name"] == "kept"
         await made
-        await until(lambda: seen.heard == [("ADDED", "found")])
+        await until(lambda: seen.heard == [("ADDED", "kept"), ("ADDED", "found")])
         assert not seen.informer.problem
     await asyncio.to_thread(broken.control.until_ready)
 
@@ -222,7 +223,10 @@ async def test_a_server_that_takes_no_more_is_asked_again(
                 "nominalConcurrencyShares": 0,
                 "lendablePercent": 0,
                 "borrowingLimitPercent": 0,
-                "limitResponse": {"type": "Reject"},
+                "limitResponse": {
+                    "type": "Queue",
+                    "queuing": {"queues": 1, "handSize": 1, "queueLengthLimit": 1},
+                },
             },
         },
     }
@@ -242,22 +246,27 @@ async def test_a_server_that_takes_no_more_is_asked_again(
     await api.create(f"{base}/prioritylevelconfigurations", level)
     await api.create(f"{base}/flowschemas", flow)
     async with connected(broken.user_kubeconfig("busy", namespace=room)) as busy:
-        async with asyncio.timeout(60):
-            while not await is_too_busy(busy, room):
-                await asyncio.sleep(0.1)
+        in_line = await until_too_busy(busy, room)
         asked = asyncio.create_task(busy.create(notes(room), note("patient")))
         done, _ = await asyncio.wait([asked], timeout=1.5)
         assert not done
         await api.delete(f"{base}/flowschemas/jail-{room}")
         assert (await asked)["metadata"]["name"] == "patient"
+        for waiting in in_line:
+            waiting.cancel()
+        await asyncio.gather(*in_line, return_exceptions=True)
     await api.delete(f"{base}/prioritylevelconfigurations/jail-{room}")
 
 
-async def is_too_busy(api: Api, namespace: str) -> bool:
-    try:
-        await api.get(notes(namespace, "kube-root-ca.crt"), deadline=0.0)
-    except Refused as error:
-        if error.status not in (403, 429):
-            raise
-        return error.status == 429
-    return False
+async def until_too_busy(api: Api, namespace: str) -> list[asyncio.Task[Any]]:
+    """Return when a request is refused with 429; what stands in the server's line until then."""
+    waiting: list[asyncio.Task[Any]] = []
+    path = notes(namespace, "kube-root-ca.crt")
+    async with asyncio.timeout(60):
+        while True:
+            asked = asyncio.create_task(api.get(path, deadline=0.0))
+            done, _ = await asyncio.wait([asked], timeout=0.3)
+            if not done:
+                waiting.append(asked)
+            elif isinstance(error := asked.exception(), Refused) and error.status == 429:
+                return waiting

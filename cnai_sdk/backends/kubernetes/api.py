@@ -58,8 +58,8 @@ PAGE = 500
 DEADLINE = 30.0
 """Seconds within which a request is made again."""
 
-WATCH_SECONDS = 290
-"""After so long a watch is asked for anew, so that a peer that died unseen is noticed."""
+WATCH_SECONDS = (240, 300)
+"""Within so long a watch is asked for anew, so that a peer that died unseen is noticed."""
 
 _PATCHES = {
     "merge": "application/merge-patch+json",
@@ -267,14 +267,15 @@ class Api:
         Raises:
             Refused: with status 410, that moment is forgotten: list again.
         """
+        lasts = random.randint(*WATCH_SECONDS)
         asked = {
             **(params or {}),
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": WATCH_SECONDS,
+            "timeoutSeconds": lasts,
             "resourceVersion": resource_version,
         }
-        async with self._open(path, asked, read=WATCH_SECONDS + 30) as response:
+        async with self._open(path, asked, read=lasts + 30.0) as response:
             if opened is not None:
                 opened()
             async for line in _lines(self._chunks(response)):

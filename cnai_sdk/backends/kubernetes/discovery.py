@@ -173,6 +173,9 @@ def points(served: Served) -> Iterator[Point]:
     if served.operator == "trainjob" and served.runtimes == ():
         what = "There is no ClusterTrainingRuntime, and every TrainJob refers to one."
         yield Point(what=what, state="problem", fix=_install("runtimes"))
+    if served.operator == "trainjob" and not served.jobset:
+        what = "There is no JobSet, and Kubeflow Trainer runs TrainJobs by it."
+        yield Point(what=what, state="problem", fix=_install("trainjob"))
     if served.kueue:
         yield Point(what=f"Kueue ({served.kueue}) admits jobs that name a queue: queue=.")
     else:
@@ -222,23 +225,23 @@ class _GroupVersion(msgspec.Struct, rename="camel"):
     version: str = ""
     group_version: str = ""
     freshness: str = "Current"
-    resources: list[_Resource] = []
+    resources: list[_Resource] | None = None
 
 
 class _Group(msgspec.Struct):
     metadata: _Named = msgspec.field(default_factory=_Named)
     name: str = ""
-    versions: list[_GroupVersion] = []
+    versions: list[_GroupVersion] | None = None
 
 
 class _Groups(msgspec.Struct):
     kind: str = ""
-    items: list[_Group] = []
-    groups: list[_Group] = []
+    items: list[_Group] | None = None
+    groups: list[_Group] | None = None
 
 
 class _Resources(msgspec.Struct):
-    resources: list[_Resource] = []
+    resources: list[_Resource] | None = None
 
 
 class _Item(msgspec.Struct):
@@ -303,18 +306,18 @@ async def _resources(api: Api, unread: list[str]) -> Resources:
         unread.append(f"What the cluster serves cannot be read: {error.why}")
         return {}
     found: dict[str, frozenset[str]] = {}
-    for group in told.items or told.groups:
+    for group in told.items or told.groups or ():
         name = group.metadata.name or group.name
         if name not in _GROUPS:
             continue
-        for each in group.versions:
+        for each in group.versions or ():
             key = each.group_version or f"{name}/{each.version}"
             if told.kind == "APIGroupList":
                 found[key] = await _legacy(api, key, unread)
             elif each.freshness == "Stale" and not each.resources:
                 unread.append(f"{key} does not answer: its server is down.")
             else:
-                found[key] = frozenset(resource.resource for resource in each.resources)
+                found[key] = frozenset(resource.resource for resource in each.resources or ())
     return found
 
 
@@ -325,7 +328,7 @@ async def _legacy(api: Api, group_version: str, unread: list[str]) -> frozenset[
     except (Refused, Unreachable, Unreadable) as error:
         unread.append(f"{group_version} does not answer: {error.why}")
         return frozenset()
-    return frozenset(resource.name for resource in told.resources)
+    return frozenset(resource.name for resource in told.resources or ())
 
 
 async def _overrides(api: Api, unread: list[str]) -> Overrides | None:

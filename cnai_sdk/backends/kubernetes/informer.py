@@ -24,8 +24,8 @@ _FIRST = 0.05
 _SOON = 1.0
 _LATER = 10.0
 _MUCH_LATER = 60.0
-"""Seconds between tries: the first, and the longest after a watch that ended, after a cut, and
-after a refusal."""
+"""Seconds between tries: the first, and the longest after a watch that ended, after a cut or a
+server's error, and after a refusal."""
 
 _STEADY = 5.0
 """Seconds that a watch must have held for the next try to be a first one again."""
@@ -161,7 +161,9 @@ class Informer(Generic[T]):
             self._settle(error, _WORDS.get(error.status) or f"{error.status} {error.message}")
             if error.status in (404, 405):
                 self._replace({})  # the kind is gone, and every object of it
-            self._version = "" if error.status < 500 else self._version
+            if error.status == 429 or error.status >= 500:
+                return _LATER
+            self._version = ""
             return _MUCH_LATER
         if isinstance(error, CnaiError):
             self._settle(error, error.what)

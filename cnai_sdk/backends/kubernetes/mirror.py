@@ -308,6 +308,7 @@ class Mirror:
     def _seen(self, job: Job) -> Seen:
         return Seen(
             obj=job.obj,
+            asked=job.asked,
             facts=tuple(job.facts.values()),
             events=tuple(job.events.values()),
             queue=job.queue,

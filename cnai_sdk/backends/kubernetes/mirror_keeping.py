@@ -60,7 +60,12 @@ class Keeping:
             self._wake.clear()
             waiting, self._waiting = self._waiting, {}
             found = [(id, worth_keeping(seen), _runs(seen)) for id, seen in waiting.items()]
-            await asyncio.to_thread(self._write, found)
+            await asyncio.to_thread(self._write, [each for each in found if self._counts(*each)])
+
+    def _counts(self, id: str, events: Mapping[str, Event], runs: Mapping[str, PodFacts]) -> bool:
+        """A job that nobody here has looked at gets a folder only when something went wrong."""
+        wrong = any(each.warning for each in events.values())
+        return id in self._folders or wrong or any(each.failed for each in runs.values())
 
     def _write(self, found: list[tuple[str, dict[str, Event], dict[str, PodFacts]]]) -> None:
         for id, events, runs in found:
@@ -72,6 +77,6 @@ class Keeping:
 
 
 def _runs(seen: Seen) -> dict[str, PodFacts]:
-    """Runs that came to something; a pod that waits is told by the cluster itself."""
-    chosen = (each for each in seen.facts if each.started is not None or each.phase.ended)
+    """Runs that are over; one that goes on is told by the cluster itself."""
+    chosen = (each for each in seen.facts if each.phase.ended)
     return {f"{each.uid} {each.attempt}": each for each in chosen}

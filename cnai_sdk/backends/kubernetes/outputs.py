@@ -197,7 +197,7 @@ class Outputs:
             }
             for name, words in zip(_names(len(asked)), asked, strict=True)
         ]
-        source = {"claimName": claim.claim, "readOnly": True}
+        source = {"claimName": claim.claim}  # the mount is read-only; the volume may be in use
         spec: dict[str, Any] = {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": _LIVES,

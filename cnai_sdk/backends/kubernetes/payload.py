@@ -40,10 +40,14 @@ HOME = "/cnai"
 _WORKER = "worker/cnai_sdk/"
 _ADDED = (_WORKER, "pod.json", "spans.json")
 _LEVEL = 9
+_BLOCK = tarfile.BLOCKSIZE
+_END = b"\0" * (2 * _BLOCK)
 
 
 LOADER = f"""\
 import base64, hashlib, io, os, sys, tarfile, zlib
+if sys.version_info < (3, 10):
+    sys.exit("cnai: this image has Python %d.%d, and workers need 3.10" % sys.version_info[:2])
 code = os.environ.pop("{ENV}", "")
 if code:
     code = base64.b64decode(code)
@@ -102,12 +106,13 @@ def pack(spec: TrainSpec, settings: Mapping[str, Any]) -> Packed:
         for s in spec.payload.spans
     ]
     files = {
-        **{_WORKER + name: text for name, text in _worker().items()},
         "pod.json": msgspec.json.encode(settings),
         "spans.json": msgspec.json.encode(spans),
         **spec.payload.files,
     }
-    data = zlib.compress(_archive(files), _LEVEL)
+    begun, compressor = _worker()
+    compressor = compressor.copy()
+    data = begun + compressor.compress(_entries(files) + _END) + compressor.flush()
     if len(data) > LARGEST:
         raise _too_large(spec, len(data))
     return Packed(data=data, digest=hashlib.sha256(data).hexdigest())
@@ -143,20 +148,23 @@ def _containers(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return found
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(files):
-            member = tarfile.TarInfo(name)
-            member.size = len(files[name])
-            archive.addfile(member, io.BytesIO(files[name]))
-    return buffer.getvalue()
+def _entries(files: Mapping[str, bytes]) -> bytes:
+    """The files as a part of an archive."""
+    parts = []
+    for name in sorted(files):
+        member = tarfile.TarInfo(name)
+        member.size = len(files[name])
+        parts += [member.tobuf(tarfile.PAX_FORMAT), files[name], b"\0" * (-member.size % _BLOCK)]
+    return b"".join(parts)
 
 
 @functools.cache
-def _worker() -> dict[str, bytes]:
+def _worker() -> tuple[bytes, Any]:
+    """The start of every archive, the worker package, and a compressor that has just seen it."""
     folder = Path(__file__).parents[2] / "worker"
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))}
+    files = {_WORKER + file.name: file.read_bytes() for file in folder.glob("*.py")}
+    compressor = zlib.compressobj(_LEVEL)
+    return compressor.compress(_entries(files)), compressor
 
 
 def _too_large(spec: TrainSpec, size: int) -> InvalidRequest:

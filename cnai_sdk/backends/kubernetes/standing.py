@@ -14,12 +14,12 @@ from cnai_sdk.backends.kubernetes.objects import (
     holds,
     seconds,
 )
-from cnai_sdk.backends.kubernetes.standing_asked import Asked, asked
+from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_failure import (
     Cause,
     failure,
 )
-from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, attempts_of, latest
+from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, attempts_of, given_up, latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen, Standing
 from cnai_sdk.backends.kubernetes.standing_words import (
     Wait,
@@ -38,7 +38,7 @@ _DENIALS = frozenset({"FailedCreate", "FailedCreatePod", "TrainJobResourcesCreat
 
 def workload(seen: Seen, *, context: Context, seq: int = 0) -> Workload:
     """A job as every surface shows it."""
-    obj, wanted = seen.obj, asked(seen.obj)
+    obj, wanted = seen.obj, seen.asked
     stands = standing(seen, wanted, context)
     created = wanted.created or obj.metadata.created
     started = _started(seen, stands.phase, created)
@@ -102,6 +102,8 @@ def _ended(seen: Seen, wanted: Asked) -> Standing | None:
     if done is not None:
         return Standing(phase=Phase.SUCCEEDED, ended=_end_time(seen, done))
     failed = holds(conditions, "Failed")
+    if failed is None and wanted.stopped is None and given_up(seen.facts):
+        failed = Condition()  # its operator says so when the node has tried often enough
     if failed is not None and not _stopped_before(wanted, failed):
         cause = failure(
             seen.obj,

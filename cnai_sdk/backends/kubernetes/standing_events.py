@@ -12,7 +12,7 @@ import msgspec
 
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, holds
 from cnai_sdk.backends.kubernetes.standing import standing
-from cnai_sdk.backends.kubernetes.standing_asked import Asked, asked
+from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_failure import cause_of
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, runs_of
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
@@ -37,7 +37,7 @@ def happened(seen: Seen, *, context: Context, kept: Mapping[str, Event]) -> dict
     Args:
         kept: what was learned earlier, and may be gone from the cluster.
     """
-    wanted = asked(seen.obj)
+    wanted = seen.asked
     return {**kept, **_told(seen), **_of_workers(seen, wanted), **_of_job(seen, wanted, context)}
 
 

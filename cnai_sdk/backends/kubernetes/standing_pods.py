@@ -75,10 +75,16 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.phase is Phase.FAILED
 
     @property
-    def inner(self) -> int:
-        """How often the run was started again inside the pod."""
+    def told(self) -> int | None:
+        """Which attempt it was by the worker's own count, which has its container's restarts in it,
+        or None before it has said so."""
         told = self.document.get("attempt")
-        return told if isinstance(told, int) else 0
+        return told if isinstance(told, int) else None
+
+    @property
+    def final(self) -> bool:
+        """Whether the worker has given up: if its container is started again, it runs nothing."""
+        return self.failed and self.document.get("final") is True
 
     @property
     def document(self) -> dict[str, Any]:
@@ -308,12 +314,22 @@ def runs_of(facts: Iterable[PodFacts]) -> dict[int, list[PodFacts]]:
 
 
 def attempts_of(facts: Iterable[PodFacts]) -> int:
-    """How often the workers were started again: what the operator counts, or runs that failed."""
+    """How often the workers were started again: by their own count, by the operator's, or runs
+    that failed."""
     most = 0
     for runs in runs_of(facts).values():
-        failed = sum(1 for each in runs[:-1] if each.failed)
-        most = max(most, failed, *(each.attempt + each.inner for each in runs))
+        told = {each.uid: each.told for each in runs if each.told is not None}
+        silent = [each for each in runs if each.uid not in told]
+        failed = sum(1 for each in silent if each.failed and each is not runs[-1])
+        most = max(most, failed, *told.values(), *(each.attempt for each in silent))
     return most
+
+
+def given_up(facts: Iterable[PodFacts]) -> bool:
+    """Whether a worker of the newest pods runs no more, whatever its node and operator still do."""
+    facts = list(facts)
+    newest = {each.uid for each in latest(facts).values()}
+    return any(each.final and each.uid in newest for each in facts)
 
 
 def _age(each: PodFacts) -> tuple[float, int, float]:

@@ -6,6 +6,7 @@ import msgspec
 
 from cnai_sdk.backends.kubernetes.kept import Heard
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Queued
@@ -27,6 +28,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one job.
 
     Attributes:
+        asked: what its object asks for.
         facts: runs of its workers, those that are gone too.
         events: what was said of the job, its pods and its queue's workload.
         position: its place in its queue, from 1, where that is known.
@@ -34,6 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     obj: TrainingObject
+    asked: Asked
     facts: tuple[PodFacts, ...] = ()
     events: tuple[KubeEvent, ...] = ()
     queue: QueueWorkload | None = None

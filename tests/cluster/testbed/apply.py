@@ -61,7 +61,7 @@ class Applier:
             until("its webhook answers", lambda: self._goes(path, document), seconds=30)
         if answer.status_code >= 300:
             name = f"{document['kind']} {document['metadata']['name']}"
-            raise RuntimeError(f"{name} could not be applied: {answer.text[:2000]}")
+            raise RuntimeError(f"{name} could not be applied: {answer.json()['message']}")
         found: Document = answer.json()
         return found
 

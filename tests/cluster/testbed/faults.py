@@ -98,7 +98,7 @@ class Faults:
         self.requests: list[Request] = []
         self.rules: list[Rule] = []
         self._writers: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._port = 0
 
     @property
@@ -130,7 +130,9 @@ class Faults:
 
     def __enter__(self) -> Self:
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._listen(ready)), daemon=True
+        )
         self._thread.start()
         ready.wait()
         return self
@@ -141,23 +143,18 @@ class Faults:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
 
-    def _run(self, ready: threading.Event) -> None:
-        async def listen() -> None:
-            found = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._own)
-            self._port = found.sockets[0].getsockname()[1]
-            ready.set()
-
-        self._loop.run_until_complete(listen())
-        self._loop.run_forever()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+    async def _listen(self, ready: threading.Event) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        found = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._own)
+        self._port = found.sockets[0].getsockname()[1]
+        ready.set()
+        await self._ended.wait()
+        found.close()
+        for writer in self._writers:
+            writer.transport.abort()
 
     # -- one connection ---------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.cluster.testbed.build import CannotBuild, build
 from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.external import External
+from tests.cluster.testbed.external import External as External
 from tests.cluster.testbed.network import CannotNetwork, missing_tools, way_in
 from tests.cluster.testbed.toolchain import NoToolchain
 
@@ -25,6 +25,7 @@ GIVEN = os.environ.get("CNAI_TEST_KUBECONFIG", "")
 """Read once: tests run without the settings of who runs them."""
 
 _standing: list[Cluster | External] = []
+_failed: list[Exception] = []
 _starting = threading.Lock()
 _why_not: list[str] = []
 
@@ -36,15 +37,19 @@ class ClusterTestsSkipped(UserWarning):
 def shared_cluster() -> Cluster | External:
     """The cluster of this process with all operators, or a skip.
 
-    It is started at first use and stopped when the process ends.
+    It is started at first use and stopped when the process ends. One that did not start is not
+    tried again.
     """
     with _starting:
+        if _failed:
+            raise _failed[0]
         if not _standing:
-            _standing.append(_given() if GIVEN else _start_own())
+            try:
+                _standing.append(_given() if GIVEN else _start_own())
+            except Exception as error:
+                _failed.append(error)
+                raise
         return _standing[0]
-
-
-cluster_or_skip = shared_cluster
 
 
 def _given() -> External:

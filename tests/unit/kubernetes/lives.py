@@ -53,6 +53,7 @@ def seen(job: Job, *, position: int | None = None) -> Seen:
     """All that is known of a job."""
     return Seen(
         obj=job.obj,
+        asked=job.asked,
         facts=tuple(job.facts.values()),
         events=tuple(job.events.values()),
         queue=job.queue,

@@ -188,6 +188,37 @@ async def test_a_trainjob_without_a_runtime_is_a_problem_that_is_told(
     assert any("overlays/runtimes" in sentence for sentence in describe(served))
 
 
+async def test_a_trainjob_without_the_jobset_under_it_is_a_problem_that_is_told(
+    serving: Serving, api: Api, config: Config
+) -> None:
+    serving.groups = TRAINER
+    assert any("no JobSet" in sentence for sentence in describe(await discover(api, config)))
+    serving.groups = {**TRAINER, "jobset.x-k8s.io": {"v1alpha2": ["jobsets"]}}
+    found = describe(await discover(api, config, fresh=True))
+    assert not any("no JobSet" in sentence for sentence in found)
+
+
+async def test_a_group_that_serves_nothing_may_say_null(
+    serving: Serving, server: Server, api: Api, config: Config
+) -> None:
+    answer = server.answer
+
+    def with_null(request: Request) -> Reply:
+        if request.path == "/apis/kubeflow.org/v1":
+            return Reply(200, {"kind": "APIResourceList", "resources": None})
+        reply = answer(request)
+        for item in reply.body.get("items", ()) if request.path == "/apis" else ():
+            if item["metadata"]["name"] == "kubeflow.org":
+                item["versions"][0]["resources"] = None
+        return reply
+
+    server.answer = with_null
+    served = await discover(api, config)
+    assert not served.pytorchjob
+    assert served.trainjob
+    assert served.unread == ()
+
+
 # -- the choice -----------------------------------------------------------------------
 
 

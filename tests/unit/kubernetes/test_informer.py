@@ -261,6 +261,20 @@ async def test_a_server_that_goes_away_is_a_problem_until_it_is_back(
     assert said == ["pods: connection lost", ""]
 
 
+async def test_a_server_in_trouble_is_asked_again_from_where_the_watch_was(
+    cluster: Cluster, pods: Informer[Pod]
+) -> None:
+    await pods.synced()
+    cluster.refused = status(503, "ServiceUnavailable", "etcd is not ready")
+    cluster.end_watches()
+    await until(lambda: pods.problem)
+    assert pods.problem == "pods: 503 etcd is not ready"
+    cluster.put("a")
+    cluster.refused = None
+    await until(lambda: not pods.problem and names(pods) == ["a"])
+    assert cluster.lists() == 1
+
+
 async def test_a_kind_that_is_taken_away_takes_its_objects_along(
     cluster: Cluster, pods: Informer[Pod]
 ) -> None:

@@ -195,6 +195,11 @@ def test_a_priority_with_a_queue_is_kueues() -> None:
     assert labels["kueue.x-k8s.io/queue-name"] == "team"
 
 
+def test_what_trainer_sets_itself_is_refused_before_it_would_be() -> None:
+    with pytest.raises(InvalidRequest, match="PET_NNODES"):
+        manifest_of(spec_of(env={"PET_NNODES": "2"}), TRAINJOBS["2.2"])
+
+
 def test_a_shape_that_is_not_known_is_refused() -> None:
     served = msgspec.structs.replace(TRAINJOBS["2.2"], overrides=None)
     with pytest.raises(InvalidRequest, match="no field that this SDK knows"):

@@ -13,7 +13,7 @@ import pytest
 
 from cnai_sdk.backends.kubernetes import payload, pods
 from cnai_sdk.errors import InvalidRequest
-from cnai_sdk.model.spec import Payload, Span
+from cnai_sdk.model.spec import Payload, Span, TrainSpec
 
 from .manifests import TRAINJOBS, container_of, environment_of, plan_of, spec_of
 from .manifests import manifest_of as manifest_without_code
@@ -95,6 +95,13 @@ def test_the_loader_reads_code_that_lies_beside_the_job(tmp_path: Path) -> None:
     assert _load(tmp_path, packed, inline=False).returncode == 7
 
 
+def test_an_image_whose_python_is_too_old_says_so(tmp_path: Path) -> None:
+    old = "import sys; sys.version_info = (3, 8, 1)\n"
+    done = _load(tmp_path, payload.pack(spec_of(), SETTINGS), before=old)
+    assert done.returncode == 1
+    assert "this image has Python 3.8" in done.stderr
+
+
 def test_the_loader_is_no_larger_than_what_one_reads_at_a_glance() -> None:
     assert len(payload.LOADER.splitlines()) < 25
     compile(payload.LOADER, "loader", "exec")
@@ -106,13 +113,13 @@ def test_the_code_is_not_told_to_the_rank_a_second_time() -> None:
     assert f'os.environ.pop("{payload.ENV}"' in payload.LOADER
 
 
-def _with_noise(size: int):
+def _with_noise(size: int) -> TrainSpec:
     noise = random.Random(1).randbytes(size)
     return spec_of(payload=Payload(entry="f", files={"script.py": b"", "values/1.pkl": noise}))
 
 
 def _load(
-    home: Path, packed: payload.Packed, *, digest: str = "", inline: bool = True
+    home: Path, packed: payload.Packed, *, digest: str = "", inline: bool = True, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run the loader, with folders of the test's own, up to the worker package's first word."""
     source = payload.LOADER.replace(f'"{payload.HOME}', f'"{home}')
@@ -122,5 +129,5 @@ def _load(
     if inline:
         told[payload.ENV] = packed.text
     return subprocess.run(
-        [sys.executable, "-I", "-c", source], env=told, capture_output=True, text=True
+        [sys.executable, "-I", "-c", before + source], env=told, capture_output=True, text=True
     )

@@ -19,6 +19,10 @@ from cnai_sdk.model.spec import TrainSpec
 MANAGER = "cnai-sdk/job"
 _JOB = "node"
 _ATTEMPT = "metadata.labels['jobset.sigs.k8s.io/restart-attempt']"
+_RESERVED = frozenset(
+    f"PET_{name}"
+    for name in ("NNODES", "NPROC_PER_NODE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+)
 _PRIORITY = "kueue.x-k8s.io/priority-class"
 
 
@@ -42,6 +46,7 @@ class TrainJobKind:
         Raises:
             InvalidRequest: a wish that the served version cannot carry.
         """
+        _refuse_reserved(spec)
         metadata = pods.metadata(spec, plan)
         if spec.priority:
             metadata["labels"][_PRIORITY] = _kueue_priority(spec, plan)
@@ -92,6 +97,15 @@ class TrainJobKind:
 
 def _suspended(yes: bool) -> Change:
     return Change(target="job", patch={"spec": {"suspend": yes}})
+
+
+def _refuse_reserved(spec: TrainSpec) -> None:
+    taken = next((name for name in spec.env if name in _RESERVED), None)
+    if taken is not None:
+        raise InvalidRequest(
+            f"env has {taken!r}, which Trainer sets itself for every worker.",
+            next_step=f"Leave {taken} out; workers= says how many there are.",
+        )
 
 
 def _kueue_priority(spec: TrainSpec, plan: Plan) -> str:

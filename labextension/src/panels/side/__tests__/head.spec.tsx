@@ -27,7 +27,7 @@ function onCluster(problem: object = {}): FakeStore {
 describe('the backend', () => {
   test('is named, with what chose it', () => {
     mount();
-    expect(screen.getByText('This machine')).toBeTruthy();
+    expect(screen.getByText('This machine', { selector: 'bdi' })).toBeTruthy();
     expect(screen.getByText('By default: nothing else is chosen')).toBeTruthy();
   });
 
