@@ -311,8 +311,20 @@ def _origin(cell: str) -> Origin:
         user = str(os.getuid())
     from cnai_sdk import __version__
 
-    notebook = os.environ.get("JPY_SESSION_NAME", "")
-    return Origin(notebook=Path(notebook).name, cell=cell, user=user, sdk=__version__)
+    notebook = _notebook(os.environ)
+    return Origin(notebook=notebook, cell=cell, user=user, sdk=__version__)
+
+
+def _notebook(environ: Mapping[str, str]) -> str:
+    """The notebook's path below the Jupyter server's folder, as its file browser shows it.
+
+    >>> _notebook({"JPY_SESSION_NAME": "/home/me/churn/a.ipynb", "CNAI_SERVER_ROOT": "/home/me"})
+    'churn/a.ipynb'
+    """
+    path, root = Path(environ.get("JPY_SESSION_NAME", "")), environ.get("CNAI_SERVER_ROOT", "")
+    if root and path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    return path.name
 
 
 def _script_payload(path: Path) -> Payload:

@@ -27,6 +27,9 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         for finding, name in zip(findings, names, strict=True):
             word, colour = _MARKS[finding.state]
             click.echo(f"{click.style(f'{word:<7}', fg=colour)}  {name}  {finding.what}")
-            for line in textwrap.wrap(finding.fix, 88, break_long_words=False):
+            # A command must be found whole where its words have hyphens.
+            for line in textwrap.wrap(
+                finding.fix, 88, break_long_words=False, break_on_hyphens=False
+            ):
                 click.echo(f"{_INDENT}{' ' * len(name)}  {line}")
     ctx.exit(1 if any(finding.state == "problem" for finding in findings) else 0)

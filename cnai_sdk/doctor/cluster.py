@@ -153,7 +153,7 @@ async def _looked(config: Config) -> AsyncIterator[Finding]:
 
 
 def _failed(check: str, error: CnaiError) -> Finding:
-    what = " ".join(part for part in (error.what, error.why) if part)
+    what = " ".join(f"{error.what} {error.why}".split())  # a plugin's own words have many lines
     return Finding(check=check, state="problem", what=what, fix=error.next_step)
 
 

@@ -41,7 +41,10 @@ def _queued(workload: Workload) -> str:
     if workload.suspended:
         return "Queued, paused"
     queued = workload.queued
-    return f"Queued, {ordinal(queued.position)} in line" if queued else "Queued"
+    if queued:
+        return f"Queued, {ordinal(queued.position)} in line"
+    why = one_line(workload.message)
+    return f"Queued: {why[:1].lower()}{why[1:]}" if workload.reason and why else "Queued"
 
 
 def _running(workload: Workload) -> str:

@@ -12,12 +12,18 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from .ranks import Place
 
 _AGAIN = 0.5
+_FIRST = 60.0
+_LATER = 600.0
+"""Seconds to wait for somebody who was never heard of, such as behind a firewall, and for somebody
+who was, whose pod may be made anew elsewhere."""
+
 _LONGEST = 4096
 
 Tell = Callable[..., None]
@@ -27,8 +33,8 @@ Tell = Callable[..., None]
 class Crew(Protocol):
     """What a worker does with the others."""
 
-    reached: bool
-    """Whether it can hear the others."""
+    def unheard(self) -> float:
+        """Seconds since when nobody can be heard who has to be, beyond those that one waits."""
 
     def say(self, what: str, attempt: int) -> None:
         """Say that this worker is 'done' or has 'failed'."""
@@ -91,8 +97,9 @@ class _Lead:
     def __init__(
         self, place: Place, settings: dict[str, Any], attempt: int, port: int, tell: Tell
     ) -> None:
-        self.reached = True
         self._world = place.world
+        self._begun = time.monotonic()
+        self._met: set[int] = set()
         self._retries = settings["retries"]
         self._secret = settings["id"]
         self._tell = tell
@@ -105,6 +112,11 @@ class _Lead:
         self._lock = threading.RLock()
         self._server = socket.create_server(("", port), backlog=place.world)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def unheard(self) -> float:
+        if len(self._met) == self._world - 1:
+            return 0.0
+        return max(0.0, time.monotonic() - self._begun - _FIRST)
 
     def say(self, what: str, attempt: int) -> None:
         with self._lock:
@@ -147,6 +159,7 @@ class _Lead:
         anew = self._bodies.get(rank, hello["body"]) != hello["body"]
         mine_is_new = hello["session"] not in ("", self._session)
         self._wires[rank], self._bodies[rank] = wire, hello["body"]
+        self._met.add(rank)
         wire.send(session=self._session, attempt=self._attempt)
         theirs = int(hello["attempt"])
         if mine_is_new or anew:
@@ -196,8 +209,8 @@ class _Member:
     def __init__(
         self, place: Place, settings: dict[str, Any], attempt: int, port: int, tell: Tell
     ) -> None:
-        self.reached = False
         self._place = place
+        self._lost: float | None = time.monotonic()
         self._secret = settings["id"]
         self._port = port
         self._tell = tell
@@ -209,6 +222,12 @@ class _Member:
         self._closed = threading.Event()
         self._lock = threading.RLock()
         threading.Thread(target=self._stay, daemon=True).start()
+
+    def unheard(self) -> float:
+        lost = self._lost
+        if lost is None:
+            return 0.0
+        return max(0.0, time.monotonic() - lost - (_LATER if self._session else _FIRST))
 
     def say(self, what: str, attempt: int) -> None:
         with self._lock:
@@ -233,7 +252,7 @@ class _Member:
                 continue
             connection.settimeout(None)
             self._talk(_Wire(connection))
-            self.reached = False
+            self._lost = self._lost or time.monotonic()
             self._closed.wait(_AGAIN)
 
     def _talk(self, wire: _Wire) -> None:
@@ -248,7 +267,7 @@ class _Member:
             )
             self._wire = wire
         while (document := wire.receive()) is not None:
-            self.reached = True
+            self._lost = None
             if "session" in document:
                 self._session = str(document["session"])
                 continue

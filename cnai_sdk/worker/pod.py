@@ -25,8 +25,7 @@ GRACE = 5.0
 MESSAGE = "/dev/termination-log"
 _LIMIT = 4096
 _KILLED = 137
-_ALONE_AFTER = 60.0
-"""Seconds after which a worker that reaches nobody decides by itself."""
+_LOOK_AGAIN = 5.0
 
 
 def main(home: str) -> NoReturn:
@@ -85,7 +84,7 @@ class Pod:
         self._next: int | None = None
         self._code: int | None = None
         self._kill_at: float | None = None
-        self._alone_at: float | None = None
+        self._look_at: float | None = None
         self._deadline: float | None = None
         self._stopping = 0
         self._ready = False
@@ -162,7 +161,7 @@ class Pod:
 
     def _start(self, attempt: int) -> None:
         self._attempt, self._next, self._code, self._kill_at = attempt, None, None, None
-        self._alone_at = None
+        self._look_at = None
         self._keep_state(None)
         for name in ("result.json", "error.json"):
             if os.path.exists(os.path.join(self._home, name)):
@@ -187,7 +186,7 @@ class Pod:
             os.close(out)
 
     def _step(self) -> None:
-        waits = [at for at in (self._kill_at, self._alone_at, self._deadline) if at is not None]
+        waits = [at for at in (self._kill_at, self._look_at, self._deadline) if at is not None]
         timeout = max(0.0, min(waits) - time.monotonic()) if waits else None
         watched = [self._woken]
         if self._log is not None and self._log.reader is not None:
@@ -235,7 +234,7 @@ class Pod:
         elif self._stopping or self._said or self._over:
             self._over = True
         elif self._crew is not None:
-            self._alone_at = time.monotonic() + _ALONE_AFTER
+            self._look_at = time.monotonic() + _LOOK_AGAIN
             self._crew.say("failed" if code else "done", self._attempt)
         elif code and self._attempt < self._settings["retries"]:
             self._start(self._attempt + 1)
@@ -271,9 +270,9 @@ class Pod:
         if self._kill_at is not None and now >= self._kill_at and self._child is not None:
             self._kill_at = None
             self._signal_group(self._child.pid, signal.SIGKILL)
-        if self._alone_at is not None and now >= self._alone_at:
-            self._alone_at = None
-            if self._crew is None or not self._crew.reached:
+        if self._look_at is not None and now >= self._look_at:
+            self._look_at = now + _LOOK_AGAIN
+            if self._crew is None or self._crew.unheard():
                 self._decide_alone()
 
     def _decide_alone(self) -> None:

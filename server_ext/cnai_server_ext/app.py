@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from importlib.metadata import version
 from typing import Any
 
@@ -109,6 +110,9 @@ class CnaiServerApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Hand the handlers what they answer from."""
+        # Kernels inherit it: a job then knows its notebook by the path that the file browser shows.
+        if self.serverapp is not None:
+            os.environ["CNAI_SERVER_ROOT"] = str(self.serverapp.root_dir)
         self.settings["cnai_handshake"] = {
             "version": self.reported_version,
             "protocol": self.protocol,

@@ -6,32 +6,20 @@ Every namespace here enforces the Pod Security Standard "restricted".
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from textwrap import dedent
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from cnai_sdk.backends.kubernetes import naming, payload, pods
-from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.kinds import KINDS
-from cnai_sdk.backends.kubernetes.plan import Plan, planned
-from cnai_sdk.backends.record.frames import FrameFilter
-from cnai_sdk.config import Config
-from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from cnai_sdk.backends.kubernetes.plan import Plan
+from cnai_sdk.model.spec import DataLink, Resources
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.processes import until
-
-OPERATORS = ("pytorchjob", "trainjob")
-_LABEL = {
-    "pytorchjob": "training.kubeflow.org/job-name",
-    "trainjob": "jobset.sigs.k8s.io/jobset-name",
-}
+from tests.cluster.trained import OPERATORS, Bench, bench_of, message_of, spec_of, told
 
 DDP = """
     import torch
@@ -61,110 +49,14 @@ DDP = """
     """
 
 
-@dataclass(frozen=True)
-class Bench:
-    """One operator in one namespace, spoken to without the backend."""
-
-    cluster: Cluster | External
-    namespace: str
-    operator: str
-    served: Served
-
-    def plan(self, spec: TrainSpec) -> Plan:
-        return planned(
-            spec,
-            id=naming.new_id(),
-            name=spec.name,
-            namespace=self.namespace,
-            served=self.served,
-            config=Config(home=Path("/none")),
-        )
-
-    def submit(self, spec: TrainSpec) -> Plan:
-        plan = self.plan(spec)
-        if plan.config_map:
-            self.post(f"{self.core}/configmaps", pods.config_map(plan))
-        self.post(self.path(), KINDS[self.operator].manifest(spec, plan))
-        return plan
-
-    @property
-    def core(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}"
-
-    def path(self, name: str = "") -> str:
-        return KINDS[self.operator].path(self.namespace, name)
-
-    def post(self, path: str, body: Mapping[str, Any], *, dry: bool = False) -> dict[str, Any]:
-        params = {"dryRun": "All", "fieldValidation": "Strict"} if dry else {}
-        answer = self.cluster.http.post(path, json=dict(body), params=params)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    def get(self, path: str, **params: str) -> dict[str, Any]:
-        answer = self.cluster.http.get(path, params=params)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def job(self, plan: Plan) -> dict[str, Any]:
-        return self.get(self.path(plan.object_name))
-
-    def holds(self, plan: Plan, *conditions: str) -> bool:
-        found = self.job(plan).get("status", {}).get("conditions") or []
-        return any(c["type"] in conditions and c["status"] == "True" for c in found)
-
-    def pods(self, plan: Plan) -> list[dict[str, Any]]:
-        selector = f"{_LABEL[self.operator]}={plan.object_name}"
-        items = self.get(f"{self.core}/pods", labelSelector=selector)["items"]
-        return sorted(items, key=lambda pod: pod["metadata"]["name"])
-
-    def log(self, pod: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-        answer = self.cluster.http.get(f"{self.core}/pods/{pod['metadata']['name']}/log")
-        if answer.status_code != 200:
-            return "", []  # its container has not started
-        text, frames = FrameFilter().feed(answer.content)
-        return text.decode(), frames
-
-    def ended(self, plan: Plan, *, seconds: float = 120.0) -> bool:
-        """Whether it succeeded, once it has ended."""
-        ends = ("Succeeded", "Complete", "Failed")
-        until(f"{plan.name} ends", lambda: self.holds(plan, *ends), seconds=seconds)
-        return self.holds(plan, "Succeeded", "Complete")
-
-    def steer(self, plan: Plan, verb: str) -> None:
-        kind, job = KINDS[self.operator], self.job(plan)
-        options = {"at": time.time()} if verb == "stop" else {}
-        for change in getattr(kind, verb)(job, **options):
-            path = self.path(plan.object_name)
-            if change.target == "workload":
-                path = self._workload(job["metadata"]["uid"])
-            answer = self.cluster.http.patch(
-                path,
-                content=msgspec.json.encode(change.patch),
-                headers={"Content-Type": "application/merge-patch+json"},
-            )
-            assert answer.status_code == 200, answer.text
-
-    def _workload(self, owner: str) -> str:
-        base = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{self.namespace}/workloads"
-        for item in self.get(base)["items"]:
-            if owner in [o["uid"] for o in item["metadata"].get("ownerReferences", ())]:
-                return f"{base}/{item['metadata']['name']}"
-        raise AssertionError("it has no Workload")
-
-
 @pytest.fixture(params=OPERATORS)
 def bench(request: pytest.FixtureRequest, cluster: Cluster | External, restricted: str) -> Bench:
-    return _bench(cluster, restricted, request.param)
+    return bench_of(cluster, restricted, request.param)
 
 
 @pytest.fixture
 def pytorch(cluster: Cluster | External, restricted: str) -> Bench:
-    return _bench(cluster, restricted, "pytorchjob")
-
-
-def _bench(cluster: Cluster | External, namespace: str, operator: Any) -> Bench:
-    served = Served(operator=operator, overrides="runtimePatches", kueue="v1beta2")
-    return Bench(cluster, namespace, operator, served)
+    return bench_of(cluster, restricted, "pytorchjob")
 
 
 @pytest.fixture
@@ -190,11 +82,14 @@ def queue(cluster: Cluster | External, restricted: str) -> Iterator[str]:
         cluster.http.delete(f"/apis/{api}/{kind}/{restricted}")
 
 
-def spec_of(source: str, *, name: str = "digits", **fields: Any) -> TrainSpec:
-    """A spec whose workers run a script that defines train()."""
-    text = dedent(source).strip() + '\n\nif __name__ == "__main__":\n    _cnai_result = train()\n'
-    files = {"script.py": text.encode(), **fields.pop("files", {})}
-    return TrainSpec(name=name, payload=Payload(entry="train", files=files), **fields)
+@pytest.fixture
+def claim(cluster: Cluster | External, restricted: str) -> str:
+    """A claim that the cluster provides for."""
+    body = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    metadata = {"name": "scratch", "namespace": restricted}
+    made = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata}
+    cluster.apply(made | {"spec": body})
+    return "scratch"
 
 
 def test_everything_that_a_job_can_say_is_known_to_the_server(bench: Bench, queue: str) -> None:
@@ -227,21 +122,21 @@ def test_a_workers_pod_is_accepted_where_restricted_is_enforced(bench: Bench) ->
 def test_two_workers_train_together_and_the_result_comes_back(bench: Bench) -> None:
     plan = bench.submit(spec_of(DDP, workers=2))
     until("both run", lambda: len(bench.pods(plan)) == 2)
-    assert bench.ended(plan), _told(bench, plan)
-    told = {}
+    assert bench.ended(plan), told(bench, plan)
+    said = []
     for pod in bench.pods(plan):
         log, frames = bench.log(pod)
         assert log.count("loss=") == 30
         assert len([frame for frame in frames if "metrics" in frame]) == 30
-        told[pod["metadata"]["name"]] = _message(pod)
-    assert {"same": True, "better": True} in [each.get("result") for each in told.values()]
+        said.append(message_of(pod).get("result"))
+    assert {"same": True, "better": True} in said
 
 
 def test_an_error_is_in_the_last_message_with_its_cell(pytorch: Bench) -> None:
     plan = pytorch.submit(spec_of("def train():\n    raise ValueError('no digit')"))
     assert not pytorch.ended(plan)
     [pod] = pytorch.pods(plan)
-    assert _message(pod)["error"]["message"] == "no digit"
+    assert message_of(pod)["error"]["message"] == "no digit"
     assert "ValueError: no digit" in pytorch.log(pod)[0]
 
 
@@ -256,7 +151,7 @@ def test_code_beside_the_job_trains_as_well(bench: Bench) -> None:
         """
     plan = bench.submit(spec_of(source, files=noise))
     assert plan.config_map
-    assert bench.ended(plan), _told(bench, plan)
+    assert bench.ended(plan), told(bench, plan)
 
 
 def test_a_worker_has_no_token_of_the_cluster(bench: Bench) -> None:
@@ -267,7 +162,7 @@ def test_a_worker_has_no_token_of_the_cluster(bench: Bench) -> None:
             print("token:", os.path.exists(place + "/token"))
         """
     plan = bench.submit(spec_of(source))
-    assert bench.ended(plan), _told(bench, plan)
+    assert bench.ended(plan), told(bench, plan)
     assert "token: False" in bench.log(bench.pods(plan)[0])[0]
 
 
@@ -279,7 +174,7 @@ def test_what_was_written_in_env_arrives_as_it_was(bench: Bench) -> None:
             print("env:", json.dumps({name: os.environ[name] for name in "ABCDE"}))
         """
     plan = bench.submit(spec_of(source, env=env))
-    assert bench.ended(plan), _told(bench, plan)
+    assert bench.ended(plan), told(bench, plan)
     log = bench.log(bench.pods(plan)[0])[0]
     assert json.loads(log.partition("env: ")[2].splitlines()[0]) == env
 
@@ -295,7 +190,7 @@ def test_a_run_that_failed_starts_again_on_all_workers(bench: Bench) -> None:
                 raise ValueError("once")
         """
     plan = bench.submit(spec_of(source, workers=2, retries=2))
-    assert bench.ended(plan), _told(bench, plan)
+    assert bench.ended(plan), told(bench, plan)
     for pod in bench.pods(plan):
         assert "attempt 1" in bench.log(pod)[0]
 
@@ -313,9 +208,55 @@ def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: B
     lost = pytorch.pods(plan)[1]["metadata"]
     answer = pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost['name']}")
     assert answer.status_code == 200
-    assert pytorch.ended(plan), _told(pytorch, plan)
-    assert _all_print(pytorch, plan, "attempt 1"), _told(pytorch, plan)
+    assert pytorch.ended(plan), told(pytorch, plan)
+    assert _all_print(pytorch, plan, "attempt 1"), told(pytorch, plan)
     assert pytorch.pods(plan)[1]["metadata"]["uid"] != lost["uid"]
+
+
+def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
+    pytorch: Bench, claim: str
+) -> None:
+    source = """
+        import time
+        import cnai_sdk as cnai
+        def train():
+            kept = cnai.checkpoint_dir() / "epoch"
+            begin = int(kept.read_text()) if kept.exists() else 0
+            print("begins at", begin, flush=True)
+            if begin == 0:
+                if cnai.rank() == 0:
+                    kept.write_text("5")
+                time.sleep(600)
+        """
+    spec = spec_of(source, workers=2, retries=1, outputs=f"pvc://{claim}/runs")
+    plan = pytorch.submit(spec)
+    until("both are up", lambda: _all_print(pytorch, plan, "begins at 0"))
+    lost = pytorch.pods(plan)[0]["metadata"]["name"]
+    assert pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost}").status_code == 200
+    assert pytorch.ended(plan), told(pytorch, plan)
+    assert _all_print(pytorch, plan, "begins at 5"), told(pytorch, plan)
+
+
+def test_what_one_job_writes_to_a_claim_another_finds_as_its_data(bench: Bench, claim: str) -> None:
+    source = """
+        import cnai_sdk as cnai
+        def train():
+            (cnai.output_dir() / "labels.txt").write_text("cat")
+            print("written")
+        """
+    first = bench.submit(spec_of(source, name="first", outputs=f"pvc://{claim}/runs"))
+    assert bench.ended(first), told(bench, first)
+    source = """
+        def train():
+            print("label:", open("sets/first/labels.txt").read())
+            print("log:", open("sets/first/logs/rank-0.log").read().strip())
+        """
+    data = DataLink(path="sets/first", source=f"pvc://{claim}/runs/{first.id}")
+    second = bench.submit(spec_of(source, name="second", data=(data,)))
+    assert bench.ended(second), told(bench, second)
+    log = bench.log(bench.pods(second)[0])[0]
+    assert "label: cat" in log
+    assert "log: written" in log
 
 
 WAITING = "import time\ndef train():\n    time.sleep(600)"
@@ -398,19 +339,6 @@ def _all_print(bench: Bench, plan: Plan, words: str) -> bool:
 def _workloads(bench: Bench) -> list[Any]:
     base = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{bench.namespace}/workloads"
     return list(bench.get(base)["items"])
-
-
-def _message(pod: Mapping[str, Any]) -> dict[str, Any]:
-    state = pod["status"]["containerStatuses"][0]["state"]["terminated"]
-    found = json.loads(state.get("message") or "{}")
-    assert isinstance(found, dict)
-    return found
-
-
-def _told(bench: Bench, plan: Plan) -> str:
-    """What a person would look at first."""
-    logs = [bench.log(pod)[0] for pod in bench.pods(plan)]
-    return json.dumps(bench.job(plan).get("status"), indent=1) + "\n" + "\n----\n".join(logs)
 
 
 def _lost(said: Any, kept: Any, where: str = "spec") -> list[str]:

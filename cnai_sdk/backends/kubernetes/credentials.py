@@ -13,6 +13,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import datetime
@@ -35,6 +36,8 @@ _LONGEST = 60.0
 """Seconds that a plugin may take."""
 
 _SHOWN = 500
+_TELLING = 8
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.+=-]{40,}")
 _AGAIN = 60.0
 """Seconds after which a file of a token is read again."""
 
@@ -216,9 +219,16 @@ class PluginAuth(httpx2.Auth):
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         if process.returncode != 0:
-            said = err.decode("utf-8", "replace").strip()[-_SHOWN:]
+            said = self._safe(err.decode("utf-8", "replace").strip())[-_SHOWN:]
             raise self._failed(f"it ended with {process.returncode}: {said or 'no word'}")
         return out
+
+    def _safe(self, said: str) -> str:
+        """What a plugin prints when it fails, without what looks like a credential."""
+        for variable in self._plugin.env or ():
+            if len(variable.value) >= _TELLING:
+                said = said.replace(variable.value, "…")
+        return _CREDENTIAL.sub("…", said)
 
     def _environment(self) -> dict[str, str]:
         spec: dict[str, Any] = {"interactive": False}

@@ -112,16 +112,16 @@ def chosen(found: Served, wish: str = "") -> Served:
     Args:
         wish: 'pytorchjob' or 'trainjob' where the settings name one; '' leaves it to what is there.
 
-    >>> chosen(Served(pytorchjob=True, trainjob=True)).operator
+    >>> chosen(Served(pytorchjob=True)).operator
     'pytorchjob'
     >>> chosen(Served(pytorchjob=True), "trainjob").operator is None
     True
     """
-    there: list[Operator] = []
+    # A TrainJob without a runtime to refer to, or of an unknown shape, cannot run.
+    ready = found.overrides is not None and found.runtimes != ()
+    there: list[Operator] = ["trainjob"] if found.trainjob else []
     if found.pytorchjob:
-        there.append("pytorchjob")
-    if found.trainjob:
-        there.append("trainjob")
+        there.insert(1 if ready else 0, "pytorchjob")
     operator: Operator | None = next((each for each in there if wish in ("", each)), None)
     if not there:
         why = "it serves neither PyTorchJobs nor TrainJobs"
@@ -133,8 +133,10 @@ def chosen(found: Served, wish: str = "") -> Served:
         why = "the settings name it"
     elif len(there) == 1:
         why = "it is the only operator for training here"
+    elif ready:
+        why = "PyTorchJob is here too, and this is its successor"
     else:
-        why = "both are here, and its pods stay to be read after a failure"
+        why = "TrainJob is here too, and it lacks a runtime or a schema that can be read"
     return msgspec.structs.replace(found, operator=operator, why=why)
 
 

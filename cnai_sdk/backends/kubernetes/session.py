@@ -78,6 +78,8 @@ async def open_session(config: Config) -> Session:
     except BaseException:
         await api.close()
         raise
+    if not mirror.problems:  # only then is the list complete
+        await asyncio.to_thread(kept.sweep, {each.id for each in mirror.workloads()})
     place = Place(context=target.context, namespace=target.namespace, operator=config.operator)
     await asyncio.to_thread(note, config, place)
     return session

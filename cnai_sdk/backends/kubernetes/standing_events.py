@@ -47,21 +47,35 @@ def in_order(events: Mapping[str, Event], *, ended: bool) -> list[Event]:
     Args:
         ended: whether the end was told already; an end that was not is left out.
     """
-    merged: dict[tuple[str, str, int | None], Event] = {}
-    end: Event | None = None
-    for key, each in sorted(events.items(), key=lambda item: (item[1].time, item[0] != _MADE)):
-        if key == _END:
-            end = each
-            continue
-        merged.setdefault((each.reason, _once(each.message), each.rank), each)
+    merged: dict[tuple[str, str, int | None, str], Event] = {}
+    for key, each in sorted(events.items(), key=_turn):
+        own = "" if key.startswith(_SAID) else key
+        if key != _END:
+            merged.setdefault((each.reason, _once(each.message), each.rank, own), each)
     found = list(merged.values())
-    if end is not None and ended:
-        last = max((each.time for each in found), default=0.0)
-        found.append(msgspec.structs.replace(end, time=max(end.time, last)))
-    return [msgspec.structs.replace(each, seq=n) for n, each in enumerate(found, start=1)]
+    if ended and _END in events:
+        found.append(events[_END])
+    now, numbered = 0.0, []
+    for n, each in enumerate(found, start=1):
+        now = max(now, each.time)
+        numbered.append(msgspec.structs.replace(each, seq=n, time=now))
+    return numbered
+
+
+def _turn(item: tuple[str, Event]) -> float:
+    """When it happened. Most clocks tell whole seconds: what ends then, ends after the rest."""
+    key, each = item
+    if key == _MADE:
+        return float("-inf")
+    if each.time != int(each.time):
+        return each.time
+    return each.time + (_LATE if key.startswith(_ENDS) else _HALF)
 
 
 _MADE, _END = "made", "end"
+_SAID = "event "
+_ENDS = ("exit ", "again ", "cause")
+_HALF, _LATE = 0.5, 0.999
 _TIMES = re.compile(r" \(\d+ times\)$")
 
 
@@ -81,7 +95,7 @@ def _told(seen: Seen) -> dict[str, Event]:
         rank = ranks.get(each.involved_object.uid)
         merged.setdefault((_reason(each), each.message, rank), []).append(each)
     return {
-        f"event {group[0].metadata.uid or group[0].metadata.name}": _one(reason, rank, group)
+        f"{_SAID}{group[0].metadata.uid or group[0].metadata.name}": _one(reason, rank, group)
         for (reason, _, rank), group in merged.items()
     }
 

@@ -48,8 +48,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _keep_up(built: Built, operators: tuple[str, ...]) -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     began = time.monotonic()
     print("Starting a Kubernetes …", file=sys.stderr)
     cluster = Cluster(built, operators=operators)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import os
 import ssl
 import tempfile
@@ -67,7 +68,7 @@ class External(Client):
             if who and each["name"] == current["user"]:
                 each["user"] = who
         path = self._files / f"{name}.kubeconfig"
-        path.write_text(yaml.safe_dump(document))
+        path.write_text(json.dumps(document, default=str))
         path.chmod(0o600)
         return path
 

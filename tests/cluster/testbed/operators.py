@@ -34,11 +34,10 @@ def named(name: str) -> Program:
 
 
 def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None:
-    """Apply operators, one after the other, and return when all are ready."""
+    """Apply operators together, and return when all are ready."""
     applier = Applier(control.http)
     documents = {name: _documents(built, name, control.authority) for name in names}
-    for name in names:
-        applier.apply_all(documents[name])
+    applier.apply_all([each for name in names for each in documents[name]])
     for name in names:
         until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=120)
         extra = built.manifests / f"{name}-extra.yaml"

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -36,12 +38,14 @@ class Process:
         self.pid = 0
         self.out_of_memory = False
         self.said = b""  # what the sandbox itself said, where it did not come to the command
-        self._pumps: list[asyncio.Task[None]] = []
+        self.gone = asyncio.Event()
+        self.pumps: list[asyncio.Task[None]] = []
 
     async def wait(self) -> Exit:
         code = await self._inner.wait()
+        self.gone.set()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*self._pumps), 5)
+            await asyncio.wait_for(asyncio.gather(*self.pumps), 5)
         self.log.end()
         code = 128 - code if code < 0 else code
         if self.out_of_memory:
@@ -63,39 +67,98 @@ class Process:
                 self.said += data
                 if data.startswith(b"bwrap: "):
                     continue
-                await began.wait()
             self.log.feed(stream, data)
 
 
 async def start(
-    box: list[str], argv: list[str], *, env: dict[str, str], namespace: Path, log: Log, status: int
+    box: Callable[[int], list[str]],
+    argv: list[str],
+    *,
+    env: dict[str, str],
+    namespace: Path,
+    log: Log,
 ) -> Process:
-    """Return when the command runs; `box` writes its status to the descriptor `status`.
+    """Return when the command runs; `box(fd)` is a sandbox that writes its status to `fd`.
 
     Raises:
         StartError: there is no such command, or the sandbox could not be made.
     """
     reading, writing = os.pipe()
-    os.dup2(writing, status)
-    os.set_inheritable(status, True)
-    os.close(writing)
+    nsenter, bwrap = shutil.which("nsenter") or "nsenter", shutil.which("bwrap") or "bwrap"
     try:
         inner = await asyncio.create_subprocess_exec(
-            "/usr/bin/env",
-            "-i",
-            "PATH=/usr/bin:/usr/sbin:/bin:/sbin",
-            "nsenter",
+            nsenter,
             f"--net={namespace}",
             "--",
-            *box,
+            bwrap,
+            *box(writing),
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            pass_fds=[status],
+            pass_fds=[writing],
             start_new_session=True,
             env=env,
         )
+    except OSError as error:
+        os.close(reading)
+        raise StartError(f"{RUNC}{error}") from None
     finally:
-        os.close(status)
+        os.close(writing)
     return await _begun(Process(inner, log), inner, reading, argv)
+
+
+async def _begun(
+    process: Process, inner: asyncio.subprocess.Process, reading: int, argv: list[str]
+) -> Process:
+    status, transport = await _status(reading)
+    began = asyncio.Event()
+    assert inner.stdout is not None
+    assert inner.stderr is not None
+    process.pumps = [
+        asyncio.create_task(process.pump("stdout", inner.stdout, began)),
+        asyncio.create_task(process.pump("stderr", inner.stderr, began)),
+    ]
+    try:
+        if first := await status.readline():
+            process.pid = int(json.loads(first)["child-pid"])
+            while inner.returncode is None and _still_sandbox(process.pid):
+                await asyncio.sleep(0.002)
+        if not _still_sandbox(process.pid) and inner.returncode is None:
+            return process
+        code = await inner.wait()
+        rest = await status.read()
+        if b"exit-code" in rest:  # it ran, and ended at once
+            return process
+        await process.pumps[1]
+        raise StartError(_words(argv, process.said.decode(errors="replace"), code))
+    finally:
+        began.set()
+        transport.close()
+
+
+async def _status(reading: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
+    )
+    return reader, transport
+
+
+def _still_sandbox(pid: int) -> bool:
+    """Whether this is bubblewrap yet, not the command."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name == "bwrap"
+    except OSError:
+        return pid == 0
+
+
+def _words(argv: list[str], said: str, code: int) -> str:
+    name = argv[0]
+    if "execvp" not in said:
+        return f"{RUNC}{said.strip() or f'exit status {code}'}"
+    if "Permission denied" in said:
+        return f'{RUNC}exec: "{name}": permission denied'
+    if "/" in name:
+        return f'{RUNC}exec: "{name}": stat {name}: no such file or directory'
+    return f'{RUNC}exec: "{name}": executable file not found in $PATH'

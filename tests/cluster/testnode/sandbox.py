@@ -146,7 +146,7 @@ def command(
     status_fd: int,
 ) -> list[str]:
     """Everything of the sandbox but what runs in it. `mounts`: source, target, read-only."""
-    box = ["bwrap", "--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc"]
+    box = ["--die-with-parent", "--unshare-pid", "--unshare-uts", "--unshare-ipc"]
     box += ["--as-pid-1", "--hostname", hostname(pod), "--json-status-fd", str(status_fd)]
     box += [*identity.arguments(), *machine.root()]
     box += ["--proc", "/proc", "--dev", "/dev"]

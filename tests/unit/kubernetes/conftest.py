@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, connect
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 
-from .https import Authority, Server, base64_of, environ, write_kubeconfig
+from .https import Authority, Connected, Server, base64_of, environ, write_kubeconfig
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,24 @@ async def api(server: Server, authority: Authority, tmp_path: Path) -> AsyncIter
     api = connect(find(environ=environ(path)))
     yield api
     await api.close()
+
+
+@pytest.fixture
+def connected(server: Server, authority: Authority, tmp_path: Path) -> Connected:
+    """A connection as a user of a kubeconfig."""
+
+    @asynccontextmanager
+    async def opened(user: dict[str, Any], **cluster: Any) -> AsyncIterator[Api]:
+        path = write_kubeconfig(
+            tmp_path / "kubeconfig",
+            server.url,
+            user=user,
+            cluster={"certificate-authority-data": base64_of(authority.pem), **cluster},
+        )
+        api = connect(find(environ=environ(path)))
+        try:
+            yield api
+        finally:
+            await api.close()
+
+    return opened

@@ -115,6 +115,19 @@ def status(code: int, reason: str, message: str = "", **details: Any) -> Reply:
 
 
 Answer = Callable[[Request], Reply]
+Connected = Callable[..., Any]
+"""Opens a connection as a user of a kubeconfig, in an `async with`."""
+
+
+def only(token: Callable[[], str]) -> Callable[[Request], Reply]:
+    """Lets one token in."""
+
+    def answer(request: Request) -> Reply:
+        if request.headers.get("authorization") == f"Bearer {token()}":
+            return Reply(200, {"ok": True})
+        return status(401, "Unauthorized", "Unauthorized")
+
+    return answer
 
 
 class Server:

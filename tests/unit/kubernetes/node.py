@@ -1,4 +1,5 @@
-"""A real HTTP server that gives pods' logs as a node does, and cuts them as networks do."""
+"""A real HTTP server that gives pods' logs as a node does, cuts them as networks do, and who
+follows them."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from cnai_sdk.backends.kubernetes.api import Api, connect
+from cnai_sdk.backends.kubernetes.following import Follower
+from cnai_sdk.backends.kubernetes.kept import Keeper, Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Cluster, Target
 from cnai_sdk.backends.kubernetes.objects import (
     ContainerState,
@@ -21,7 +26,10 @@ from cnai_sdk.backends.kubernetes.objects import (
     Running,
     Terminated,
 )
+from cnai_sdk.backends.kubernetes.reading import logs
+from cnai_sdk.backends.kubernetes.streams import Streams
 
+WITHIN = 30.0
 START = 1_800_000_000 * 10**9
 Cut = Callable[[int], int | None]
 """From the number of an answer to the bytes after which it is cut, or None."""
@@ -180,3 +188,63 @@ async def serving() -> AsyncIterator[tuple[Node, Api]]:
     finally:
         await api.close()
         server.close()
+
+
+def rank_of(pod: Pod) -> int:
+    """Pods are named for their ranks: a-0, a-1."""
+    return int(pod.metadata.name.rpartition("-")[2])
+
+
+class Counted(Streams):
+    """Knows how many were open at once."""
+
+    now = most = 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        async with super().turn():
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                yield
+            finally:
+                self.now -= 1
+
+
+class Job:
+    """One workload on a node, and who follows it."""
+
+    def __init__(self, node: Node, api: Api, folder: Path, *, streams: int = 64) -> None:
+        self.node = node
+        self.kept = Kept(folder)
+        self.keeper: Keeper = self.kept.keeper("abc")
+        self.streams = Counted(streams, turn=0.05)
+        self.follower = Follower(api, "team", self.keeper, rank_of=rank_of, streams=self.streams)
+
+    def tell(self) -> None:
+        """What the cluster tells of its pods by now."""
+        for name in self.node.pods:
+            self.follower.saw(self.node.state(name))
+
+    async def lines(self, **options: Any) -> list[str]:
+        async with asyncio.timeout(WITHIN):
+            batches = logs(self.keeper, self.follower, **options)
+            return [line.text async for batch in batches for line in batch]
+
+    async def until(self, count: int) -> list[str]:
+        """The first lines, by following."""
+        found: list[str] = []
+        async with asyncio.timeout(WITHIN):
+            async for batch in logs(self.keeper, self.follower, follow=True):
+                found += [line.text for line in batch]
+                if len(found) >= count:
+                    break
+        return found
+
+    async def to_the_end(self) -> list[str]:
+        """Everything, once the workload has ended."""
+        for name in self.node.pods:
+            self.node.end(name)
+        self.tell()
+        self.follower.end()
+        return await self.lines(follow=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, Refused, Unreachable
@@ -26,6 +27,9 @@ KUEUE = {
     "kueue.x-k8s.io": {"v1beta1": ["workloads"], "v1beta2": ["workloads", "localqueues"]},
     "visibility.kueue.x-k8s.io": {"v1beta2": ["localqueues"]},
 }
+
+
+BOTH = Served(pytorchjob=True, trainjob=True, overrides="runtimePatches", runtimes=("torch",))
 
 
 class Serving:
@@ -225,7 +229,11 @@ async def test_a_group_that_serves_nothing_may_say_null(
 @pytest.mark.parametrize(
     ("there", "wish", "operator"),
     [
-        (Served(pytorchjob=True, trainjob=True), "", "pytorchjob"),
+        (BOTH, "", "trainjob"),
+        (BOTH, "pytorchjob", "pytorchjob"),
+        (msgspec.structs.replace(BOTH, runtimes=None), "", "trainjob"),
+        (msgspec.structs.replace(BOTH, runtimes=()), "", "pytorchjob"),
+        (msgspec.structs.replace(BOTH, overrides=None), "", "pytorchjob"),
         (Served(pytorchjob=True, trainjob=True), "trainjob", "trainjob"),
         (Served(trainjob=True), "", "trainjob"),
         (Served(pytorchjob=True), "pytorchjob", "pytorchjob"),
@@ -261,9 +269,9 @@ async def test_the_answer_serves_again_for_one_request(
 
 
 async def test_a_wish_holds_for_a_kept_answer(serving: Serving, api: Api, config: Config) -> None:
-    assert (await discover(api, config)).operator == "pytorchjob"
-    other = Config(home=config.home, operator="trainjob")
-    assert (await discover(api, other)).operator == "trainjob"
+    assert (await discover(api, config)).operator == "trainjob"
+    other = Config(home=config.home, operator="pytorchjob")
+    assert (await discover(api, other)).operator == "pytorchjob"
 
 
 async def test_another_version_of_the_server_is_asked_anew(

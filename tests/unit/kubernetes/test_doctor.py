@@ -10,7 +10,16 @@ import pytest
 from cnai_sdk.doctor.cluster import cluster
 from cnai_sdk.doctor.finding import Finding
 
-from .https import Authority, Reply, Request, Server, base64_of, status, write_kubeconfig
+from .https import (
+    Authority,
+    Reply,
+    Request,
+    Server,
+    base64_of,
+    status,
+    write_kubeconfig,
+    write_program,
+)
 
 Examined = Callable[[], Sequence[Finding]]
 
@@ -167,6 +176,20 @@ def test_a_cluster_that_does_not_answer_is_a_problem_with_a_way_out(
     assert server.url in finding.what
     assert "refused" in finding.what
     assert finding.fix
+
+
+def test_a_plugin_that_fails_is_told_in_one_line(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examined: Examined
+) -> None:
+    login = write_program(
+        tmp_path / "login", "#!/bin/sh\nprintf 'no account\nlog in\n' >&2; exit 1\n"
+    )
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(login)}
+    path = write_kubeconfig(tmp_path / "k", server.url, user={"exec": plugin}, cluster={})
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    (finding,) = examined()
+    assert finding.state == "problem"
+    assert "ended with 1: no account log in" in finding.what
 
 
 def test_it_stops_nothing_where_jobs_run_on_this_machine(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,14 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnai_sdk.backends.kubernetes import containerlog
-from cnai_sdk.backends.kubernetes.api import Api
-from cnai_sdk.backends.kubernetes.following import Follower
-from cnai_sdk.backends.kubernetes.kept import Keeper, Kept
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.reading import gone, logs
-from cnai_sdk.backends.kubernetes.streams import Streams
 from cnai_sdk.backends.record.logbook import LogWriter
-from tests.unit.kubernetes.node import Node, serving
+from tests.unit.kubernetes.node import Job, serving
 
 WITHIN = 30.0
 
@@ -29,66 +24,6 @@ WITHIN = 30.0
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containerlog, "_STATE_COMES", 0.05)
-
-
-def rank_of(pod: Pod) -> int:
-    """Pods are named for their ranks: a-0, a-1."""
-    return int(pod.metadata.name.rpartition("-")[2])
-
-
-class Counted(Streams):
-    """Knows how many were open at once."""
-
-    now = most = 0
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        async with super().turn():
-            self.now += 1
-            self.most = max(self.most, self.now)
-            try:
-                yield
-            finally:
-                self.now -= 1
-
-
-class Job:
-    """One workload on a node, and who follows it."""
-
-    def __init__(self, node: Node, api: Api, folder: Path, *, streams: int = 64) -> None:
-        self.node = node
-        self.kept = Kept(folder)
-        self.keeper: Keeper = self.kept.keeper("abc")
-        self.streams = Counted(streams, turn=0.05)
-        self.follower = Follower(api, "team", self.keeper, rank_of=rank_of, streams=self.streams)
-
-    def tell(self) -> None:
-        """What the cluster tells of its pods by now."""
-        for name in self.node.pods:
-            self.follower.saw(self.node.state(name))
-
-    async def lines(self, **options: Any) -> list[str]:
-        async with asyncio.timeout(WITHIN):
-            batches = logs(self.keeper, self.follower, **options)
-            return [line.text async for batch in batches for line in batch]
-
-    async def until(self, count: int) -> list[str]:
-        """The first lines, by following."""
-        found: list[str] = []
-        async with asyncio.timeout(WITHIN):
-            async for batch in logs(self.keeper, self.follower, follow=True):
-                found += [line.text for line in batch]
-                if len(found) >= count:
-                    break
-        return found
-
-    async def to_the_end(self) -> list[str]:
-        """Everything, once the workload has ended."""
-        for name in self.node.pods:
-            self.node.end(name)
-        self.tell()
-        self.follower.end()
-        return await self.lines(follow=True)
 
 
 @pytest.fixture

@@ -425,3 +425,15 @@ def test_a_refusal_counts_only_until_the_workers_are_made() -> None:
     assert stands(joined(a_job(1), denied)).reason == "CreateDenied"
     made = joined(a_job(1), denied, running(0, created=8))
     assert (stands(made).phase, stands(made).reason) == (Phase.RUNNING, "")
+
+
+@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
+def test_a_job_that_the_sdk_made_is_read_back_from_a_real_server(operator: str) -> None:
+    _, states = replayed(life(f"sdk-{operator}"))
+    assert phases(states) == ORDER
+    end = states[-1]
+    assert (end.managed, end.name, end.base) == (True, "work", "work")
+    assert len(end.id) == 16
+    assert (end.resources.cpu, end.resources.memory) == (0.5, 2**30)
+    assert end.created % 1, "its maker's clock, finer than the server's"
+    assert [replica.exit_code for replica in end.replicas] == [0]

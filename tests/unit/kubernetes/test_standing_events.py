@@ -110,3 +110,23 @@ def test_an_event_that_the_cluster_forgot_is_still_told() -> None:
     kept = {"event gone": Event(reason="FailedScheduling", message="no room", time=1795253405.0)}
     told = in_order(happened(seen(job), context=CONTEXT, kept=kept), ended=False)
     assert [event.reason for event in told][:2] == ["Submitted", "FailedScheduling"]
+
+
+def test_an_exit_comes_after_what_happened_in_the_same_second() -> None:
+    """A node's clock tells whole seconds, and the scheduler's tells fractions."""
+    placed = an_event("Scheduled", "on node-a", about=("Pod", "x", "p0"), type="Normal")
+    placed |= {"eventTime": "2026-11-21T09:30:50.625000Z", "firstTimestamp": None}
+    job = joined(a_job(1, conditions={"Succeeded": {}}), placed, ended(0, 0, at=50))
+    events = events_of(job)
+    assert [e.reason for e in events] == ["Submitted", "Scheduled", "WorkerExited", "Succeeded"]
+    times = [event.time for event in events]
+    assert times == sorted(times)
+
+
+def test_each_run_of_a_worker_has_its_own_end() -> None:
+    """A verdict looks at what came after the last time that the job was started again."""
+    old, new = ended(0, 1, at=20, uid="old"), ended(0, 1, at=50, uid="new", created=30)
+    events = events_of(joined(a_job(1, conditions={"Failed": {}}), old, new, gone=[old]))
+    reasons = [event.reason for event in events]
+    assert reasons.count("WorkerExited") == 2
+    assert reasons.index("Retrying") < len(reasons) - 1 - reasons[::-1].index("WorkerExited")

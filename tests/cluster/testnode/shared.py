@@ -1,0 +1,29 @@
+"""What the pods of one process share: the cluster's objects, the network, the images."""
+
+import dataclasses
+
+from tests.cluster.testnode.client import Client
+from tests.cluster.testnode.config import Config
+from tests.cluster.testnode.events import Recorder
+from tests.cluster.testnode.images import Images
+from tests.cluster.testnode.informer import Informer
+from tests.cluster.testnode.memory import Memory
+from tests.cluster.testnode.network import Network
+from tests.cluster.testnode.sandbox import Machine
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """One of these a process."""
+
+    config: Config
+    client: Client
+    recorder: Recorder
+    network: Network
+    images: Images
+    machine: Machine
+    memory: Memory
+    services: Informer
+    secrets: Informer
+    configmaps: Informer
+    claims: Informer
