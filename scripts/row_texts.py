@@ -84,7 +84,8 @@ def _rows() -> list[tuple[Workload, str]]:
 def _queues() -> list[dict[str, Any]]:
     places = (1, 2, 3, 4, 11, 12, 13, 21, 22, 101, 112)
     lines = [{"queued": Queued(position=place)} for place in places]
-    return [{}, {"suspended": True}, {"metrics": METRICS}, *lines]
+    stuck = {"reason": "Unschedulable", "message": "No node has room: of 2 nodes, 2 are reserved"}
+    return [{}, {"suspended": True}, {"metrics": METRICS}, stuck, {"message": "Waits"}, *lines]
 
 
 def _messages() -> list[dict[str, Any]]:

@@ -83,6 +83,8 @@ def leave(code: int) -> NoReturn:
         for step in steps:
             try:
                 step()
+            except SystemExit:
+                continue  # it was asked to end, which it does
             except BaseException as error:  # what went wrong at the end does not undo the work
                 text = f"While the worker ended: {type(error).__name__}: {error}\n"
                 reporting.write(text.encode("utf-8", "replace"))

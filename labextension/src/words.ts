@@ -145,7 +145,10 @@ function queuedText(workload: Workload, trans: TranslationBundle): string {
     return trans.__('Queued, paused');
   }
   if (!workload.queued) {
-    return trans.__('Queued');
+    const why = oneLine(workload.message ?? '');
+    return workload.reason && why
+      ? trans.__('Queued: %1', why[0]!.toLowerCase() + why.slice(1))
+      : trans.__('Queued');
   }
   return trans.__('Queued, %1 in line', ordinal(workload.queued.position, trans));
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import httpx2
 import pytest
 
 from tests.cluster.testbed import __main__ as command
-from tests.cluster.testbed import fixtures, folder, programs, toolchain
+from tests.cluster.testbed import fixtures, folder, network, programs, toolchain
 from tests.cluster.testbed.client import Client
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
@@ -357,3 +358,36 @@ def test_a_toolchain_that_is_too_old_is_not_used(
 
 def test_the_command_says_what_it_can_do() -> None:
     assert command.main(["up", "unheard-of"]) == 2
+
+
+def test_where_it_cannot_be_built_the_tests_are_skipped_and_say_so_loudly(tmp_path: Path) -> None:
+    """No cache, no Go, no index of packages: one command is named that would help."""
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for tool in ("ip", "bwrap", "unshare", "nsenter", "setpriv", "true"):
+        found = shutil.which(tool)
+        assert found, tool
+        (bare / tool).symlink_to(found)
+    test = f"{Path(__file__).name}::{test_kinds_stand_without_their_operator.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", f"tests/cluster/{test}"],
+        cwd=Path(__file__).parents[2],
+        env={
+            "PATH": str(bare),
+            "HOME": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "PIP_NO_INDEX": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "1 skipped" in done.stdout
+    assert re.search(r"THE CLUSTER TESTS ARE SKIPPED: no Go 1\.26 .* run: make cluster", said)
+
+
+def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert network.missing_tools() == ["bubblewrap", "iproute2", "util-linux"]

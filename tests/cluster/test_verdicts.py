@@ -349,9 +349,19 @@ async def test_a_worker_that_needs_more_memory(
 async def test_a_worker_that_is_evicted(stage: Stage, ledger: Ledger, node: Any) -> None:
     await stage.pytorchjob("guest")
     await _running(stage, "guest")
-    await asyncio.to_thread(node.evict, stage.namespace, "guest-master-0", "memory")
+    await asyncio.to_thread(node.evict, stage.namespace, "guest-master-0")
     found = ledger.note("imitated", await stage.verdict("guest", "EVICTED_NODE"))
     assert "ran short of memory" in found.happened
+
+
+async def node_of(stage: Stage, pod: str) -> str:
+    """Where a pod runs."""
+    api = connect(find(namespace=stage.namespace))
+    try:
+        found = await api.get(f"/api/v1/namespaces/{stage.namespace}/pods/{pod}")
+    finally:
+        await api.close()
+    return str(found["spec"]["nodeName"])
 
 
 async def test_a_node_that_is_lost(stage: Stage, ledger: Ledger, node: Any) -> None:
@@ -361,14 +371,13 @@ async def test_a_node_that_is_lost(stage: Stage, ledger: Ledger, node: Any) -> N
         for what in ("unreachable", "not-ready")
     ]  # fmt: skip
     await stage.pytorchjob("adrift", pod={"tolerations": soon})
-    id = await _running(stage, "adrift")
-    session = await stage.backend._session()
-    name = session.mirror.pods(id)[0].spec.node_name
+    await _running(stage, "adrift")
+    name = await node_of(stage, "adrift-master-0")
     await asyncio.to_thread(node.lose, name)
     try:
         ledger.note("real", await stage.verdict("adrift", "NODE_LOST", seconds=180))
     finally:
-        await asyncio.to_thread(node.give_back, name)
+        await asyncio.to_thread(node.back, name)
 
 
 # -- its end -----------------------------------------------------------------------------------

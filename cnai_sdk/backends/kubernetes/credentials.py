@@ -22,7 +22,6 @@ from typing import Any
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import BearerAuth
 
 from cnai_sdk.backends.kubernetes.kubeconfig import Exec, Target
 from cnai_sdk.errors import BackendUnavailable, InvalidRequest
@@ -43,7 +42,7 @@ _AGAIN = 60.0
 
 
 def auth_for(target: Target, certificate: Callable[[bytes], None]) -> httpx2.Auth | None:
-    """What signs the requests, or None where a client certificate does it or nothing.
+    """What signs the requests and may have to be renewed, or None.
 
     Args:
         certificate: told the certificate and key that a plugin hands out, as one PEM.
@@ -54,8 +53,6 @@ def auth_for(target: Target, certificate: Callable[[bytes], None]) -> httpx2.Aut
     user = target.user
     if user.token_file:
         return TokenFileAuth(Path(user.token_file), origin=target.origin)
-    if user.token:
-        return BearerAuth(user.token)
     if user.exec is not None and not (user.client_certificate or user.client_certificate_data):
         return PluginAuth(user.exec, target=target, certificate=certificate)
     if user.username:

@@ -202,12 +202,6 @@ class Involved(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="came
     field_path: str = ""
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """Who says it, as older components write it."""
-
-    component: str = ""
-
-
 class Series(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """How often a newer component has said it."""
 
@@ -228,8 +222,6 @@ class KubeEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="cam
     last_timestamp: str | None = None
     event_time: str | None = None
     series: Series | None = None
-    reporting_component: str = ""
-    source: Source = Source()
 
     @property
     def first(self) -> float:
@@ -282,19 +274,12 @@ class Trainer(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel
     resources_per_node: ResourceRequirements | None = None
 
 
-class RuntimeRef(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """The runtime that a TrainJob is made from."""
-
-    name: str = ""
-
-
 class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """What is read of a PyTorchJob's spec and of a TrainJob's; the other's fields are empty."""
 
     run_policy: RunPolicy = RunPolicy()
     pytorch_replica_specs: dict[str, ReplicaSpec] | None = None
     trainer: Trainer | None = None
-    runtime_ref: RuntimeRef = RuntimeRef()
     suspend: bool | None = None
     active_deadline_seconds: int | None = None
 
@@ -365,20 +350,12 @@ class AdmissionCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename
     message: str = ""
 
 
-class Requeue(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """How often it was put back in line."""
-
-    count: int | None = None
-    requeue_at: str | None = None
-
-
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """How a queue's workload stands."""
 
     conditions: list[Condition] | None = None
     admission: Admission | None = None
     admission_checks: list[AdmissionCheck] | None = None
-    requeue_state: Requeue | None = None
 
 
 class QueueSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):

@@ -19,6 +19,7 @@ import msgspec
 
 from cnai_sdk.backends.kubernetes import naming, pods, room
 from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
+from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.objects import Meta, seconds
 from cnai_sdk.backends.kubernetes.plan import Plan, planned
@@ -185,6 +186,7 @@ class Submitter:
                 name = self._free_name(spec, taken)
                 plan = await self._plan(spec, plan.id, name, notices)
             except Missing as error:
+                distrust(self._api, self._config)
                 raise _gone(error, plan) from error
             except Refused as error:
                 raise refused(error) from error

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 from lightkube.config import models
-from lightkube.config.client_adapter import verify_cluster
+from lightkube.config.client_adapter import BearerAuth, verify_cluster
 
 from cnai_sdk.backends.kubernetes.credentials import auth_for
 from cnai_sdk.backends.kubernetes.kubeconfig import Target
@@ -105,13 +105,14 @@ def client_for(target: Target, *, environ: Mapping[str, str] | None = None) -> h
         load_certificate(tls, pem)
         connections.renew()
 
+    token = "" if target.user.token_file else target.user.token
     headers = {"User-Agent": f"cnai-sdk/{version('cnai-sdk')}", "Accept": "application/json"}
     if target.cluster.disable_compression:
         headers["Accept-Encoding"] = "identity"
     return httpx2.AsyncClient(
         base_url=target.server,
         transport=connections,
-        auth=auth_for(target, renew),
+        auth=BearerAuth(token) if token else auth_for(target, renew),
         timeout=TIMEOUT,
         headers=[*headers.items(), *_impersonation(target)],
         follow_redirects=False,

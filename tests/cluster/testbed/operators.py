@@ -15,7 +15,7 @@ from tests.cluster.testbed.apply import Applier, Document
 from tests.cluster.testbed.build import Built
 from tests.cluster.testbed.certificates import Authority
 from tests.cluster.testbed.control_plane import ControlPlane
-from tests.cluster.testbed.processes import until
+from tests.cluster.testbed.processes import DidNotCome, until
 from tests.cluster.testbed.programs import OPERATORS, Program
 
 _LEFT_OUT = ("Certificate", "Issuer", "ServiceMonitor")
@@ -39,7 +39,10 @@ def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None
     documents = {name: _documents(built, name, control.authority) for name in names}
     applier.apply_all([each for name in names for each in documents[name]])
     for name in names:
-        until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=120)
+        try:
+            until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=120)
+        except DidNotCome as error:
+            raise DidNotCome(f"{error}\n{_waiting(control, documents[name])}") from None
         extra = built.manifests / f"{name}-extra.yaml"
         if extra.exists():
             applier.apply_all(_read(extra))
@@ -76,6 +79,19 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
 def _replicas(control: ControlPlane, path: str) -> tuple[int, int]:
     status = control.http.get(path).json().get("status", {})
     return status.get("replicas", 0), status.get("readyReplicas", 0)
+
+
+def _waiting(control: ControlPlane, documents: list[Document]) -> str:
+    """What the containers of an operator's namespaces wait for, and how they ended."""
+    lines = []
+    for path in _deployments(documents):
+        namespace = path.split("/")[5]
+        pods = control.http.get(f"/api/v1/namespaces/{namespace}/pods").json()["items"]
+        for pod in pods:
+            for status in pod["status"].get("containerStatuses", ()):
+                states = {**status.get("lastState", {}), **status.get("state", {})}
+                lines.append(f"  {pod['metadata']['name']}: {json.dumps(states)[:500]}")
+    return "\n".join(lines) or "  no pod has a container"
 
 
 def _has_replicas(control: ControlPlane, path: str, count: int) -> bool:

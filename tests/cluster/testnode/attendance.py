@@ -22,12 +22,9 @@ def inside(pid: int, argv: list[str]) -> tuple[list[str], dict[str, str]]:
     """The command line and environment that run a command in a container's namespaces."""
     raw = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
     env = dict(entry.split("=", 1) for entry in raw.split("\0") if "=" in entry)
-    status = Path(f"/proc/{pid}/status").read_text()
-    own_user = os.readlink(f"/proc/{pid}/ns/user") != os.readlink("/proc/self/ns/user")
+    theirs, ours = Path(f"/proc/{pid}/ns/user"), Path("/proc/self/ns/user")
     enter = ["nsenter", f"--target={pid}", "--mount", "--pid", "--net", "--ipc", "--uts"]
-    enter += ["--user", "--preserve-credentials"] if own_user else []
-    uid = next(line.split()[1] for line in status.splitlines() if line.startswith("Uid:"))
-    del uid
+    enter += ["--user", "--preserve-credentials"] if theirs.readlink() != ours.readlink() else []
     enter += [f"--root=/proc/{pid}/root", f"--wd=/proc/{pid}/cwd", "--", *argv]
     return [shutil.which("nsenter") or "nsenter", *enter[1:]], env
 
@@ -57,7 +54,7 @@ class Attendance:
         )
         try:
             output, _ = await asyncio.wait_for(ran.communicate(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(ran.pid, signal.SIGKILL)
             return 1, f"command timed out: {' '.join(argv)!r} timed out after {timeout:g}s"

@@ -84,7 +84,8 @@ class Client:
         ) as reply:
             text = await reply.read()
             if reply.status < 300:
-                return json.loads(text)
+                answer: Object = json.loads(text)
+                return answer
             raise _refused(reply.status, text)
 
     async def watch(self, path: str, version: str, **params: str) -> AsyncIterator[Object]:

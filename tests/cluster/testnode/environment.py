@@ -86,9 +86,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def resource_field(
-    reference: Object, container: Object, allocatable: dict[str, str]
-) -> str:
+def resource_field(reference: Object, container: Object, allocatable: dict[str, str]) -> str:
     """What a resourceFieldRef names; without a limit it is what the node has."""
     kind, _, name = reference["resource"].partition(".")
     resources = container.get("resources", {})
@@ -164,8 +162,8 @@ async def declared(
 
 
 async def _key(reference: dict[str, Any], namespace: str, lookup: Lookup) -> str | None:
-    kind, title = ("secrets", "Secret") if "secretKeyRef" in reference else (
-        "configmaps", "ConfigMap"
+    kind, title = (
+        ("secrets", "Secret") if "secretKeyRef" in reference else ("configmaps", "ConfigMap")
     )
     wanted = reference.get("secretKeyRef") or reference.get("configMapKeyRef")
     if wanted is None:
@@ -176,6 +174,4 @@ async def _key(reference: dict[str, Any], namespace: str, lookup: Lookup) -> str
         return data[wanted["key"]].decode(errors="replace")
     if optional:
         return None
-    raise ConfigError(
-        f"couldn't find key {wanted['key']} in {title} {namespace}/{wanted['name']}"
-    )
+    raise ConfigError(f"couldn't find key {wanted['key']} in {title} {namespace}/{wanted['name']}")

@@ -49,7 +49,7 @@ class Informer:
                     log.warning("%s: %s", self._path, refused)
                     await asyncio.sleep(1)
             except UNREACHABLE as gone:
-                log.info("%s: %s", self._path, gone or type(gone).__name__)
+                log.info("%s: %r", self._path, gone)
                 await asyncio.sleep(0.3)
 
     async def _list(self) -> str:

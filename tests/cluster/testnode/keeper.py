@@ -10,12 +10,13 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.testnode import environment, process, quantity, sandbox, status
+from tests.cluster.testnode import environment, memory, process, quantity, sandbox, status
 from tests.cluster.testnode.attendance import Attendance
 from tests.cluster.testnode.client import UNREACHABLE, Object, RefusedError
 from tests.cluster.testnode.environment import ConfigError, Lookup, expand
 from tests.cluster.testnode.images import ImageError, tagged
 from tests.cluster.testnode.logs import Log
+from tests.cluster.testnode.network import Link
 from tests.cluster.testnode.process import Process, StartError
 from tests.cluster.testnode.status import NEVER_RAN, Container
 from tests.cluster.testnode.timing import duration, now
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MESSAGE = 4096  # bytes of a termination message
 FALLBACK = (80, 2048)  # lines and bytes of a log that stands for one
+
+Configured = tuple[list[str], dict[str, str], list[tuple[Path, str, bool]], sandbox.Identity]
 
 
 class Keeper:
@@ -80,14 +83,13 @@ class Keeper:
                 await self.pod.publish()
                 return
             await self.pod.publish()
-            if backoff:
-                await self._back_off(backoff)
-                if self.stopping:
-                    return
+            if backoff and not await self._back_off(backoff):
+                return
             backoff = min(backoff * 2 or config.restart_backoff, config.restart_backoff_max)
             self.container.restarts += 1
 
-    async def _back_off(self, seconds: float) -> None:
+    async def _back_off(self, seconds: float) -> bool:
+        """Wait before the next run; False where it is to stop instead."""
         message = (
             f"back-off {duration(seconds)} restarting failed container={self.name} "
             f"pod={self.pod.label}"
@@ -100,6 +102,7 @@ class Keeper:
         )
         await self.pod.publish()
         await self._pause(seconds)
+        return not self.stopping
 
     async def _pause(self, seconds: float) -> None:
         waits = [asyncio.create_task(e.wait()) for e in (self.pod.stopping, self._grace)]
@@ -205,14 +208,14 @@ class Keeper:
         if self.stopping:
             running.kill()
         limit = (self.spec.get("resources") or {}).get("limits", {}).get("memory")
-        memory = self.pod.shared.memory
+        watch = self.pod.shared.memory
         if limit:
-            memory.limit(running, int(quantity.parse(limit)))
+            watch.limit(running, int(quantity.parse(limit)))
         self.event("Normal", "Started", "Container started")
         publishing = asyncio.create_task(self.pod.publish())
         tasks = attendance.start()
         ended = await running.wait()
-        memory.forget(running)
+        watch.forget(running)
         for task in tasks:
             task.cancel()
         self.container.started = self.container.ready = False
@@ -223,13 +226,17 @@ class Keeper:
         self.process = None
         await publishing
 
+    def memory_used(self) -> str:
+        """As a quantity."""
+        return quantity.binary(memory.used(self.process.pid)) if self.process else "0"
+
     def started(self) -> None:
         """A startup probe succeeded."""
         self.container.started = True
         self.container.ready = not self.spec.get("readinessProbe")
         self._started.set()
 
-    def _link(self):  # type: ignore[no-untyped-def]
+    def _link(self) -> Link:
         assert self.pod.link is not None
         return self.pod.link
 
@@ -256,11 +263,12 @@ class Keeper:
 
     # -- configuration ----------------------------------------------------------------
 
-    async def _configured(self, entry: list[str]):  # type: ignore[no-untyped-def]
+    async def _configured(self, entry: list[str]) -> Configured | None:
         said = ""
         while not self.stopping:
             try:
-                identity = sandbox.Identity(self.pod.object, self.spec)
+                user = sandbox.NONROOT if entry else None
+                identity = sandbox.Identity(self.pod.object, self.spec, user)
                 env = await self._environment(identity)
                 return self._command(entry, env), env, self._mounts(env), identity
             except ConfigError as error:

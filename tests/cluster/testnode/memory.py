@@ -1,4 +1,4 @@
-"""Memory limits without cgroups: what a container's processes use is watched, ten times a second."""
+"""Memory limits without cgroups: what a container's processes use, ten times a second."""
 
 import asyncio
 import logging

@@ -17,6 +17,7 @@ from tests.cluster.testnode.timing import now, parse
 from tests.cluster.testnode.volumes import MountError, Volumes
 
 log = logging.getLogger(__name__)
+REPLACE = {"$patch": "replace"}  # a pod that runs a second time has another address
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
@@ -84,7 +85,9 @@ class Pod:
             await self._containers()
         except (OSError, RefusedError, *UNREACHABLE) as error:
             log.exception("%s: %s", self.label, error)
-            self.event("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            self.event(
+                "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
+            )
         finally:
             for task in waiting:
                 task.cancel()
@@ -233,7 +236,7 @@ class Pod:
         if init := [c.shown() for c in containers if c.init]:
             shown["initContainerStatuses"] = init
         if self.address:
-            shown |= {"podIP": self.address, "podIPs": [{"ip": self.address}]}
+            shown |= {"podIP": self.address, "podIPs": [{"ip": self.address}, REPLACE]}
         if self.stop is not None and self.stop.reason:
             shown |= {"reason": self.stop.reason, "message": self.stop.message}
         if self.stop is not None and self.stop.reason == "Evicted":

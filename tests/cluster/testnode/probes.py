@@ -36,7 +36,7 @@ async def _tcp(action: Object, container: Object, address: str, timeout: float) 
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, number), timeout)
         writer.close()
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return f"dial tcp {host}:{number}: i/o timeout"
     except OSError:
         return f"dial tcp {host}:{number}: connect: connection refused"
@@ -56,7 +56,7 @@ async def _http(action: Object, container: Object, address: str, timeout: float)
         ):
             failed = f"HTTP probe failed with statuscode: {reply.status}"
             return None if 200 <= reply.status < 400 else failed
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return (
             f'Get "{url}": context deadline exceeded '
             "(Client.Timeout exceeded while awaiting headers)"

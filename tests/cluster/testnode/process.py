@@ -122,19 +122,24 @@ async def _begun(
     try:
         if first := await status.readline():
             process.pid = int(json.loads(first)["child-pid"])
-            while inner.returncode is None and _still_sandbox(process.pid):
+            while (program := _program(process.pid)) == "bwrap":
                 await asyncio.sleep(0.002)
-        if not _still_sandbox(process.pid) and inner.returncode is None:
-            return process
+            if program:
+                return process
         code = await inner.wait()
-        rest = await status.read()
-        if b"exit-code" in rest:  # it ran, and ended at once
+        if b"exit-code" in await status.read():  # it ran, and ended at once
             return process
         await process.pumps[1]
         raise StartError(_words(argv, process.said.decode(errors="replace"), code))
     finally:
         began.set()
-        transport.close()
+        # To its end: the sandbox still writes there, and must not find it closed.
+        process.pumps.append(asyncio.create_task(_drain(status, transport)))
+
+
+async def _drain(status: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
+    await status.read()
+    transport.close()
 
 
 async def _status(reading: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
@@ -145,12 +150,12 @@ async def _status(reading: int) -> tuple[asyncio.StreamReader, asyncio.BaseTrans
     return reader, transport
 
 
-def _still_sandbox(pid: int) -> bool:
-    """Whether this is bubblewrap yet, not the command."""
+def _program(pid: int) -> str:
+    """What a process runs; nothing where it has ended."""
     try:
-        return Path(f"/proc/{pid}/exe").readlink().name == "bwrap"
+        return Path(f"/proc/{pid}/exe").readlink().name
     except OSError:
-        return pid == 0
+        return ""
 
 
 def _words(argv: list[str], said: str, code: int) -> str:

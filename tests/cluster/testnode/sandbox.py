@@ -1,6 +1,5 @@
 """The command line of a container's sandbox: mounts, processes, identity, by bubblewrap."""
 
-import os
 from pathlib import Path
 
 from tests.cluster.testnode.client import Object
@@ -18,19 +17,26 @@ CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
     "NET_BIND_SERVICE", "NET_RAW", "SYS_CHROOT", "SETFCAP",
 )  # fmt: skip
+COMMANDS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+NONROOT = 65532  # whom the images of operators, which are distroless, run as
 SHM = 64 * 2**20  # what container runtimes give
-RESOLV = "nameserver {0}\nsearch {1}.svc.cluster.local svc.cluster.local cluster.local\n" \
+RESOLV = (
+    "nameserver {0}\nsearch {1}.svc.cluster.local svc.cluster.local cluster.local\n"
     "options ndots:5 timeout:2\n"
+)
+
+NONROOT = 65532
+"""Whom images that are one program run as: operators are built on distroless's nonroot."""
 
 
 class Identity:
-    """Who a container runs as, from its pod's and its own securityContext."""
+    """Who a container runs as: by its own securityContext, its pod's, or its image."""
 
-    def __init__(self, pod: Object, container: Object) -> None:
+    def __init__(self, pod: Object, container: Object, image_user: int | None = None) -> None:
         theirs = pod["spec"].get("securityContext") or {}
         own = container.get("securityContext") or {}
         merged = {**theirs, **own}
-        self.user: int | None = merged.get("runAsUser")
+        self.user: int | None = merged.get("runAsUser", image_user)
         self.group: int | None = merged.get("runAsGroup")
         self.read_only = bool(own.get("readOnlyRootFilesystem"))
         self.privileged = bool(own.get("privileged"))
@@ -74,17 +80,14 @@ class Machine:
                 self._binds.append(python.resolve().parent.parent)
         self._hide = [Path(hidden) for hidden in config.hide]
         self._commands = command_folder
-        self.path = ":".join(
-            [*config.path, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
-            + ["/sbin", "/bin", "/testnode"]
-        )
+        self.path = ":".join([*config.path, *COMMANDS, "/testnode"])
 
     def root(self) -> list[str]:
         box: list[str] = []
         for name in SYSTEM:
             top = Path("/", name)
             if top.is_symlink():
-                box += ["--symlink", os.readlink(top), str(top)]
+                box += ["--symlink", str(top.readlink()), str(top)]
             elif top.is_dir():
                 box += ["--ro-bind", str(top), str(top)]
         for folder in WRITABLE:
@@ -95,7 +98,7 @@ class Machine:
         for name in ETC:
             source = Path("/etc", name)
             if source.is_symlink():
-                box += ["--symlink", os.readlink(source), str(source)]
+                box += ["--symlink", str(source.readlink()), str(source)]
             elif source.exists():
                 box += ["--ro-bind", str(source), str(source)]
         for bind in self._binds:
@@ -111,9 +114,11 @@ def write_etc(folder: Path, pod: Object, address: str, gateway: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     meta, spec = pod["metadata"], pod["spec"]
     host = hostname(pod)
-    domain = f"{spec['subdomain']}.{meta['namespace']}.svc.cluster.local" if spec.get(
-        "subdomain"
-    ) else ""
+    domain = (
+        f"{spec['subdomain']}.{meta['namespace']}.svc.cluster.local"
+        if spec.get("subdomain")
+        else ""
+    )
     own = f"{address}\t{host}.{domain}\t{host}" if domain else f"{address}\t{host}"
     aliases = "".join(
         f"{alias['ip']}\t{' '.join(alias.get('hostnames') or [])}\n"
@@ -158,10 +163,11 @@ def command(
     if working != "/" and not any(f"{working}/".startswith(f"{top}/") for top in targets):
         box += ["--dir", working] if not Path(working).is_dir() else []
     path = container.get("terminationMessagePath") or "/dev/termination-log"
-    if identity.read_only:
-        box += [x for folder in WRITABLE for x in ("--remount-ro", folder)]
     for source, target, read_only in sorted(mounts, key=lambda mount: mount[1].count("/")):
         inside = target.replace("/var/run/", "/run/", 1)
         box += ["--ro-bind" if read_only else "--bind", str(source), inside]
     box += ["--bind", str(message), path.replace("/var/run/", "/run/", 1)]
-    return [*box, *(["--remount-ro", "/"] if identity.read_only else []), "--chdir", working, "--"]
+    if identity.read_only:  # last: places for mounts are made in them
+        whole = [folder for folder in (*WRITABLE, "/") if folder not in targets]
+        box += [x for folder in whole for x in ("--remount-ro", folder)]
+    return [*box, "--chdir", working, "--"]

@@ -54,7 +54,7 @@ class Volumes:
         self._mounted.clear()
 
     async def _one(self, volume: Object) -> Path:
-        folder = self._folder / "volumes" / volume["name"]
+        folder: Path = self._folder / "volumes" / volume["name"]
         if "hostPath" in volume:
             return self._host_path(volume["hostPath"])
         if "persistentVolumeClaim" in volume:
@@ -152,8 +152,10 @@ class Volumes:
             if item["key"] in data:
                 chosen[item["path"]] = data[item["key"]]
             elif not optional:
-                what = "configmap references non-existent config" if kind == "configmaps" else (
-                    "references non-existent secret"
+                what = (
+                    "configmap references non-existent config"
+                    if kind == "configmaps"
+                    else ("references non-existent secret")
                 )
                 raise ConfigError(f"{what} key: {item['key']}")
         return chosen

@@ -29,6 +29,11 @@ def said(work: Workload, **given: Any) -> str:
         (workload(Phase.QUEUED, queued=Queued(position=11)), "Queued, 11th in line"),
         (workload(Phase.QUEUED), "Queued"),
         (workload(Phase.QUEUED, suspended=True), "Queued, paused"),
+        (workload(Phase.QUEUED, message="Waits for a node"), "Queued"),
+        (
+            workload(Phase.QUEUED, reason="CreateDenied", message="The quota q is used up"),
+            "Queued: the quota q is used up",
+        ),
         (
             workload(Phase.STARTING, message="1 of 4 workers is up"),
             "Starting · 1 of 4 workers is up",
