@@ -202,6 +202,8 @@ class Handle:
         """How it stands; `reports` holds what was read before, and gets what came since."""
         backend = self._backend
         ended = workload.phase.ended
+        # Where they lie on a cluster, a pod has to look: that is done when somebody asks.
+        at_hand = ended and (await backend.capabilities()).outputs_at_hand
         reports = [] if reports is None else reports
         known = reports[-1].seq if reports else 0
         reports += [m for m in await backend.metrics(self.id, since=known) if m.rank == 0]
@@ -213,7 +215,7 @@ class Handle:
             tail=tuple(tail[-_TAIL:]),
             diagnosis=await diagnose_workload(backend, workload) if ended else None,
             result=result.decode() if result is not None else None,
-            outputs=tuple(await backend.outputs(self.id)) if ended else (),
+            outputs=tuple(await backend.outputs(self.id)) if ended and at_hand else (),
             now=time.time(),
         )
 

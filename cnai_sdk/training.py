@@ -318,7 +318,7 @@ def _origin(cell: str) -> Origin:
 def _notebook(environ: Mapping[str, str]) -> str:
     """The notebook's path below the Jupyter server's folder, as its file browser shows it.
 
-    >>> _notebook({"JPY_SESSION_NAME": "/home/me/churn/a.ipynb", "CNAI_SERVER_ROOT": "/home/me"})
+    >>> _notebook({"JPY_SESSION_NAME": "/srv/churn/a.ipynb", "CNAI_SERVER_ROOT": "/srv"})
     'churn/a.ipynb'
     """
     path, root = Path(environ.get("JPY_SESSION_NAME", "")), environ.get("CNAI_SERVER_ROOT", "")

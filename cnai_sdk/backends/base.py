@@ -40,12 +40,14 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         kinds: the kinds that `submit` takes.
         suspend: `suspend` and `resume` work.
         outputs_as_folder: `outputs` gives a local path as well as `read`.
+        outputs_at_hand: listing them costs next to nothing, so that a view may do it by itself.
         place: where it runs, for a person ('this machine').
     """
 
     kinds: frozenset[Kind]
     suspend: bool = False
     outputs_as_folder: bool = False
+    outputs_at_hand: bool = True
     place: str = ""
 
 

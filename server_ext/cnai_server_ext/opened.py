@@ -11,6 +11,7 @@ from cnai_sdk.errors import CnaiError, NotFound
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.workload import Workload
 from cnai_server_ext.answers import Job, Row
 from cnai_server_ext.hub import Hub
@@ -47,10 +48,20 @@ async def whole_job(hub: Hub, id: str) -> Job:
         events=tuple((await backend.events(id))[-_EVENTS:]),
         diagnosis=diagnosis,
         result=None if result is None else result[:_RESULT].decode("utf-8", "replace"),
-        outputs=tuple((await backend.outputs(id))[:_OUTPUTS]),
+        outputs=await _outputs(hub, workload),
         folder=await backend.folder(id) or "",
         dropped=len(metrics) - len(kept),
     )
+
+
+async def _outputs(hub: Hub, workload: Workload) -> tuple[OutputFile, ...]:
+    """What it wrote. Where a pod has to look for that, only once it has ended; a page that cannot
+    be told of files still shows the rest."""
+    backend = hub.backend()
+    with contextlib.suppress(CnaiError):
+        if workload.phase.ended or (await backend.capabilities()).outputs_at_hand:
+            return tuple((await backend.outputs(workload.id))[:_OUTPUTS])
+    return ()
 
 
 def row_of(hub: Hub, workload: Workload) -> Row:

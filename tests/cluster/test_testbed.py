@@ -248,7 +248,7 @@ def test_two_clusters_stand_at_once_and_do_not_meet(bare: Cluster, room: str) ->
         second.start()
         assert second.http.get(f"/api/v1/namespaces/{room}").status_code == 404
         assert bare.http.get(f"/api/v1/namespaces/{room}").status_code == 200
-        assert bare.nodes_are_ready()
+        until("the first one's nodes are ready still", bare.nodes_are_ready)
     finally:
         second.stop()
     assert not second.run.exists()

@@ -62,7 +62,12 @@ class KubernetesBackend:
 
     async def capabilities(self) -> Capabilities:
         session = await self._session()
-        return Capabilities(kinds=frozenset({Kind.TRAIN}), suspend=True, place=session.target.place)
+        return Capabilities(
+            kinds=frozenset({Kind.TRAIN}),
+            suspend=True,
+            outputs_at_hand=False,
+            place=session.target.place,
+        )
 
     # -- making ------------------------------------------------------------------
 

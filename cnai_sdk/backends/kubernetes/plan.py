@@ -141,8 +141,12 @@ def _python() -> str:
 
 
 def has_deadline(kind: str, served: Served) -> bool:
-    """Whether the operator itself ends a job whose time is over."""
-    return kind == "pytorchjob" or served.overrides == "runtimePatches"
+    """Whether the operator surely ends a job whose time is over.
+
+    That of a PyTorchJob looks at the deadline only when something else has changed, so its workers
+    look at the time themselves as well.
+    """
+    return kind == "trainjob" and served.overrides == "runtimePatches"
 
 
 def settings(spec: TrainSpec, *, id: str, name: str, deadline: bool) -> dict[str, Any]:

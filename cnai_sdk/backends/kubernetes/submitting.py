@@ -92,7 +92,7 @@ class Submitter:
     async def _check_room(self, spec: TrainSpec) -> None:
         queue = spec.queue or self._config.queue
         if queue:
-            self._session.surroundings.check_queue(queue)
+            await self._session.surroundings.check_queue(queue)
         found = await self._session.surroundings.room(queue)
         room.check(spec, spec.resources, found)
 

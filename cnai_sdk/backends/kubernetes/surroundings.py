@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+from cnai_sdk.backends.kubernetes.api import Refused
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.room import Room, room_of
@@ -27,6 +29,7 @@ class Surroundings:
     """
 
     def __init__(self, informers: Informers, served: Served, namespace: str) -> None:
+        self._informers = informers
         get = informers.get
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas: Informer[ResourceQuota] = get(f"{here}/resourcequotas", ResourceQuota)
@@ -55,15 +58,22 @@ class Surroundings:
             unseen=[each.problem for each in self._all() if each.problem],
         )
 
-    def check_queue(self, name: str) -> None:
+    async def check_queue(self, name: str) -> None:
         """Refuse a queue that is known not to be there.
 
         Raises:
             InvalidRequest: with those that are there.
         """
         queues = self._queues
-        if queues is None or queues.problem or self._local(name) is not None:
+        if queues is None:
             return
+        await queues.synced()
+        if queues.problem or self._local(name) is not None:
+            return
+        with contextlib.suppress(Refused):  # one that was made a moment ago
+            fresh = await self._informers.api.list(queues.path, type=LocalQueue)
+            if any(queue.metadata.name == name for queue in fresh.items):
+                return
         known = sorted(queue.metadata.name for queue in queues.objects.values())
         raise InvalidRequest(
             f"There is no queue {name!r} in this namespace.",

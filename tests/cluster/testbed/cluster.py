@@ -202,7 +202,9 @@ class Cluster(Client):
 
     def pause_api_server(self) -> None:
         """It is there and answers nothing, until `resume_api_server`."""
-        self.control.processes["kube-apiserver"].signal(signal.SIGSTOP)
+        api = self.control.processes["kube-apiserver"]
+        api.signal(signal.SIGSTOP)
+        until("the API server stands still", lambda: api.state == "T")
 
     def resume_api_server(self) -> None:
         """It answers again."""

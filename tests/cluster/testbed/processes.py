@@ -60,6 +60,14 @@ class Process:
         """Whether it is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def state(self) -> str:
+        """As the kernel names it: R or S while it runs, T while it is stopped; '' without one."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return ""
+
     def start(self) -> None:
         """Start it, or start it again; its log goes on."""
         _in_lasting_thread(self._start)

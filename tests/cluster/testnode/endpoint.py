@@ -19,7 +19,6 @@ from tests.cluster.testnode.execute import execute
 from tests.cluster.testnode.keeper import Keeper
 from tests.cluster.testnode.logs import Log, Options
 from tests.cluster.testnode.node import Node
-from tests.cluster.testnode.portforward import forward
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -142,12 +141,8 @@ class Endpoint:
             raise web.HTTPInternalServerError(text=f"container not found ({keeper.name!r})")
         return await execute(request, keeper.process.pid)
 
-    async def _forward(self, request: web.Request) -> web.StreamResponse:
-        where = (request.match_info["namespace"], request.match_info["pod"])
-        for pod in self._node.pods.values():
-            if (pod.namespace, pod.name) == where and pod.link is not None:
-                return await forward(request, pod.link.address, pod.link.namespace)
-        raise web.HTTPNotFound(text="pod does not exist")
+    async def _forward(self, _: web.Request) -> web.Response:
+        raise web.HTTPNotImplemented(text="port-forward is not imitated by the test node")
 
 
 def _options(request: web.Request) -> Options:

@@ -199,7 +199,7 @@ class Keeper:
         return True
 
     async def _attended(self, running: Process, since: str, message: Path) -> None:
-        self.container.state = {"running": {"startedAt": since}}
+        self.container.runs(since)
         attendance = Attendance(self, running)
         self.container.started = not self.spec.get("startupProbe")
         self.container.ready = self.container.started and not self.spec.get("readinessProbe")

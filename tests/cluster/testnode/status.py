@@ -42,10 +42,18 @@ class Container:
 
     def wait_for(self, reason: str, message: str = "") -> None:
         """Not running now; how the last run ended is kept."""
-        if "terminated" in self.state:
-            self.last = {"terminated": self.state["terminated"]}
+        self._remember()
         self.started = self.ready = False
         self.state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+
+    def runs(self, since: str) -> None:
+        """Running from now on; how the last run ended is kept."""
+        self._remember()
+        self.state = {"running": {"startedAt": since}}
+
+    def _remember(self) -> None:
+        if "terminated" in self.state:
+            self.last = {"terminated": self.state["terminated"]}
 
     def shown(self) -> Object:
         ready = self.exit_code == 0 if self.init and not sidecar(self.spec) else self.ready
