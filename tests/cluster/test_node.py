@@ -406,7 +406,7 @@ def test_a_claim_is_bound_and_outlives_its_pods(room: Room) -> None:
         spec={"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
     )
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
-    mounts = [{"name": "data", "mountPath": "/data", "subPath": "a/b"}]
+    mounts: list[Document] = [{"name": "data", "mountPath": "/data", "subPath": "a/b"}]
     write, read = "open('/data/x', 'w').write('kept')", "print(open('/data/x').read())"
     room.pod(write, pod={"volumes": volumes}, volumeMounts=mounts)
     assert room.ended()["exitCode"] == 0
@@ -443,8 +443,8 @@ def test_pods_know_themselves_and_find_each_other(room: Room) -> None:
 
 
 def kubectl(room: Room, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    program = room.cluster.built.binaries / "kubectl"
-    command = [program, "--kubeconfig", room.cluster.kubeconfig, "-n", room.namespace, *arguments]
+    where = [room.cluster.built.kubectl, "--kubeconfig", room.cluster.kubeconfig]
+    command = [*map(str, where), "-n", room.namespace, *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=60, **options
     )

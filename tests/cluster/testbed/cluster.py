@@ -110,6 +110,7 @@ class Cluster(Client):
             "prefix": "p",
             "path": [sysconfig.get_path("scripts")],
             "binds": sorted(seen),
+            "hide": [str(ROOT / "cnai_sdk")],  # a job runs with what travels in it
             "images": {**operators.images(self.built), **{name: [] for name in IMAGES}},
             "restart_backoff": 0.3,
             "restart_backoff_max": 2.0,
