@@ -18,7 +18,7 @@ def lesson(
     """After Run All, in a namespace and with a store of its own."""
     monkeypatch.setenv("CNAI_HOME", str(tmp_path / "store"))
     monkeypatch.setenv("CNAI_CONFIG", str(tmp_path / "config.toml"))
-    book = nbformat.read(EXAMPLES / "02-cluster.ipynb", as_version=4)
+    book: nbformat.NotebookNode = nbformat.read(EXAMPLES / "02-cluster.ipynb", as_version=4)
     nbclient.NotebookClient(
         book, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()

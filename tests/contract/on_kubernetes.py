@@ -131,7 +131,8 @@ def _claim(namespace: str) -> dict[str, Any]:
 async def _touch(api: Api, namespace: str, path: str) -> None:
     """Make a file on the claim, from a pod: so it is done on any cluster."""
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    script = f"import pathlib; pathlib.Path('/claim/{path}').touch()"
+    made_first = f"p = pathlib.Path('/claim/{path}'); p.parent.mkdir(parents=True, exist_ok=True)"
+    script = f"import pathlib; {made_first}; p.touch()"
     container = {
         "name": "touch",
         "image": _IMAGE,

@@ -54,7 +54,8 @@ def test_a_cluster_that_is_first_used_while_a_page_is_open_comes_to_it(connect: 
     page.start()
     assert [source.id for source in page.hear(Hello).sources] == ["local"]
     note(load_config(), TEAM)
-    assert page.hear(SourceChanged, lambda each: each.source.id == TEAM.id)
+    told = page.hear(SourceChanged, lambda each: each.source.id == TEAM.id)
+    assert told.source.namespace == "team-a"
 
 
 def test_choosing_a_cluster_writes_all_that_leads_to_it(fetch: Fetch) -> None:

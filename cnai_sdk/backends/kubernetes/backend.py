@@ -82,7 +82,7 @@ class KubernetesBackend:
     async def fits(self, spec: Spec) -> Fit:
         train, session = only_train(spec), await self._session()
         found = await session.surroundings.room(train.queue or self._config.queue)
-        return room.fit(train, train.resources, found)
+        return room.fit(train, train.resources, found, session.mirror.workloads())
 
     # -- looking -----------------------------------------------------------------
 

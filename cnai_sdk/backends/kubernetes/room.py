@@ -253,8 +253,14 @@ def check(spec: TrainSpec, resources: Resources, room: Room) -> None:
                 )
 
 
-def fit(spec: TrainSpec, resources: Resources, room: Room) -> Fit:
-    """Whether it would run now, later or never."""
+def fit(
+    spec: TrainSpec, resources: Resources, room: Room, workloads: Sequence[Workload] = ()
+) -> Fit:
+    """Whether it would run now, later or never.
+
+    Args:
+        workloads: those of the namespace; a queue may say a moment later what they hold.
+    """
     try:
         check(spec, resources, room)
     except DoesNotFit as error:
@@ -262,20 +268,23 @@ def fit(spec: TrainSpec, resources: Resources, room: Room) -> Fit:
     wish = Counter(
         {name: float(getattr(resources, name) or 0.0) * spec.workers for name in RESOURCES}
     )
+    held = [w for w in workloads if not w.phase.ended and _holds(w)]
+    waiting = max(room.waiting, sum(w.queued is not None for w in workloads))
     for name, amount in wish.items():
+        known = sum(_asked(w, name) for w in held)
         for limit in room.limits.get(name, ()):
-            if amount and amount > limit.amount - limit.used + _TINY:
-                free = max(limit.amount - limit.used, 0.0)
+            free = max(limit.amount - max(limit.used, known), 0.0)
+            if amount and amount > free + _TINY:
                 why = (
                     f"{_shown(name, free)} of {_shown(name, limit.amount)} {_noun(name)} are free "
                     f"in {limit.what}"
                 )
-                return Fit(answer="waits", why=why, position=room.waiting + 1)
-    if room.queue and room.waiting:
+                return Fit(answer="waits", why=why, position=waiting + 1)
+    if room.queue and waiting:
         return Fit(
             answer="waits",
-            why=f"{room.waiting} wait in the queue {room.queue} before it",
-            position=room.waiting + 1,
+            why=f"{waiting} wait in the queue {room.queue} before it",
+            position=waiting + 1,
         )
     return Fit(answer="now")
 

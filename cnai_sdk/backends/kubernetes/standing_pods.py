@@ -297,11 +297,7 @@ def _last_change(pod: Pod) -> float | None:
 
 def latest(facts: Iterable[PodFacts]) -> dict[int, PodFacts]:
     """The newest run of each rank."""
-    found: dict[int, PodFacts] = {}
-    for each in sorted(facts, key=_age):
-        if each.rank is not None:
-            found[each.rank] = each
-    return found
+    return {rank: runs[-1] for rank, runs in runs_of(facts).items()}
 
 
 def runs_of(facts: Iterable[PodFacts]) -> dict[int, list[PodFacts]]:
@@ -309,7 +305,10 @@ def runs_of(facts: Iterable[PodFacts]) -> dict[int, list[PodFacts]]:
     found: dict[int, list[PodFacts]] = {}
     for each in sorted(facts, key=_age):
         if each.rank is not None:
-            found.setdefault(each.rank, []).append(each)
+            runs = found.setdefault(each.rank, [])
+            # What a node starts again after a worker has given up runs nothing.
+            if not any(run.final and run.uid == each.uid for run in runs):
+                runs.append(each)
     return found
 
 
