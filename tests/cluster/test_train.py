@@ -220,12 +220,11 @@ def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
         import time
         import cnai_sdk as cnai
         def train():
-            kept = cnai.checkpoint_dir() / "epoch"
+            kept = cnai.checkpoint_dir() / f"epoch-{cnai.rank()}"
             begin = int(kept.read_text()) if kept.exists() else 0
             print("begins at", begin, flush=True)
             if begin == 0:
-                if cnai.rank() == 0:
-                    kept.write_text("5")
+                kept.write_text("5")
                 time.sleep(600)
         """
     spec = spec_of(source, workers=2, retries=1, outputs=f"pvc://{claim}/runs")

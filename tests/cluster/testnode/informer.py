@@ -20,6 +20,7 @@ class Informer:
         self._listeners: list[Listener] = []
         self._synced = asyncio.Event()
         self._changed = asyncio.Condition()
+        self.changes = 0
 
     def listen(self, listener: Listener) -> None:
         """Call `listener(verb, object)` for what stands already and what changes."""
@@ -73,6 +74,7 @@ class Informer:
         return version
 
     async def _apply(self, verb: str, one: Object) -> None:
+        self.changes += 1
         meta = one["metadata"]
         key = (meta.get("namespace", ""), meta["name"])
         if verb != "DELETED":

@@ -117,7 +117,7 @@ class Pod:
                     self.event("Warning", "FailedMount", str(missing))
                     said = str(missing)
                 await self.something_changed(pause)
-                pause = min(pause * 2, 120)
+                pause = min(pause * 2, 5)  # a change that came meanwhile was not heard
 
     async def something_changed(self, pause: float) -> None:
         """Until an object that a pod may refer to changed, or it is to stop, or for a while."""
@@ -136,10 +136,17 @@ class Pod:
         declared = self.object["spec"].get("volumes") or []
         if not any(kind in volume for volume in declared for kind in kinds[:3]):
             return
+        written = -1
         while True:
-            await self.something_changed(3600)
-            with contextlib.suppress(OSError, *UNREACHABLE):
-                await self.volumes.refresh(self.object)
+            now = self._changes()
+            if now != written:  # also what changed while the last one was written
+                with contextlib.suppress(OSError, *UNREACHABLE):
+                    await self.volumes.refresh(self.object)
+                    written = now
+            await self.something_changed(1)
+
+    def _changes(self) -> int:
+        return self.shared.configmaps.changes + self.shared.secrets.changes
 
     async def changed(self, pod: Object) -> None:
         """The object is another one now: labels that volumes show."""
