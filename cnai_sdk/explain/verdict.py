@@ -18,6 +18,7 @@ from cnai_sdk.explain.wording import clipped, filled, last_line, words_of
 from cnai_sdk.model.diagnosis import Diagnosis, Evidence
 from cnai_sdk.model.phase import Phase
 
+_OF_AN_IMAGE = 8
 _WAITED = ("GLOO_PEER_DIED", "GLOO_HANG", "NCCL_PEER_DIED", "NCCL_WATCHDOG")
 _QUICK = 2.0
 
@@ -91,9 +92,13 @@ def _by_reason(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
 
 
 def _told(facts: Facts, row: Row) -> list[str]:
-    """What the backend said: of the workload, and in the newest event that proves the row."""
+    """What the backend said: of the workload, and in the newest event that proves the row.
+
+    Of an image only the first of several events has the registry's words.
+    """
     said = [e.message for e in reversed(last_attempt(facts.events)) if e.reason in row.events]
-    return [*said[:1], facts.workload.message]
+    most = _OF_AN_IMAGE if row.reason == "ImagePull" else 1
+    return [*said[:most], facts.workload.message]
 
 
 def _notable(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:

@@ -298,7 +298,6 @@ async def _running(stage: Stage, name: str) -> str:
 # -- a worker does not start -------------------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="the verdict stays at IMG_BACKOFF, which is true and less exact")
 async def test_an_image_that_is_not_there(stage: Stage, ledger: Ledger) -> None:
     await stage.pytorchjob("typo", image="registry.example.com/nosuch:v9")
     found = ledger.note("imitated", await stage.verdict("typo", "IMG_NOTFOUND"))
@@ -331,12 +330,7 @@ async def test_a_config_map_that_cannot_be_mounted(stage: Stage, ledger: Ledger)
 EATS = "held = []\nwhile True:\n    held.append(bytes(2**20) + b'x')"
 
 
-_SAYS_KILLED = pytest.mark.xfail(
-    reason="the container that is started again hides the first one's OOMKilled"
-)
-
-
-@pytest.mark.parametrize("operator", ["pytorchjob", pytest.param("trainjob", marks=_SAYS_KILLED)])
+@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
 async def test_a_worker_that_needs_more_memory(
     cluster: Cluster | External,
     namespace: str,

@@ -138,7 +138,7 @@ def facts_of(pod: Pod, *, master: bool, gone: bool = False) -> PodFacts:
     ended = main.state.terminated if main else None
     running = main.state.running if main else None
     phase, why, said, container = _stands(pod, main)
-    restarts = main.restart_count if main else 0
+    restarts = _runs_before(main) if main else 0
     of_set = meta.label(_RESTARTS_OF_SET)
     started = ended.started_at if ended else running.started_at if running else None
     if gone and not phase.ended:
@@ -187,6 +187,13 @@ def before_restart(pod: Pod, *, master: bool) -> PodFacts | None:
         end=ended.message[:_MOST],
         ready=False,
     )
+
+
+def _runs_before(main: ContainerStatus) -> int:
+    """How many runs of the container there were before the one that its state is about. One that
+    waits to be started again is about the next: its restarts count the ones that began."""
+    ended_and_waits = main.state.waiting is not None and main.last_state.terminated is not None
+    return main.restart_count + ended_and_waits
 
 
 def _main(pod: Pod) -> ContainerStatus | None:
@@ -297,7 +304,17 @@ def _last_change(pod: Pod) -> float | None:
 
 def latest(facts: Iterable[PodFacts]) -> dict[int, PodFacts]:
     """The newest run of each rank."""
-    return {rank: runs[-1] for rank, runs in runs_of(facts).items()}
+    return {rank: _with_cause(runs) for rank, runs in runs_of(facts).items()}
+
+
+def _with_cause(runs: list[PodFacts]) -> PodFacts:
+    """The newest run. One that only says again that its worker was killed names what killed it."""
+    last = runs[-1]
+    if not last.final or last.why:
+        return last
+    killed = (each for each in reversed(runs[:-1]) if each.uid == last.uid and each.failed)
+    why = next((each.why for each in killed), "")
+    return msgspec.structs.replace(last, why=why) if why else last
 
 
 def runs_of(facts: Iterable[PodFacts]) -> dict[int, list[PodFacts]]:

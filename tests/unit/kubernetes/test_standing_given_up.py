@@ -53,3 +53,12 @@ def test_what_an_earlier_pod_gave_up_does_not_count_for_its_successor() -> None:
     lost = ended(0, 1, end=GIVEN_UP, uid="old")
     found = stands(joined(a_job(1), lost, running(0, since=60, uid="new", created=55)))
     assert found.phase is Phase.RUNNING
+
+
+def test_what_killed_a_container_is_named_although_the_node_started_it_again() -> None:
+    told = {"exitCode": 137, "reason": "OOMKilled", "startedAt": time(20), "finishedAt": time(25)}
+    killed = a_pod(0, state={"terminated": told})
+    says_it_again = _again(0, restarts=1, end='{"attempt": 0, "final": true}')
+    found = stands(joined(a_job(1), killed, says_it_again))
+    assert found.phase is Phase.FAILED
+    assert "needed more than its memory" in found.message
