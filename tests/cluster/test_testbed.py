@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -305,13 +305,12 @@ def test_every_operator_is_ready_and_serves_its_kinds(cluster: Client) -> None:
     assert cluster.http.get(runtimes).status_code == 200
 
 
-def test_an_operator_that_is_taken_down_comes_back(cluster: Client) -> None:
-    if not isinstance(cluster, Cluster):
-        pytest.skip("takes an operator down, and the cluster is somebody else's")
-    cluster.scale("training-operator", 0)
-    assert not cluster.pods("kubeflow", "control-plane=kubeflow-training-operator")
-    cluster.scale("training-operator", 1)
-    (pod,) = cluster.pods("kubeflow", "control-plane=kubeflow-training-operator")
+def test_an_operator_that_is_taken_down_comes_back(own_cluster: Callable[..., Cluster]) -> None:
+    cluster = own_cluster(operators=("jobset",))
+    cluster.scale("jobset", 0)
+    until("its pods are gone", lambda: not cluster.pods("jobset-system"))
+    cluster.scale("jobset", 1)
+    (pod,) = cluster.pods("jobset-system")
     assert pod["status"]["phase"] == "Running"
 
 

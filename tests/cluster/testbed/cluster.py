@@ -94,7 +94,7 @@ class Cluster(Client):
             env={"PYTHONPATH": str(ROOT)},
         )
         self.node.start()
-        until("the nodes are ready", self.nodes_are_ready, seconds=60, processes=[self.node])
+        until("the nodes are ready", self.nodes_are_ready, seconds=150, processes=[self.node])
         operators.install(self.control, self.built, self.operators)
 
     def _node_config(self) -> dict[str, Any]:

@@ -150,7 +150,7 @@ class ControlPlane:
     def until_ready(self) -> None:
         """Return when the API server says so."""
         needed = [self.processes[name] for name in ("etcd", "kube-apiserver")]
-        until("the API server is ready", self._is_ready, seconds=90, processes=needed)
+        until("the API server is ready", self._is_ready, seconds=240, processes=needed)
 
     def _is_ready(self) -> bool:
         try:

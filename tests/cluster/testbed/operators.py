@@ -40,7 +40,7 @@ def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None
     applier.apply_all([each for name in names for each in documents[name]])
     for name in names:
         try:
-            until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=120)
+            until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=300)
         except DidNotCome as error:
             raise DidNotCome(f"{error}\n{_waiting(control, documents[name])}") from None
         extra = built.manifests / f"{name}-extra.yaml"
@@ -72,7 +72,7 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
         until(
             f"{name} has {replicas} replicas",
             partial(_has_replicas, control, each, replicas),
-            seconds=120,
+            seconds=300,
         )
 
 
