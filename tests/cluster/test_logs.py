@@ -130,7 +130,7 @@ async def test_cuts_in_the_middle_lose_and_repeat_nothing(
 
 
 async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Followed) -> None:
-    words = "import socket, sys; print('last words of', socket.gethostname()); sys.exit(1)"
+    words = "import secrets, sys; print('last words of', secrets.token_hex(4)); sys.exit(1)"
     worker = {"metadata": {"labels": {JOB: ID}}, "spec": template(words)}
     jobs = {"backoffLimit": 0, "completionMode": "Indexed", "template": worker}
     jobset = {

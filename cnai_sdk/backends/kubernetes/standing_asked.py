@@ -179,8 +179,9 @@ def _of_template(spec: PodSpec) -> Resources | None:
 def resources_of(amounts: dict[str, str | int | float]) -> Resources:
     """A container's resources as ours.
 
-    >>> resources_of({"cpu": "500m", "memory": "2Gi", "nvidia.com/gpu": "1"})
-    Resources(cpu=0.5, memory=2147483648, gpu=1.0)
+    >>> asked = resources_of({"cpu": "500m", "memory": "2Gi", "nvidia.com/gpu": "1"})
+    >>> asked.cpu, asked.memory, asked.gpu
+    (0.5, 2147483648, 1.0)
     """
     values = {name: quantity(value) for name, value in amounts.items()}
     memory = values.get("memory")

@@ -18,7 +18,6 @@ CAPABILITIES = (
     "NET_BIND_SERVICE", "NET_RAW", "SYS_CHROOT", "SETFCAP",
 )  # fmt: skip
 COMMANDS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-NONROOT = 65532  # whom the images of operators, which are distroless, run as
 SHM = 64 * 2**20  # what container runtimes give
 RESOLV = (
     "nameserver {0}\nsearch {1}.svc.cluster.local svc.cluster.local cluster.local\n"
@@ -108,6 +107,19 @@ class Machine:
             box += ["--tmpfs", str(hidden)]
         return box
 
+    def above(self, targets: list[str]) -> list[str]:
+        """What a pod's own mounts would cover: its /tmp, and a checkout that lies there."""
+        covered = [
+            bind
+            for bind in self._binds
+            if bind.exists() and any(bind.is_relative_to(target) for target in targets)
+        ]
+        box = [x for bind in covered for x in ("--ro-bind", str(bind), str(bind))]
+        for hidden in self._hide:
+            if any(hidden.is_relative_to(bind) for bind in covered):
+                box += ["--tmpfs", str(hidden)]
+        return box
+
 
 def write_etc(folder: Path, pod: Object, address: str, gateway: str) -> None:
     """The files of /etc that are a pod's own."""
@@ -166,6 +178,7 @@ def command(
     for source, target, read_only in sorted(mounts, key=lambda mount: mount[1].count("/")):
         inside = target.replace("/var/run/", "/run/", 1)
         box += ["--ro-bind" if read_only else "--bind", str(source), inside]
+    box += machine.above(targets)
     box += ["--bind", str(message), path.replace("/var/run/", "/run/", 1)]
     if identity.read_only:  # last: places for mounts are made in them
         whole = [folder for folder in (*WRITABLE, "/") if folder not in targets]
