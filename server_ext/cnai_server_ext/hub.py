@@ -230,7 +230,9 @@ class Hub:
         else:
             changes = self.rows.put(update.workloads)
             self.rows.remove(update.deleted)
-        if self.source.problem is not None:
+        if away := update.interruption:
+            self._has_problem(Problem(what=away.what, why=away.why, next_step=away.next_step))
+        elif self.source.problem is not None:
             self.source = msgspec.structs.replace(self.source, problem=None, since=0.0)
         self._settled.set()
         self._enricher.changed(changes)

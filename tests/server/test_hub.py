@@ -18,8 +18,9 @@ from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Quota
 from cnai_sdk.model.spec import Payload, TrainSpec
-from cnai_sdk.model.stream import Snapshot, Update
+from cnai_sdk.model.stream import Change, Interruption, Snapshot, Update
 from cnai_sdk.model.workload import Workload
+from cnai_server_ext.answers import Problem
 from cnai_server_ext.hub import Hub
 from cnai_server_ext.messages import Position
 from cnai_server_ext.pace import Pace
@@ -84,6 +85,22 @@ class Flaky(MemoryBackend):
     async def quota(self) -> Quota:
         self.asked_for_quota += 1
         return await super().quota()
+
+
+class Interrupted(MemoryBackend):
+    """Its watch goes on, and says when it hears nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: asyncio.Queue[Interruption | None] = asyncio.Queue()
+
+    async def watch(self) -> AsyncIterator[Update]:
+        updates = super().watch()
+        snapshot = await anext(updates)
+        yield snapshot
+        while True:
+            away = await self.steps.get()
+            yield Change(epoch=snapshot.epoch, seq=snapshot.seq, interruption=away)
 
 
 @pytest.fixture
@@ -168,6 +185,21 @@ class TestFailing:
         backend.start(id)
         await until(lambda: hub.source.problem is None)
         assert hub.source.since == 0 and phase(hub, id) is Phase.RUNNING
+
+    async def test_a_watch_that_is_interrupted_is_a_problem_until_it_hears_again(self) -> None:
+        backend = Interrupted()
+        hub = Hub("here", lambda: backend, pace=Pace(changes=0.01), log=LOG)
+        id = await submit(backend)
+        hub.join(Reader())
+        await until(lambda: phase(hub, id))
+        backend.steps.put_nowait(Interruption(what="Away.", why="Moved.", next_step="Wait."))
+        await until(lambda: hub.source.problem)
+        assert hub.source.problem == Problem(what="Away.", why="Moved.", next_step="Wait.")
+        assert hub.has_rows and hub.source.since > 0
+        backend.steps.put_nowait(None)
+        await until(lambda: hub.source.problem is None)
+        assert hub.source.since == 0 and phase(hub, id)
+        await hub.close()
 
     async def test_an_error_of_somebody_else_says_nothing_of_its_text(
         self, hub: Hub, backend: Flaky

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.api import Refused
+from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
@@ -22,7 +22,7 @@ from cnai_sdk.backends.kubernetes.kubeconfig import Target
 from cnai_sdk.backends.kubernetes.mirror_index import Index, Job
 from cnai_sdk.backends.kubernetes.mirror_keeping import Keeping
 from cnai_sdk.backends.kubernetes.mirror_lines import Lines, Visibility
-from cnai_sdk.backends.kubernetes.mirror_paths import paths_of, watched
+from cnai_sdk.backends.kubernetes.mirror_paths import JOBS, paths_of, watched
 from cnai_sdk.backends.kubernetes.mirror_stream import Stream
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
 from cnai_sdk.backends.kubernetes.standing import workload
@@ -30,7 +30,7 @@ from cnai_sdk.backends.kubernetes.standing_events import happened, in_order
 from cnai_sdk.backends.kubernetes.standing_pods import latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
 from cnai_sdk.model.event import Event
-from cnai_sdk.model.stream import Update
+from cnai_sdk.model.stream import Interruption, Update
 from cnai_sdk.model.workload import Workload
 
 _GATHER = 0.02
@@ -256,14 +256,16 @@ class Mirror:
         self._informers["events"] = events
         await events.synced()
         for informer in self._informers.values():
-            informer.heed(self._touch_all)
+            informer.heed(self._sight_changed)
+        self._sight_changed()
         self._lines.refresh()
         await self._tell_touched()
         self._loaded.set()
 
     def _taker(self, name: str) -> Callable[[str, Any], None]:
-        jobs = {"pytorchjobs": self._take_job, "trainjobs": self._take_job}
-        return self._take_queue if name == "workloads" else jobs.get(name, self._take_pod)
+        if name in JOBS:
+            return self._take_job
+        return self._take_queue if name == "workloads" else self._take_pod
 
     async def _tell_touched(self) -> None:
         touched, self._touched = self._touched, set()
@@ -321,9 +323,22 @@ class Mirror:
         unseen = dict.fromkeys(name.partition(" ")[0] for name in refused)
         return Context(place=self._place, unseen=tuple(unseen))
 
-    def _touch_all(self) -> None:
+    def _sight_changed(self) -> None:
         """What can be seen is another than before."""
         self._touch(self._index.jobs)
+        self._stream.interrupt(self._interruption())
+
+    def _interruption(self) -> Interruption | None:
+        """Why no job is heard of now: the cluster is away, or knows this person no longer."""
+        for kind in JOBS:
+            informer = self._informers.get(kind)
+            error = informer.refusal if informer is not None else None
+            away = isinstance(error, Unreachable) or (
+                isinstance(error, Refused) and (error.status == 401 or error.status >= 500)
+            )
+            if error is not None and away:
+                return Interruption(what=error.what, why=error.why, next_step=error.next_step)
+        return None
 
     def _note(self, job: Job) -> None:
         """Have kept what the cluster forgets; not of jobs that had ended before this began."""

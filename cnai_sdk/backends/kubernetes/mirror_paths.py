@@ -12,6 +12,8 @@ _PODS_OF = {
     "pytorchjobs": "training.kubeflow.org/job-name",
     "trainjobs": "jobset.sigs.k8s.io/jobset-name",
 }
+JOBS = tuple(_PODS_OF)
+"""The plurals of the kinds that train."""
 
 
 def paths_of(served: Served, namespace: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from cnai_sdk.backends.kubernetes.pulse import Pulse
-from cnai_sdk.model.stream import Change, Snapshot, Update
+from cnai_sdk.model.stream import Change, Interruption, Snapshot, Update
 from cnai_sdk.model.workload import Workload
 
 
@@ -20,11 +20,13 @@ class Stream:
     Attributes:
         epoch: another one with every process, since numbers are its own.
         seq: the number of the last change.
+        interruption: why nothing new is heard now, or None.
     """
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
         self.seq = 0
+        self.interruption: Interruption | None = None
         self._now: OrderedDict[str, Workload] = OrderedDict()
         self._gone: list[tuple[int, str]] = []
         self._pulse = Pulse()
@@ -56,15 +58,22 @@ class Stream:
             self._gone.append((self.seq, id))
             self._pulse.beat()
 
+    def interrupt(self, why: Interruption | None) -> None:
+        """Tell that nothing new is heard from now on; None that it is again."""
+        if why != self.interruption:
+            self.interruption = why
+            self._pulse.beat()
+
     async def watch(self) -> AsyncIterator[Update]:
         """A snapshot, then changes, until the iterator is closed."""
-        seen = self.seq
-        yield Snapshot(epoch=self.epoch, seq=seen, workloads=tuple(self.all()))
+        seen, told = self.seq, self.interruption
+        every = tuple(self.all())
+        yield Snapshot(epoch=self.epoch, seq=seen, workloads=every, interruption=told)
         while True:
-            while self.seq == seen:
+            while self.seq == seen and self.interruption == told:
                 await self._pulse.wait()
             change = self._since(seen)
-            seen = change.seq
+            seen, told = change.seq, change.interruption
             yield change
 
     def _since(self, seq: int) -> Change:
@@ -75,6 +84,7 @@ class Stream:
             seq=self.seq,
             workloads=tuple(self._changed(seq)),
             deleted=tuple(deleted),
+            interruption=self.interruption,
         )
 
     def _changed(self, seq: int) -> Iterable[Workload]:

@@ -19,7 +19,8 @@ from cnai_sdk.backends.kubernetes.kubeconfig import Cluster as ClusterOf
 from cnai_sdk.backends.kubernetes.kubeconfig import Target
 from cnai_sdk.backends.kubernetes.mirror import Mirror
 from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
-from cnai_sdk.backends.kubernetes.refusals import Missing, Refused
+from cnai_sdk.backends.kubernetes.refusals import Missing, Refused, Unreachable
+from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.stream import Change, Snapshot, Update
 from cnai_sdk.model.workload import Workload
@@ -72,8 +73,12 @@ class ByHand:
             callback(verb, made)
 
     def refuse(self) -> None:
-        self.problem = "not allowed"
-        self.refusal = Refused("You may not list that.", next_step="Ask.", status=403)
+        error = Refused("You may not list that.", next_step="Ask.", status=403)
+        self.settle("not allowed", error)
+
+    def settle(self, problem: str, error: CnaiError | None) -> None:
+        """How the watch stands now."""
+        self.problem, self.refusal = problem, error
         for callback in self._heeders:
             callback()
 
@@ -332,6 +337,40 @@ async def test_what_may_not_be_seen_is_a_problem_and_is_said(
     blind = await until(mirror, lambda w: "may not list pods" in w.message)
     assert blind.phase is Phase.RUNNING
     assert mirror.problems == ["not allowed", "not allowed"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreachable("The cluster does not answer.", why="Refused.", next_step="Look."),
+        Refused("You are not logged in.", why="Refused.", next_step="Log in.", status=401),
+        Refused("It failed.", why="Refused.", next_step="Wait.", status=503),
+    ],
+    ids=["away", "not logged in", "failing"],
+)
+async def test_a_cluster_that_goes_away_is_told_to_watchers_and_so_is_its_return(
+    mirror: Mirror, cluster: Cluster, error: CnaiError
+) -> None:
+    cluster.say(ours(conditions={"Running": {}}))
+    await until(mirror, lambda w: True)
+    jobs = cluster.lists["pytorchjobs"]
+    async with asyncio.timeout(20), aclosing(cast("Any", mirror.watch())) as updates:
+        assert (await anext(updates)).interruption is None
+        jobs.settle("away", error)
+        told = await anext(updates)
+        assert (told.interruption.what, told.workloads) == (error.what, ())
+        async with aclosing(cast("Any", mirror.watch())) as late:
+            snapshot = await anext(late)
+            assert snapshot.interruption.next_step == error.next_step
+            assert len(snapshot.workloads) == 1
+        jobs.settle("", None)
+        assert (await anext(updates)).interruption is None
+
+
+async def test_what_may_not_be_seen_interrupts_nothing(mirror: Mirror, cluster: Cluster) -> None:
+    cluster.lists["pytorchjobs"].refuse()
+    async with aclosing(cast("Any", mirror.watch())) as updates:
+        assert (await anext(updates)).interruption is None
 
 
 async def test_its_pods_are_told_to_whoever_follows_them(mirror: Mirror, cluster: Cluster) -> None:
