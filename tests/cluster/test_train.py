@@ -222,9 +222,9 @@ def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
         def train():
             kept = cnai.checkpoint_dir() / f"epoch-{cnai.rank()}"
             begin = int(kept.read_text()) if kept.exists() else 0
-            print("begins at", begin, flush=True)
+            kept.write_text("5")
+            print("begins at", begin, flush=True)  # when it is written: then the pod is deleted
             if begin == 0:
-                kept.write_text("5")
                 time.sleep(600)
         """
     spec = spec_of(source, workers=2, retries=1, outputs=f"pvc://{claim}/runs")
