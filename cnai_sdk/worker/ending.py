@@ -10,8 +10,8 @@ import threading
 from typing import Any, NoReturn
 
 from . import reporting
+from .masking import Mask
 
-_SHORTEST_SECRET = 6  # a shorter one would mask ordinary text, and break numbers
 _RESULT_LIMIT = 16 * 2**20
 
 
@@ -47,22 +47,13 @@ def keep_result(namespace: dict[str, Any]) -> None:
 
 def _written(path: str, value: Any) -> str:
     """Write the value; '' or why it was not."""
-    text = masked(json.dumps(value, default=_plain))
+    text = Mask.of_environment().document(json.dumps(value, default=_plain))
     if len(text) > _RESULT_LIMIT:
         return f"it is {len(text)} bytes of JSON"
     with open(path + ".part", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".part", path)
     return ""
-
-
-def masked(text: str) -> str:
-    """JSON text without the values of the job's secrets."""
-    for name in os.environ.get("CNAI_SECRETS", "").split(","):
-        secret = os.environ.get(name)
-        if secret and len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(json.dumps(secret)[1:-1], "***")
-    return text
 
 
 def _plain(value: Any) -> Any:

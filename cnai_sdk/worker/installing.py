@@ -11,18 +11,21 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 
+from .masking import Mask
+
 _ERROR = re.compile(r"(?:ERROR|error):\s*(.+)")
 _BROKEN = re.compile(r"WARNING: Retrying .*connection broken by (.+)")
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([^'\"]+)")
 _DONE = "complete"
 
 
-def installed(layer: str, packages: Sequence[str], *, cache: str = "") -> tuple[str, str]:
+def installed(layer: str, packages: Sequence[str], *, cache: str, mask: Mask) -> tuple[str, str]:
     """The interpreter that sees the packages, and '' or what went wrong.
 
     Args:
         layer: the environment's folder; one that is complete is used as it is.
         cache: a folder where pip keeps what it downloads, or ''.
+        mask: of what is printed; an index may have a password in its address.
     """
     python = os.path.join(layer, "bin", "python")
     if os.path.exists(os.path.join(layer, _DONE)):
@@ -31,12 +34,14 @@ def installed(layer: str, packages: Sequence[str], *, cache: str = "") -> tuple[
     without = ["--without-pip"]
     if importlib.util.find_spec("pip") is None:
         pip, without = [python, "-m", "pip"], []
-    code, words = _run([sys.executable, "-m", "venv", "--clear", *without, layer], {})
+    code, words = _run([sys.executable, "-m", "venv", "--clear", *without, layer], {}, mask)
     if code:
         return python, words or f"python3 -m venv ended with exit code {code}"
     _see_the_images_own(layer)
     settings = {"PIP_CACHE_DIR": cache} if cache else {"PIP_NO_CACHE_DIR": "1"}
-    code, words = _run([*pip, "install", "--no-input", "--progress-bar=off", *packages], settings)
+    code, words = _run(
+        [*pip, "install", "--no-input", "--progress-bar=off", *packages], settings, mask
+    )
     if code:
         return python, words or f"pip ended with exit code {code}"
     with open(os.path.join(layer, _DONE), "w", encoding="ascii"):
@@ -53,7 +58,7 @@ def _see_the_images_own(layer: str) -> None:
         file.write("".join(f"{path}\n" for path in paths if os.path.isdir(path)))
 
 
-def _run(command: Sequence[str], settings: dict[str, str]) -> tuple[int, str]:
+def _run(command: Sequence[str], settings: dict[str, str], mask: Mask) -> tuple[int, str]:
     """Run a command, handing on what it prints; its code, and its own word of trouble."""
     own = {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     process = subprocess.Popen(
@@ -68,6 +73,7 @@ def _run(command: Sequence[str], settings: dict[str, str]) -> tuple[int, str]:
     assert process.stdout is not None
     error = broken = last = ""
     for line in process.stdout:
+        line = mask.masked(line.encode()).decode()
         print(line, end="", flush=True)
         last = line.strip() or last
         if found := _BROKEN.match(line):

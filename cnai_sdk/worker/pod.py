@@ -1,9 +1,10 @@
 """The first process of a worker's container: one rank, from its folders to its last message.
 
 The rank itself is a child, started by the same bootstrap as on one machine, with its output going
-straight to the container's log. A run that failed is started again in the same pod, by all workers
-at once (see `crew`); where the container was killed, or the whole pod is made anew, this program
-starts again, and finds in `state.json` how far the last one was.
+straight to the container's log, or through here where it is masked or copied. A run that failed is
+started again in the same pod, by all workers at once (see `crew`); where the container was killed,
+or the whole pod is made anew, this program starts again, and finds in `state.json` how far the last
+one was.
 """
 
 import json
@@ -17,7 +18,9 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from . import crew, ending, installing, podlog, ranks
+from . import crew, installing, ranks
+from .masking import Mask
+from .podlog import RankLog
 
 GRACE = 5.0
 """Seconds that a rank has to end when the run starts again or ends without it."""
@@ -73,11 +76,12 @@ class Pod:
         self._message = message
         self._place = ranks.Place.found(settings)
         os.environ["CNAI_SECRETS"] = ",".join(settings["secrets"])
+        self._mask = Mask.of_environment()
         self._outputs = settings["outputs"] or os.path.join(home, "outputs")
         self._interpreter = sys.executable
         self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._woken, self._wake = os.pipe()
-        self._log: podlog.Copy | None = None
+        self._log: RankLog | None = None
         self._crew: crew.Crew | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._attempt = 0
@@ -130,9 +134,10 @@ class Pod:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        if self._settings["outputs"]:
-            name = f"rank-{self._place.rank}.log"
-            self._log = podlog.Copy(os.path.join(self._outputs, "logs"), name)
+        name = f"rank-{self._place.rank}.log"
+        copy = os.path.join(self._outputs, "logs", name) if self._settings["outputs"] else ""
+        if copy or self._mask:
+            self._log = RankLog(self._mask, copy=copy)
 
     def _install(self) -> dict[str, Any]:
         packages = self._settings["packages"]
@@ -140,7 +145,7 @@ class Pod:
             return {}
         layer = os.path.join(self._home, "packages")
         self._interpreter, trouble = installing.installed(
-            layer, packages, cache=self._settings["cache"]
+            layer, packages, cache=self._settings["cache"], mask=self._mask
         )
         return {"reason": "InstallFailed", "message": trouble} if trouble else {}
 
@@ -347,7 +352,7 @@ class Pod:
             text = (
                 whole if len(whole.encode()) <= _LIMIT else self._kept_elsewhere(result, document)
             )
-        self._leave(ending.masked(text))
+        self._leave(self._mask.document(text))
         self._keep_state(code)
         return code
 

@@ -1,29 +1,36 @@
-"""A copy of the rank's output, for the claim that outlives the pod."""
+"""What a rank prints on its way to the container's log, and to the claim that outlives the pod."""
 
 import os
 import sys
 
+from .masking import Mask
 from .reporting import FRAME
 
 _READ = 64 * 2**10
+_LONGEST = 64 * 2**10
+"""Of a line that is held until it ends, since a secret may lie across two reads."""
 
 
-class Copy:
-    """Hands on what a rank prints, and writes it to a file without the framed lines.
+class RankLog:
+    """Hands on what a rank prints, line by line and without the values of secrets.
 
     Args:
-        folder: made if it is not there.
-        name: the file's; another attempt goes on in it.
+        mask: takes the values out.
+        copy: a file that gets the same without the framed lines, or ''; another attempt goes on
+            in it.
     """
 
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, mask: Mask, *, copy: str = "") -> None:
         self.reader: int | None = None
+        self._mask = mask
         self._rest = b""
         self._file = -1
+        if not copy:
+            return
         try:
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(os.path.join(folder, name), flags, 0o644)
+            self._file = os.open(copy, flags, 0o644)
         except OSError as error:
             self._give_up(error)
 
@@ -36,57 +43,68 @@ class Copy:
 
     def take(self) -> None:
         """Take what is there."""
-        if self.reader is None:
-            return
-        try:
-            data = os.read(self.reader, _READ)
-        except BlockingIOError:
-            return
-        if not data:
-            self._stop_reading()
-            return
-        self._hand_on(data)
+        self._read()
 
     def finish(self) -> None:
         """Take what is left of a rank that has ended; a child of its own may still write."""
-        while self.reader is not None:
-            try:
-                data = os.read(self.reader, _READ)
-            except BlockingIOError:
-                break
-            if not data:
-                break
-            self._hand_on(data)
+        while self._read():
+            continue
         self._stop_reading()
+        self._say(self._rest)  # its last line, which nothing ends any more
+        self._rest = b""
 
     def close(self) -> None:
-        """Write the last line, whole or not."""
+        """Nothing comes any more."""
         self.finish()
-        if self._rest:
-            self._write(self._rest)
-            self._rest = b""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _read(self) -> bool:
+        """Hand on what one read gives; whether there was anything."""
+        if self.reader is None:
+            return False
+        try:
+            data = os.read(self.reader, _READ)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._stop_reading()
+            return False
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._say(line, end=b"\n")
+        if len(self._rest) > _LONGEST and FRAME not in self._rest:
+            whole = self._mask.masked(self._rest)
+            begun = self._mask.settled(self._rest)
+            self._say(begun)
+            self._rest = whole[len(begun) :]
+        return True
 
     def _stop_reading(self) -> None:
         if self.reader is not None:
             os.close(self.reader)
             self.reader = None
 
-    def _hand_on(self, data: bytes) -> None:
-        left = data
-        while left:
-            left = left[os.write(1, left) :]
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        kept = [without_frame(line) for line in lines]
-        self._write(b"".join(line + b"\n" for line in kept if line is not None))
+    def _say(self, line: bytes, *, end: bytes = b"") -> None:
+        text, found, frame = line.partition(FRAME)
+        text = self._mask.masked(text)
+        told = found + self._masked(frame) if found else b""
+        _write(1, text + told + end)
+        if text or not found:
+            self._keep(text + end)
 
-    def _write(self, data: bytes) -> None:
+    def _masked(self, frame: bytes) -> bytes:
+        """A report is masked as a value: a number that looks like a secret is still a number."""
         try:
-            while data and self._file >= 0:
-                data = data[os.write(self._file, data) :]
+            return self._mask.document(frame.decode()).encode()
+        except ValueError:  # somebody else's, or cut off
+            return self._mask.masked(frame)
+
+    def _keep(self, data: bytes) -> None:
+        try:
+            if self._file >= 0:
+                _write(self._file, data)
         except OSError as error:
             self._give_up(error)
 
@@ -97,7 +115,6 @@ class Copy:
         print(f"The log is not copied to the outputs any more: {error}", file=sys.stderr)
 
 
-def without_frame(line: bytes) -> bytes | None:
-    """The line as a person reads it, or None when there is nothing left of it."""
-    before, found, _ = line.partition(FRAME)
-    return line if not found else before or None
+def _write(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]

@@ -10,8 +10,8 @@ import pytest
 from cnai_sdk.backends.record.frames import FrameFilter
 from cnai_sdk.backends.record.logbook import LONGEST, LogWriter, segments
 from cnai_sdk.backends.record.logreader import LogReader, tail_start
-from cnai_sdk.backends.record.mask import Mask
 from cnai_sdk.model.event import LogLine
+from cnai_sdk.worker.masking import Mask
 
 
 def read(folder: Path, **options: int) -> list[LogLine]:

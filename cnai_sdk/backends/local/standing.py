@@ -10,7 +10,6 @@ import msgspec
 
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.index import Index
-from cnai_sdk.backends.record.mask import Mask
 from cnai_sdk.backends.record.reports import (
     last_values,
     leaving_out_nonsense,
@@ -23,6 +22,7 @@ from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Replica, Workload
+from cnai_sdk.worker.masking import Mask
 
 _INTERVAL = 0.1
 

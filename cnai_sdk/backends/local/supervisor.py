@@ -23,11 +23,11 @@ from cnai_sdk.backends.local.ranks import RankPlan
 from cnai_sdk.backends.local.reaper import look_after
 from cnai_sdk.backends.local.standing import Standing
 from cnai_sdk.backends.record.logbook import LogWriter
-from cnai_sdk.backends.record.mask import Mask
 from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import TrainSpec
 from cnai_sdk.model.workload import Queued, Replica
+from cnai_sdk.worker.masking import Mask
 
 _LOOK_AGAIN = 2.0
 

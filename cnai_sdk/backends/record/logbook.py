@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cnai_sdk.backends.record.mask import Mask
+from cnai_sdk.worker.masking import Mask
 
 SEGMENT = 4 * 2**20
 LONGEST = 64 * 2**10

@@ -10,6 +10,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -79,6 +80,40 @@ def test_a_secret_is_not_in_the_last_message(container: Container) -> None:
     container.run("import os; raise ValueError(os.environ['TOKEN'])", env={"TOKEN": "geheimnis"})
     assert "geheimnis" not in container.message.read_text()
     assert container.said["error"]["message"] == "***"
+
+
+def test_a_secret_is_not_in_the_log_however_it_is_printed(container: Container) -> None:
+    container.settings["secrets"] = ["TOKEN", "PIN"]
+    script = """
+        import os, subprocess, sys, time
+        import cnai_sdk as cnai
+        token = os.environ["TOKEN"]
+        print("as", token)
+        for part in (token[:4], token[4:]):
+            sys.stdout.write(part)
+            sys.stdout.flush()
+            time.sleep(0.05)
+        print()
+        subprocess.run(["sh", "-c", "echo child $TOKEN >&2"])
+        print("x" * 2**17 + token)
+        cnai.report(step=0, **{token: 0.5})
+        cnai.report(step=1, loss=123456)
+        raise ValueError("by " + token)
+    """
+    env = {"TOKEN": "geheimnis", "PIN": "123456"}
+    _, log, frames = container.run(dedent(script), env=env)
+    assert "geheimnis" not in log
+    assert log.splitlines()[:3] == ["as ***", "***", "child ***"]
+    assert log.splitlines()[3] == "x" * 2**17 + "***"
+    assert "ValueError: by ***" in log
+    assert [f["metrics"] for f in frames if "metrics" in f] == [{"***": 0.5}, {"loss": 123456.0}]
+
+
+def test_a_secret_is_not_in_the_copy_of_the_log(container: Container) -> None:
+    kept = container.home / "claim" / "abcd"
+    container.settings |= {"outputs": str(kept), "secrets": ["TOKEN"]}
+    container.run("import os; print(os.environ['TOKEN'], end='')", env={"TOKEN": "geheimnis"})
+    assert (kept / "logs" / "rank-0.log").read_text() == "***"
 
 
 def test_a_failed_run_starts_again_in_the_same_container(container: Container) -> None:

@@ -1,7 +1,7 @@
 """Takes the values of secrets out of what workers say, before anything is written down."""
 
-from __future__ import annotations
-
+import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +27,16 @@ class Mask:
         self._texts = sorted((x for x in lines if len(x) >= _SHORTEST), key=len, reverse=True)
         self._bytes = [text.encode("utf-8", "surrogateescape") for text in self._texts]
         self.longest = max(map(len, self._bytes), default=0)
+
+    @classmethod
+    def of_environment(cls) -> "Mask":
+        """Of the secrets that this process got, whose names are in CNAI_SECRETS."""
+        names = os.environ.get("CNAI_SECRETS", "").split(",")
+        return cls([os.environ.get(name, "") for name in names])
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to take out."""
+        return bool(self._texts)
 
     def masked(self, data: bytes) -> bytes:
         """What was printed, without them."""
@@ -60,3 +70,13 @@ class Mask:
         if isinstance(value, dict):
             return {self.value(key): self.value(item) for key, item in value.items()}
         return [self.value(item) for item in value] if isinstance(value, list) else value
+
+    def document(self, text: str) -> str:
+        """JSON text without them, however it escapes them; numbers stay numbers.
+
+        >>> Mask(["123456", "geheü1"]).document('{"n": 1234567, "s": "gehe\\u00fc1"}')
+        ...     '{"n": 1234567, "s": "\\\\u00fc\\\\u00fc%s"}' % ("ü" * 4)
+        ... )
+        '{"n": 1234567, "s": "***"}'
+        """
+        return json.dumps(self.value(json.loads(text))) if self._texts else text
