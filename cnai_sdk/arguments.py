@@ -15,6 +15,7 @@ from cnai_sdk.capture import check_secret
 from cnai_sdk.errors import InvalidRequest, SecretRefused
 from cnai_sdk.model.quantity import parse_duration, parse_memory
 from cnai_sdk.model.spec import Resources
+from cnai_sdk.remote import outputs_of
 
 _TOLD = re.compile(
     r"CNAI_(?!KEEP_GROUPS$).*|(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|MASTER_(ADDR|PORT)"
@@ -97,36 +98,15 @@ def parse_options(
 
 
 def parse_outputs(outputs: object) -> str:
-    """Where a cluster keeps what the workers write: 'pvc://claim/folder', or '' when left out.
+    """Where a cluster keeps what the workers write, or '' when left out.
 
     Raises:
-        InvalidRequest: not a place that can be mounted and read back.
+        InvalidRequest: not a place that can be written to and read back.
 
-    >>> parse_outputs("pvc://scratch/runs/")
-    'pvc://scratch/runs'
+    >>> parse_outputs(None), parse_outputs("pvc://scratch/runs/")
+    ('', 'pvc://scratch/runs')
     """
-    if outputs is None or outputs == "":
-        return ""
-    example = 'Write outputs="pvc://CLAIM/runs", with the name of a PersistentVolumeClaim.'
-    text = outputs if isinstance(outputs, str) else ""
-    found = re.fullmatch(r"pvc://([^/]+)((?:/[^/]+)*)/?", text)
-    if found is None:
-        s3 = text.startswith("s3://")
-        raise InvalidRequest(
-            f"outputs={outputs!r} is no place that workers can write to.",
-            why="Buckets cannot be written to yet; a claim of the namespace can."
-            if s3
-            else "It is a claim of the namespace, and a folder in it.",
-            next_step=example,
-        )
-    claim, folder = found[1], found[2]
-    if not _OBJECT.fullmatch(claim) or {".", ".."} & set(folder.split("/")):
-        raise InvalidRequest(
-            f"outputs={outputs!r} has no valid claim and folder in it.",
-            why="A claim's name has a-z, 0-9, '-' and '.'; a folder stays inside the claim.",
-            next_step=example,
-        )
-    return f"pvc://{claim}{folder}"
+    return "" if outputs is None or outputs == "" else outputs_of(outputs)
 
 
 def _object_name(label: str, value: object) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from cnai_sdk.errors import InvalidRequest, NotFound
 from cnai_sdk.model.spec import DataLink
+from cnai_sdk.remote import is_address, link_of, on_cluster
 
 _READ_ONLY = (
     "The workers see the data through links; nothing on this machine stops them from writing to it."
-)
-_CLAIM = re.compile(
-    r"(?:([\w.-]+(?:/[\w.-]+)*)=)?pvc://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)((?:/[^/]+)*)/?", re.ASCII
 )
 
 
@@ -47,7 +44,7 @@ def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]
             raise InvalidRequest(
                 f"data has {item!r}, which is not a path.", next_step='Write data=["train.csv"].'
             )
-        link = _claim(item) if names_a_claim(item) else _link(Path(item), here)
+        link = link_of(str(item)) if is_address(item) else _link(Path(item), here)
         if not on_cluster(link) and link.path != _as_written(item):
             notices.append(f"{item} appears to the workers as {link.path}.")
         if link.path in found:
@@ -64,34 +61,6 @@ def links_for(data: object, here: Path) -> tuple[tuple[DataLink, ...], list[str]
 
 def _as_written(item: str | os.PathLike[str]) -> str:
     return Path(item).as_posix().rstrip("/").removeprefix("./")
-
-
-def names_a_claim(item: object) -> bool:
-    """True for text that means a claim of a cluster, well written or not."""
-    return isinstance(item, str) and "pvc:" in item
-
-
-def on_cluster(link: DataLink) -> bool:
-    """True when the data lies in a claim of a cluster, not in a file here.
-
-    >>> on_cluster(DataLink(path="cifar", source="pvc://datasets/cifar"))
-    True
-    """
-    return link.source.startswith("pvc://")
-
-
-def _claim(item: str | os.PathLike[str]) -> DataLink:
-    """'pvc://datasets/cifar' is found as 'cifar', 'train=pvc://datasets/cifar' as 'train'."""
-    found = _CLAIM.fullmatch(str(item))
-    parts = [] if found is None else [*(found[1] or "").split("/"), *found[3].split("/")]
-    if found is None or {".", ".."} & set(parts):
-        raise InvalidRequest(
-            f"data has {item!r}, which names no folder of a claim.",
-            next_step='Write data=["pvc://datasets/cifar"]; the workers find it as "cifar". '
-            'With another name: data=["train=pvc://datasets/cifar"].',
-        )
-    name = found[1] or found[3].rpartition("/")[2] or found[2]
-    return DataLink(path=name, source=f"pvc://{found[2]}{found[3]}")
 
 
 def _link(path: Path, here: Path) -> DataLink:

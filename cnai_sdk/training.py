@@ -22,13 +22,14 @@ from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
-from cnai_sdk.data import here, links_for, names_a_claim
+from cnai_sdk.data import here, links_for
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound, Unsupported
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
 from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.model.workload import Workload
+from cnai_sdk.remote import is_address
 from cnai_sdk.secrets import SecretStore
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ def rerun_spec(spec: TrainSpec, changes: Mapping[str, Any], *, folder: Path) -> 
 
 def _refuse_relative(data: object) -> None:
     for path in data if isinstance(data, Sequence) and not isinstance(data, str | bytes) else ():
-        if not isinstance(path, str) or names_a_claim(path):
+        if not isinstance(path, str) or is_address(path):
             continue
         if not Path(path).expanduser().is_absolute():
             raise InvalidRequest(

@@ -18,15 +18,16 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from . import crew, installing, ranks
+from . import crew, fetching, installing, ranks, reporting
+from .keeper import Keeper
 from .masking import Mask
 from .podlog import RankLog
+from .record import Record
 
 GRACE = 5.0
 """Seconds that a rank has to end when the run starts again or ends without it."""
 
 MESSAGE = "/dev/termination-log"
-_LIMIT = 4096
 _KILLED = 137
 _LOOK_AGAIN = 5.0
 
@@ -51,16 +52,6 @@ def main(home: str) -> NoReturn:
     os._exit(code)
 
 
-def _short(document: dict[str, Any]) -> str:
-    """As JSON, with as much of the longest sentence as the node hands on."""
-    text = json.dumps(document)
-    spoken = document.get("error", document)
-    while len(text) > _LIMIT and spoken.get("message"):
-        spoken["message"] = spoken["message"][: len(spoken["message"]) * 3 // 4]
-        text = json.dumps(document)
-    return text
-
-
 class Pod:
     """Runs one rank.
 
@@ -73,16 +64,19 @@ class Pod:
     def __init__(self, home: str, settings: dict[str, Any], message: str) -> None:
         self._home = home
         self._settings = settings
-        self._message = message
         self._place = ranks.Place.found(settings)
         os.environ["CNAI_SECRETS"] = ",".join(settings["secrets"])
         self._mask = Mask.of_environment()
         self._outputs = settings["outputs"] or os.path.join(home, "outputs")
+        kept = self._outputs if settings["outputs"] or settings["bucket"] else ""
+        self._record = Record(home, message, self._mask, kept=kept)
+        self._kept = kept
         self._interpreter = sys.executable
         self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._woken, self._wake = os.pipe()
         self._log: RankLog | None = None
         self._crew: crew.Crew | None = None
+        self._keeper: Keeper | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._attempt = 0
         self._next: int | None = None
@@ -99,9 +93,10 @@ class Pod:
 
     def run(self) -> int:
         """The exit code of the container."""
-        before = self._state()
+        before = self._record.state()
         if before.get("code") is not None:
-            return self._end_again(before)
+            self._record.leave_again()  # a container that has given up was started again
+            return int(before["code"])
         self._attempt = int(os.environ.get("CNAI_RESTARTS") or 0)
         if before:
             self._attempt = before["attempt"] + 1
@@ -109,9 +104,10 @@ class Pod:
                 self._attempt = before["attempt"]
                 return self.end(_KILLED, self._memory_exceeded() or {})
         self._prepare()
-        trouble = self._install() or self._link_data()
+        trouble = self._install() or self._fetch() or self._link_data()
         if trouble:
             return self.end(1, trouble)
+        self._keeper = self._keep()
         self._ready = True
         if self._settings["workers"] > 1 and self._settings["retries"]:
             self._crew = crew.join(self._place, self._settings, self._attempt, tell=self._tell)
@@ -134,20 +130,38 @@ class Pod:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+    def _open_log(self) -> None:
+        if self._log is not None or not (self._kept or self._mask):
+            return
         name = f"rank-{self._place.rank}.log"
-        copy = os.path.join(self._outputs, "logs", name) if self._settings["outputs"] else ""
-        if copy or self._mask:
-            self._log = RankLog(self._mask, copy=copy)
+        copy = os.path.join(self._kept, "logs", name) if self._kept else ""
+        self._log = RankLog(self._mask, copy=copy)
 
     def _install(self) -> dict[str, Any]:
-        packages = self._settings["packages"]
+        elsewhere = [*self._settings["fetch"].values(), self._settings["bucket"]]
+        packages = [*self._settings["packages"], *fetching.lacking(elsewhere)]
         if not packages:
             return {}
+        reporting.say_frame({"doing": f"Installing {', '.join(packages)}"})
         layer = os.path.join(self._home, "packages")
         self._interpreter, trouble = installing.installed(
             layer, packages, cache=self._settings["cache"], mask=self._mask
         )
         return {"reason": "InstallFailed", "message": trouble} if trouble else {}
+
+    def _fetch(self) -> dict[str, Any]:
+        fetch = self._settings["fetch"]
+        return fetching.run(self._home, self._interpreter) if fetch else {}
+
+    def _keep(self) -> Keeper | None:
+        if not self._settings["bucket"]:
+            return None
+        place = self._place
+        wanted = {"bucket": self._settings["bucket"], "folder": self._outputs}
+        wanted |= {"rank": place.rank, "world": place.world}
+        wanted["memory"] = os.path.join(self._home, "kept.json")
+        return Keeper(self._home, self._interpreter, wanted)
 
     def _link_data(self) -> dict[str, Any]:
         """Let the data appear under the names that the function uses."""
@@ -167,15 +181,24 @@ class Pod:
     def _start(self, attempt: int) -> None:
         self._attempt, self._next, self._code, self._kill_at = attempt, None, None, None
         self._look_at = None
-        self._keep_state(None)
-        for name in ("result.json", "error.json"):
-            if os.path.exists(os.path.join(self._home, name)):
-                os.remove(os.path.join(self._home, name))
+        self._record.keep_state(attempt, None)
+        self._record.forget()
         if self._deadline is None and self._settings.get("timeout"):
             self._deadline = time.monotonic() + self._settings["timeout"]
+        if self._keeper is None:
+            self._launch()
+        else:
+            self._keeper.begin(attempt)  # and then it is launched
+
+    def _launch(self) -> None:
+        self._open_log()
         job = os.path.join(self._home, "job")
         environment = ranks.environment(
-            self._place, self._settings, home=self._home, outputs=self._outputs, attempt=attempt
+            self._place,
+            self._settings,
+            home=self._home,
+            outputs=self._outputs,
+            attempt=self._attempt,
         )
         out = None if self._log is None else self._log.writer()
         self._child = subprocess.Popen(
@@ -191,12 +214,17 @@ class Pod:
             os.close(out)
 
     def _step(self) -> None:
-        waits = [at for at in (self._kill_at, self._look_at, self._deadline) if at is not None]
+        deadline = self._deadline if self._child is not None else None
+        waits = [at for at in (self._kill_at, self._look_at, deadline) if at is not None]
         timeout = max(0.0, min(waits) - time.monotonic()) if waits else None
         watched = [self._woken]
         if self._log is not None and self._log.reader is not None:
             watched.append(self._log.reader)
+        if self._keeper is not None:
+            watched.append(self._keeper.reader)
         ready, _, _ = select.select(watched, [], [], timeout)
+        if self._keeper is not None and self._keeper.reader in ready:
+            self._hear_keeper(self._keeper)
         if self._log is not None and self._log.reader in ready:
             self._log.take()
         if self._woken in ready:
@@ -260,9 +288,19 @@ class Pod:
         elif event[0] == "end":
             if self._child is None:
                 self._over = True
+                self._code = 128 + signal.SIGTERM if self._code is None else self._code
             else:
                 self._stopping = self._stopping or signal.SIGTERM
                 self._end_child()
+
+    def _hear_keeper(self, keeper: Keeper) -> None:
+        for word, told in keeper.heard():
+            if word == "trouble":
+                self._keeper, self._said, self._code = None, told, 1
+                self._over = self._child is None
+                self._end_child()
+            elif told == self._attempt and self._child is None and not self._over:
+                self._launch()
 
     def _look_at_clocks(self) -> None:
         now = time.monotonic()
@@ -319,81 +357,28 @@ class Pod:
 
     # -- what is left -----------------------------------------------------------------
 
-    def _state(self) -> dict[str, Any]:
-        try:
-            with open(os.path.join(self._home, "state.json"), encoding="utf-8") as file:
-                found: dict[str, Any] = json.load(file)
-                return found
-        except (OSError, ValueError):
-            return {}
-
-    def _keep_state(self, code: int | None) -> None:
-        path = os.path.join(self._home, "state.json")
-        with open(path + ".part", "w", encoding="utf-8") as file:
-            json.dump({"attempt": self._attempt, "code": code}, file)
-        os.replace(path + ".part", path)
-
     def end(self, code: int, said: dict[str, Any]) -> int:
         """Leave the last message for the node to hand on; returns the exit code.
 
         Args:
             said: `reason` and `message` of an end that is not the rank's own.
         """
-        document = {"attempt": self._attempt, **said}
-        if code and not self._stopping:
-            document["final"] = True  # whatever the node and the operator still do
-        error = self._read("error.json")
-        if error is not None and code:
-            document["error"] = json.loads(error)
-        result = self._read("result.json") if code == 0 else None
-        text = _short(document)
-        if result is not None:
-            whole = f'{text[:-1]}, "result": {result}}}'
-            text = (
-                whole if len(whole.encode()) <= _LIMIT else self._kept_elsewhere(result, document)
-            )
-        self._leave(self._mask.document(text))
-        self._keep_state(code)
+        text = self._text(code, said)
+        trouble = self._keeper.finish() if self._keeper is not None else {}
+        if trouble and code:
+            print(f"Not all outputs are kept: {trouble['message']}", file=sys.stderr, flush=True)
+        elif trouble:
+            code, text = 1, self._text(1, trouble)
+        self._record.leave(text)
+        self._record.keep_state(self._attempt, code)
         return code
 
-    def _kept_elsewhere(self, result: str, document: dict[str, Any]) -> str:
-        if self._settings["outputs"]:
-            with open(os.path.join(self._outputs, "result.json"), "w", encoding="utf-8") as file:
-                file.write(result)
-            return json.dumps(document | {"result_file": "result.json"})
-        said = (
-            f"The return value is not kept, because it is {len(result)} bytes of JSON, and a "
-            f"cluster hands on at most {_LIMIT}. To keep it, write "
-            'outputs="pvc://CLAIM/folder" at the call, or return less.'
-        )
-        print(said, file=sys.stderr, flush=True)
-        return json.dumps(document | {"reason": "ResultTooLarge", "message": said})
-
-    def _leave(self, text: str) -> None:
-        with open(os.path.join(self._home, "message.json"), "w", encoding="utf-8") as file:
-            file.write(text)
-        try:
-            with open(self._message, "w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            print(f"The last message could not be written: {error}", file=sys.stderr)
-
-    def _end_again(self, before: dict[str, Any]) -> int:
-        """A container that has given up was started again; nothing runs, and it says the same."""
-        text = self._read("message.json")
-        if text is not None:
-            self._leave(text)
-        return int(before["code"])
+    def _text(self, code: int, said: dict[str, Any]) -> str:
+        final = bool(code) and not self._stopping
+        return self._record.text(self._attempt, code, said, final=final)
 
     def _memory_exceeded(self) -> dict[str, Any]:
         if not ranks.killed_for_memory():
             return {}
         said = f"Worker {self._place.rank} needed more memory than it may have"
         return {"reason": "MemoryExceeded", "message": said}
-
-    def _read(self, name: str) -> str | None:
-        try:
-            with open(os.path.join(self._home, name), encoding="utf-8") as file:
-                return file.read()
-        except OSError:
-            return None

@@ -14,6 +14,7 @@ from cnai_sdk.model.name import check_name
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.spec import DataLink, TrainSpec
 from cnai_sdk.model.workload import Granted
+from cnai_sdk.remote import on_cluster, scheme_of
 
 if TYPE_CHECKING:
     from cnai_sdk.backends.kubernetes.discovery import Served
@@ -163,9 +164,11 @@ def settings(spec: TrainSpec, *, id: str, name: str, deadline: bool) -> dict[str
         "packages": list(spec.packages),
         "argv": list(spec.argv),
         "secrets": [secret.rpartition("/")[2] for secret in spec.secrets],
-        "data": {link.path: mounted(link) for link in spec.data},
+        "data": {link.path: place for link, place in places(spec)},
+        "fetch": {place: link.source for link, place in places(spec) if not _is_claim(link.source)},
         "outputs": output_folder(spec, id),
-        "cache": f"{CLAIM_OF_OUTPUTS}/.cnai/pip" if spec.outputs else "",
+        "bucket": bucket_folder(spec, id),
+        "cache": f"{CLAIM_OF_OUTPUTS}/.cnai/pip" if _is_claim(spec.outputs) else "",
     }
     if spec.resources.cpu:
         told["cpu"] = spec.resources.cpu
@@ -188,22 +191,48 @@ def claim_of(source: str) -> tuple[str, str]:
     return claim, folder
 
 
-def mounted(link: DataLink) -> str:
-    """Where a worker finds what a link points at.
+def claims_of_data(spec: TrainSpec) -> list[str]:
+    """The claims that hold data, each once."""
+    sources = [link.source for link in spec.data if _is_claim(link.source)]
+    return list(dict.fromkeys(claim_of(source)[0] for source in sources))
 
-    >>> mounted(DataLink(path="cifar", source="pvc://datasets/cifar-10"))
+
+def claim_of_outputs(spec: TrainSpec) -> str:
+    """The claim that the workers write to, or ''."""
+    return claim_of(spec.outputs)[0] if _is_claim(spec.outputs) else ""
+
+
+def _is_claim(address: str) -> bool:
+    return scheme_of(address) == "pvc"
+
+
+def places(spec: TrainSpec) -> list[tuple[DataLink, str]]:
+    """Where a worker finds what each link points at: on a claim, or where it was fetched to."""
+    return [(link, _mounted(link, number)) for number, link in enumerate(spec.data)]
+
+
+def _mounted(link: DataLink, number: int) -> str:
+    """
+    >>> _mounted(DataLink(path="cifar", source="pvc://datasets/cifar-10"), 0)
     '/mnt/data/datasets/cifar-10'
     """
+    if not _is_claim(link.source):
+        return f"{payload.HOME}/data/{number}"
     claim, folder = claim_of(link.source)
     return "/".join(part for part in (CLAIMS_OF_DATA, claim, folder) if part)
 
 
 def output_folder(spec: TrainSpec, id: str) -> str:
     """Where the workers write on their claim, or '' without one: a folder a workload."""
-    if not spec.outputs:
+    if not _is_claim(spec.outputs):
         return ""
     folder = claim_of(spec.outputs)[1]
     return "/".join(part for part in (CLAIM_OF_OUTPUTS, folder, id) if part)
+
+
+def bucket_folder(spec: TrainSpec, id: str) -> str:
+    """The address in a bucket to which the workers' files are copied, or '' without one."""
+    return f"{spec.outputs}/{id}" if scheme_of(spec.outputs) == "s3" else ""
 
 
 def granted(spec: TrainSpec) -> Granted:
@@ -287,13 +316,13 @@ def _check(spec: TrainSpec) -> None:
     _check_shared_memory(spec)
     _check_sizes(spec)
     for link in spec.data:
-        if not link.source.startswith(_SCHEME):
+        if not on_cluster(link):
             raise InvalidRequest(
                 f"data has {link.path!r}, which lies on this machine ({link.source}).",
                 why="The workers run on a cluster, which cannot read it.",
-                next_step="Copy it to a PersistentVolumeClaim of the namespace once, and write "
-                f'data=["{link.path}=pvc://CLAIM/folder"]; small data can be a value of the '
-                "function.",
+                next_step="Copy it to a PersistentVolumeClaim of the namespace or a bucket once, "
+                f'and write data=["{link.path}=pvc://CLAIM/folder"] or data=["{link.path}='
+                's3://BUCKET/folder"]; small data can be a value of the function.',
             )
 
 

@@ -19,7 +19,8 @@ from cnai_sdk.backends.kubernetes.plan import (
     CLAIMS_OF_DATA,
     GPU,
     Plan,
-    claim_of,
+    claim_of_outputs,
+    claims_of_data,
 )
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.quantity import show_bytes
@@ -141,7 +142,7 @@ def environment(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "value": literal(value)} for name, value in (plain | spec.env).items()
     ]
-    return found + [_secret(secret, plan) for secret in spec.secrets]
+    return found + [secret_variable(secret, plan.id) for secret in spec.secrets]
 
 
 def literal(value: str) -> str:
@@ -155,10 +156,10 @@ def literal(value: str) -> str:
     return value.replace("$", "$$") if "$(" in value or "$$" in value else value
 
 
-def _secret(secret: str, plan: Plan) -> dict[str, Any]:
-    """'my-secret/KEY' is in the namespace already; 'KEY' comes with the job."""
+def secret_variable(secret: str, id: str) -> dict[str, Any]:
+    """'my-secret/KEY' is in the namespace already; 'KEY' comes with the job of that id."""
     owner, _, key = secret.rpartition("/")
-    reference = {"name": owner or naming.secret_name(plan.id), "key": key}
+    reference = {"name": owner or naming.secret_name(id), "key": key}
     return {"name": key, "valueFrom": {"secretKeyRef": reference}}
 
 
@@ -217,19 +218,17 @@ def mounts(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
         found.append({"name": "cnai-code", "mountPath": payload.MOUNTED, "readOnly": True})
     if plan.kind == "trainjob":  # a TrainJob cannot say that no token is wanted
         found.append({"name": "cnai-no-token", "mountPath": _TOKEN, "readOnly": True})
-    if spec.outputs:
-        claim = claim_of(spec.outputs)[0]
+    if claim := claim_of_outputs(spec):
         found.append({"name": _volume(claim), "mountPath": CLAIM_OF_OUTPUTS})
-    for claim in dict.fromkeys(claim_of(link.source)[0] for link in spec.data):
+    for claim in claims_of_data(spec):
         place = {"mountPath": f"{CLAIMS_OF_DATA}/{claim}", "readOnly": True}
         found.append({"name": _volume(claim)} | place)
     return found
 
 
 def _claims(spec: TrainSpec) -> Iterable[str]:
-    sources = [spec.outputs] if spec.outputs else []
-    sources += [link.source for link in spec.data]
-    return dict.fromkeys(claim_of(source)[0] for source in sources)
+    outputs = claim_of_outputs(spec)
+    return dict.fromkeys([*([outputs] if outputs else []), *claims_of_data(spec)])
 
 
 def _volume(claim: str) -> str:

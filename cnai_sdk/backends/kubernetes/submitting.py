@@ -30,6 +30,7 @@ from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.model.name import check_name, numbered
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
 from cnai_sdk.model.workload import Workload
+from cnai_sdk.remote import without_credentials
 
 _TRIES = 50
 _OWNERLESS_FOR = 3600.0
@@ -68,7 +69,7 @@ class Submitter:
         """Make the job. When this raises, nothing was created."""
         check_name(spec.name)
         await self._check_room(spec)
-        id, notices = naming.new_id(), list[str]()
+        id, notices = naming.new_id(), _remarks(spec)
         name = self._free_name(spec, ())
         plan = await self._plan(spec, id, name, notices)
         kind = KINDS[plan.kind]
@@ -256,6 +257,11 @@ class Submitter:
             await self._api.patch(path, pods.owned_by(owner))
         elif time.time() - (seconds(meta.creation_timestamp) or time.time()) > _OWNERLESS_FOR:
             await self._api.delete(path, uid=meta.uid)
+
+
+def _remarks(spec: TrainSpec) -> list[str]:
+    addresses = [*(link.source for link in spec.data), spec.outputs]
+    return without_credentials(addresses, spec.secrets, spec.env)
 
 
 def refused(error: Refused) -> InvalidRequest:

@@ -7,6 +7,7 @@ from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.gpu.resolver import check_devices, check_wish
 from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number
 from cnai_sdk.model.spec import Resources, TrainSpec
+from cnai_sdk.remote import on_cluster, scheme_of
 
 _OF_A_CLUSTER = ("outputs", "image", "shm", "queue", "priority")
 
@@ -35,7 +36,15 @@ def cluster_only(spec: TrainSpec) -> tuple[str, ...]:
     Raises:
         InvalidRequest: data or a secret that lies in a cluster.
     """
-    claims = [link.source for link in spec.data if link.source.startswith("pvc://")]
+    fetched = [link.source for link in spec.data if scheme_of(link.source) in ("s3", "hf")]
+    if fetched:
+        raise InvalidRequest(
+            f"data has {fetched[0]!r}, which only a cluster's workers fetch.",
+            why="This job would run on this machine, where the function can load it itself.",
+            next_step='Run it there: cnai.use("kubernetes"); or load it once into a folder '
+            f"({_loads(fetched[0])}), and name that in data=.",
+        )
+    claims = [link.source for link in spec.data if on_cluster(link)]
     secrets = [name for name in spec.secrets if "/" in name]
     for argument, found in (("data", claims), ("secrets", secrets)):
         if found:
@@ -50,6 +59,20 @@ def cluster_only(spec: TrainSpec) -> tuple[str, ...]:
     said = " and ".join(f"{name}=" for name in wishes)
     what = "concerns" if len(wishes) == 1 else "concern"
     return (f"{said} {what} a cluster; on this machine nothing changes.",)
+
+
+def _loads(address: str) -> str:
+    """The command that loads an address into a folder.
+
+    >>> _loads("s3://bucket/cifar"), _loads("hf://datasets/ylecun/mnist")
+    ('aws s3 sync s3://bucket/cifar cifar', 'hf download ylecun/mnist --repo-type dataset')
+    """
+    rest = address.partition("://")[2]
+    if scheme_of(address) == "s3":
+        return f"aws s3 sync {address} {rest.rpartition('/')[2]}"
+    repository, _, revision = rest.removeprefix("datasets/").partition("@")
+    kind = " --repo-type dataset" if rest.startswith("datasets/") else ""
+    return f"hf download {repository}{kind}{f' --revision {revision}' if revision else ''}"
 
 
 def _check_workers(workers: object) -> None:

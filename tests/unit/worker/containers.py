@@ -36,7 +36,9 @@ class Container:
             "argv": [],
             "secrets": [],
             "data": {},
+            "fetch": {},
             "outputs": "",
+            "bucket": "",
             "cache": "",
         }
 
