@@ -159,13 +159,19 @@ def _workers(workload: Workload) -> str:
     if not workload.replicas:
         return ""
     devices = workload.granted.devices if workload.granted else ()
-    titles = ["Workers", *(["GPU"] if devices else []), "CPU", "Memory"]
+    measured = _measured(workload)
+    titles = ["Workers", *(["GPU"] if devices else []), *(["CPU", "Memory"] if measured else [])]
     head = "".join(f"<th>{title}</th>" for title in titles)
     rows = "".join(_worker(workload, replica, devices) for replica in workload.replicas[:_WORKERS])
     return (
         f'<table class="cnai-workers"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         + _more(len(workload.replicas) - _WORKERS, "workers")
     )
+
+
+def _measured(workload: Workload) -> bool:
+    """Whether it is known what any worker uses; no cluster tells it."""
+    return any(each.cpu is not None or each.memory is not None for each in workload.replicas)
 
 
 def _worker(workload: Workload, replica: Replica, devices: Sequence[str]) -> str:
@@ -175,10 +181,8 @@ def _worker(workload: Workload, replica: Replica, devices: Sequence[str]) -> str
     fraction = workload.progress.fraction if workload.progress else None
     said = f" <small>{to_html(replica.message)}</small>" if replica.message else ""
     device = devices[replica.rank] if replica.rank < len(devices) else "–"
-    cells = ([to_html(device)] if devices else []) + [
-        share_text(replica.cpu, cpu),
-        memory_text(replica.memory, memory),
-    ]
+    used = [share_text(replica.cpu, cpu), memory_text(replica.memory, memory)]
+    cells = ([to_html(device)] if devices else []) + (used if _measured(workload) else [])
     return (
         f"<tr><td>{phase_icon(replica.phase, fraction)} Worker {replica.rank}{said}</td>"
         + "".join(f"<td>{cell}</td>" for cell in cells)

@@ -239,7 +239,7 @@ def _explained(error: Exception) -> tuple[str, str, str]:
         for kind, cause, why, next_step in _BY_SYSTEM:
             if isinstance(each, kind):
                 return cause, why, next_step
-    said = str(error) or type(error).__name__
+    said = str(error).rstrip(".") or type(error).__name__
     return next(
         (cause, why.format(said), next_step)
         for kind, cause, why, next_step in _BY_CLIENT

@@ -50,7 +50,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         limits: resource to all that bounds it, whoever set it.
         largest: resource to what the largest node gives one pod; empty when nodes are not seen.
-        devices: the GPUs of the nodes, where the nodes tell what they are.
+        gpus: how many the nodes have; None when nodes are not seen.
+        devices: those of them of which the nodes tell what they are.
         waiting: how many are in the line of the queue.
         queue: the queue that admits, or ''.
         unseen: what could not be read, a sentence each.
@@ -58,6 +59,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: Mapping[str, tuple[Limit, ...]] = {}
     largest: Mapping[str, float] = {}
+    gpus: float | None = None
     devices: tuple[Device, ...] = ()
     waiting: int = 0
     queue: str = ""
@@ -85,13 +87,16 @@ def room_of(
             if found is not None:
                 limits[name].append(found)
     ready = [node for node in nodes if not node.spec.unschedulable]
+    gpus = sum(_amount(node.status.allocatable or {}, _GPU) for node in ready) if ready else None
+    hidden = ["gpu"] if gpus is None and not limits["gpu"] else []
     return Room(
         limits={name: tuple(each) for name, each in limits.items()},
         largest=_largest(ready),
+        gpus=gpus,
         devices=tuple(device for node in ready for device in _devices(node)),
         waiting=_pending(queue, cluster_queue),
         queue="" if queue is None else queue.metadata.name,
-        unseen=tuple(unseen),
+        unseen=(*unseen, *hidden),
     )
 
 
@@ -175,25 +180,24 @@ def items(room: Room, workloads: Iterable[Workload]) -> tuple[QuotaItem, ...]:
         limits = room.limits.get(name, ())
         tightest = min(limits, key=lambda limit: limit.amount, default=None)
         if tightest is None and name == "gpu":
-            if not room.devices:
+            if not room.gpus:
                 continue
-            tightest = Limit(amount=float(len(room.devices)), used=0.0, what="the nodes")
-        mine = [(w, _asked(w, name)) for w in known if _holds(w)]
+            tightest = Limit(amount=room.gpus, used=0.0, what="the nodes")
+        holding = [(w, _asked(w, name)) for w in known if _holds(w)]
         queued = sum(_asked(w, name) for w in known if not _holds(w) and w.managed)
-        held = sum(amount for w, amount in mine if w.managed)
-        used = max(held, tightest.used if tightest else 0.0)
+        used = sum(amount for _, amount in holding)
         limit = None if tightest is None else max(tightest.amount, used)
         found.append(
             QuotaItem(
                 resource=name,
                 limit=limit,
                 used=used,
-                mine=held,
-                others=max(used - held, 0.0) if tightest else 0.0,
+                mine=sum(amount for w, amount in holding if w.managed),
+                others=max(tightest.used - used, 0.0) if tightest else 0.0,
                 queued=queued,
                 holders=tuple(
                     Holder(name=w.name, amount=amount, mine=w.managed)
-                    for w, amount in mine
+                    for w, amount in holding
                     if amount
                 ),
                 label="GPU" if name == "gpu" else "",
