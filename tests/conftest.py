@@ -24,7 +24,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The first build of the test cluster takes longer than a test may, and shows its progress."""
     needed = any(
-        item.path.parent.name == "cluster"
+        "cluster" in (item.path.parent.name, item.path.stem.removeprefix("test_"))
         or "[pytorchjob" in item.nodeid
         or "[trainjob" in item.nodeid
         for item in session.items

@@ -161,7 +161,8 @@ class Faults:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         client, upstream = Streams(reader, writer), None
-        with contextlib.suppress(OSError, EOFError, _Cut, ssl.SSLError):
+        ends = (OSError, EOFError, _Cut, ssl.SSLError, asyncio.CancelledError)
+        with contextlib.suppress(*ends):
             while True:
                 head = await read_head(client)
                 rule = self._meet(head)

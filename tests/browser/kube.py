@@ -1,0 +1,91 @@
+"""A namespace of the test cluster as a notebook and a Jupyter server reach it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.external import External
+from tests.cluster.testbed.faults import Faults
+from tests.cluster.testbed.fixtures import shared_cluster
+
+CONTEXT = "gpu-lab"
+_KINDS = (("kubeflow.org/v1", "pytorchjobs"), ("trainer.kubeflow.org/v1alpha1", "trainjobs"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """A namespace, and how it is reached.
+
+    Attributes:
+        kubeconfig: for a server whose notebooks may go there.
+        faults: what its requests meet on their way.
+    """
+
+    cluster: Cluster | External
+    namespace: str
+    kubeconfig: Path
+    faults: Faults
+
+    @property
+    def place(self) -> str:
+        """What the panel calls it."""
+        return f"{self.namespace} on {CONTEXT}"
+
+    @property
+    def use(self) -> str:
+        """The cell that goes there."""
+        where = f"context={CONTEXT!r}, namespace={self.namespace!r}"
+        return f'import cnai_sdk as cnai\n\ncnai.use("kubernetes", {where})'
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The training jobs that the API server has there."""
+        found: list[dict[str, Any]] = []
+        for group, plural in _KINDS:
+            path = f"/apis/{group}/namespaces/{self.namespace}/{plural}"
+            found += self.cluster.http.get(path).raise_for_status().json()["items"]
+        return found
+
+
+@contextmanager
+def room(folder: Path, *, name: str = "", quota: Mapping[str, str] | None = None) -> Iterator[Room]:
+    """A fresh namespace whose context has a name that somebody might have given it.
+
+    Args:
+        folder: for the kubeconfig.
+        name: of the namespace; a new one when left out.
+        quota: the namespace's limits.
+    """
+    cluster = shared_cluster()
+    namespace = cluster.namespace(name)
+    if quota:
+        meta = {"name": "team", "namespace": namespace}
+        limits = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta}
+        cluster.apply(limits | {"spec": {"hard": dict(quota)}})
+    try:
+        with cluster.faults(namespace) as (faults, kubeconfig):
+            path = folder / "kubeconfig"
+            path.write_text(json.dumps(_renamed(json.loads(kubeconfig.read_text()))))
+            path.chmod(0o600)
+            yield Room(
+                cluster=cluster,
+                namespace=namespace,
+                kubeconfig=path,
+                faults=faults,
+            )
+    finally:
+        cluster.delete_namespace(namespace)
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """A kubeconfig whose current context has our name."""
+    current = next(
+        each for each in document["contexts"] if each["name"] == document["current-context"]
+    )
+    current["name"] = document["current-context"] = CONTEXT
+    return document

@@ -1,0 +1,240 @@
+"""A job on a cluster, in the panel and on its page: as live as one of this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.cluster.testbed.faults import Rule
+
+from .conftest import Lab, run_lab
+from .kube import Room, room
+from .notebook import SLOW, card, open_notebook, run_all, write_notebook
+from .panel import JobPage, Panel, open_lab, open_panel
+
+STARTS = 120_000
+TRAINING = """
+def patient(epochs=900):
+    import math, time
+    for epoch in range(1, epochs + 1):
+        if cnai.rank() == 0:
+            cnai.report(step=epoch, loss=math.exp(-epoch / 200), accuracy=1 - 0.5 / epoch)
+            cnai.progress(epoch, 900, unit="epoch")
+            print(f"epoch {epoch}")
+        time.sleep(0.1)
+    return {"accuracy": 0.974}
+"""
+FAILING = """
+def careless():
+    if cnai.rank() == 1:
+        raise ValueError("bad label 7")
+    import time
+    time.sleep(600)
+"""
+_CALL = "job = cnai.train({fn}, workers={workers}, cpu=0.2, memory='256Mi'{more})\njob"
+
+
+def call(fn: str, *, workers: int = 1, more: str = "") -> str:
+    """A cell that trains, and shows the card."""
+    return _CALL.format(fn=fn, workers=workers, more=f", {more}" if more else "")
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with room(tmp_path_factory.mktemp("kube")) as found:
+        yield found
+
+
+@pytest.fixture
+def lab(tmp_path: Path, team: Room) -> Iterator[Lab]:
+    """A JupyterLab with a store of its own, whose notebooks may go to the cluster."""
+    with run_lab(tmp_path / "lab", KUBECONFIG=str(team.kubeconfig)) as running:
+        yield running
+
+
+def notebook(page: Page, lab: Lab, name: str, *cells: str) -> Panel:
+    """Open a notebook with these cells beside the panel, and run it."""
+    open_notebook(page, lab, write_notebook(lab.root, name, cells))
+    panel = open_panel(page)
+    run_all(page)
+    return panel
+
+
+def epoch_of(job: JobPage) -> int:
+    """How far the page says that the job is."""
+    found = re.search(r"epoch (\d+) of", job.root.inner_text())
+    return int(found[1]) if found else 0
+
+
+def watch_phases(page: Page, name: str) -> None:
+    """Note every phase that a row of that name shows."""
+    page.evaluate(
+        """name => {
+          window.phasesSeen = [];
+          const note = () => {
+            for (const row of document.querySelectorAll('.cnai-JobRow')) {
+              const own = row.querySelector('.cnai-JobRow-name')?.textContent.trim() === name;
+              if (own && window.phasesSeen.at(-1) !== row.dataset.phase) {
+                window.phasesSeen.push(row.dataset.phase);
+              }
+            }
+          };
+          const everything = { subtree: true, childList: true, attributes: true };
+          new MutationObserver(note).observe(document.body, everything);
+        }""",
+        name,
+    )
+
+
+def backend(panel: Panel) -> Locator:
+    """The head of the panel: where jobs of new notebooks go."""
+    return panel.root.get_by_role("region", name="Backend")
+
+
+def known(panel: Panel, team: Room) -> Locator:
+    """The switcher's button of a place, once the panel has heard of it."""
+    head = backend(panel)
+    head.get_by_role("button").first.click()
+    there = head.get_by_role("button", name=team.place)
+    expect(there).to_be_visible(timeout=SLOW)
+    return there
+
+
+def test_a_job_of_a_cluster_is_in_the_panel_as_it_starts_and_its_page_is_live(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    known(notebook(page, lab, "first.ipynb", team.use), team)
+    cells = (team.use, TRAINING, call("patient", workers=2))
+    open_notebook(page, lab, write_notebook(lab.root, "live.ipynb", cells))
+    panel = open_panel(page)
+    watch_phases(page, "patient")
+    run_all(page)
+    row = panel.says("patient", "Running", timeout=STARTS)
+    expect(row.get_by_role("img", name=team.place)).to_be_visible()
+    phases = page.evaluate("phasesSeen")
+    assert phases[0] in ("Queued", "Starting") and phases[-1] == "Running", phases
+    page.screenshot(path=shots / "cluster-panel.png")
+
+    job = panel.open_job("patient")
+    expect(job.root).to_contain_text(team.place)
+    expect(job.root).to_contain_text("from live.ipynb")
+    expect(job.section("Metrics").locator("canvas").first).to_be_visible(timeout=SLOW)
+    expect(job.root.get_by_text(re.compile(r"epoch \d+ of 900"))).to_be_visible(timeout=SLOW)
+    before = epoch_of(job)
+    expect(job.log).to_contain_text(f"epoch {before + 10}", timeout=20_000)
+    expect(job.root.get_by_text(f"epoch {before + 15} of 900")).to_be_visible(timeout=20_000)
+    expect(job.section("Workers").get_by_role("row")).to_have_count(3)
+    expect(job.section("Events")).to_contain_text(re.compile("node-[ab]|assigned|scheduled", re.I))
+    page.screenshot(path=shots / "cluster-job.png")
+
+    panel.act("patient", "Stop")
+    panel.says("patient", "Stopped", timeout=SLOW)
+    expect(job.root.get_by_role("heading", name=re.compile("Stopped"))).to_be_visible()
+    page.locator(".lm-TabBar-tabLabel", has_text="live.ipynb").click()
+    card(page, "Stopped")
+    page.screenshot(path=shots / "cluster-stopped.png")
+
+
+def test_a_failure_on_a_cluster_has_its_verdict_on_the_page_and_the_card(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    panel = notebook(page, lab, "fail.ipynb", team.use, FAILING, call("careless", workers=2))
+    panel.says("careless", "Failed", timeout=STARTS)
+    failed = card(page, "Failed")
+    expect(failed).to_contain_text("bad label 7")
+    page.screenshot(path=shots / "cluster-card-failed.png")
+    job = panel.open_job("careless")
+    expect(job.root).to_contain_text("ValueError in worker 1: bad label 7")
+    expect(job.root).to_contain_text("cell [2], line 3")
+    expect(job.root.get_by_text("What to do")).to_be_visible()
+    expect(job.section("Workers")).to_contain_text("Failed, first")
+    expect(job.log).to_contain_text("ValueError: bad label 7", timeout=SLOW)
+    page.screenshot(path=shots / "cluster-job-failed.png")
+
+
+def test_the_panel_switches_between_this_machine_and_the_namespace(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    panel = notebook(page, lab, "use.ipynb", team.use)
+    head = backend(panel)
+    expect(head).to_contain_text("This machine")
+    there = known(panel, team)
+    page.screenshot(path=shots / "cluster-switcher.png")
+    there.click()
+    expect(head).to_contain_text(team.namespace)
+    expect(panel.root.get_by_role("meter", name="GPU")).to_be_visible(timeout=SLOW)
+    expect(head).to_contain_text("Chosen in the configuration file")
+    page.screenshot(path=shots / "cluster-chosen.png")
+
+    asks = "import cnai_sdk as cnai\n\nprint(cnai.use())"
+    notebook(page, lab, "there.ipynb", asks)
+    expect(page.get_by_text(f"kubernetes: {team.place} (configuration file)")).to_be_visible()
+    head.get_by_role("button").first.click()
+    head.get_by_role("button", name="This machine").last.click()
+    expect(head).to_contain_text("This machine")
+    notebook(page, lab, "here.ipynb", asks)
+    expect(page.get_by_text(re.compile("^local: this machine"))).to_be_visible()
+
+
+def test_a_cluster_that_goes_away_is_said_and_caught_up_with(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    cells = (team.use, TRAINING, call("patient", more='name="far"'))
+    panel = notebook(page, lab, "away.ipynb", *cells)
+    panel.says("far", "Running", timeout=STARTS)
+    job = panel.open_job("far")
+    expect(job.root.get_by_text(re.compile(r"epoch \d+ of 900"))).to_be_visible(timeout=SLOW)
+    with team.faults.rule(Rule(after=0)):
+        team.faults.cut()
+        away = panel.root.get_by_role("alert")
+        expect(away).to_contain_text("gpu-lab cannot be reached at https://", timeout=SLOW)
+        expect(away).to_contain_text(f"{team.place}, since")
+        expect(panel.row("far")).to_contain_text("Running")
+        stood = epoch_of(job)
+        page.screenshot(path=shots / "cluster-away.png")
+    expect(away).to_have_count(0, timeout=SLOW)
+    expect(job.root.get_by_text(f"epoch {stood + 50} of 900")).to_be_visible(timeout=SLOW)
+    expect(job.log).to_contain_text(f"epoch {stood + 50}", timeout=SLOW)
+    page.screenshot(path=shots / "cluster-back.png")
+    panel.act("far", "Stop")
+    panel.says("far", "Stopped", timeout=SLOW)
+
+
+def test_copy_as_a_cell_attaches_to_the_job_from_a_notebook_of_this_machine(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    cells = (team.use, TRAINING, call("patient", more='name="shared"'))
+    panel = notebook(page, lab, "made.ipynb", *cells)
+    panel.says("shared", "Running", timeout=STARTS)
+    open_notebook(page, lab, write_notebook(lab.root, "other.ipynb", ["1 + 1"]))
+    panel = open_panel(page)
+    panel.act("shared", "More actions")
+    page.get_by_role("menuitem", name="Copy as a cell").click()
+    cell = page.locator(".jp-CodeCell", has_text='client.job("shared")')
+    expect(cell).to_contain_text(f'context="gpu-lab", namespace="{team.namespace}"')
+    run_all(page)
+    expect(card(page, "Running")).to_contain_text("shared")
+    page.screenshot(path=shots / "cluster-copied.png")
+    panel.act("shared", "Stop")
+    card(page, "Stopped")
+
+
+def test_delete_takes_the_job_off_the_cluster_after_a_question(
+    page: Page, lab: Lab, team: Room
+) -> None:
+    quick = "def quick():\n    return {'done': True}"
+    panel = notebook(page, lab, "gone.ipynb", team.use, quick, call("quick"))
+    panel.says("quick", "Succeeded", timeout=STARTS)
+    expect(card(page, "Succeeded")).to_contain_text('{"done":true}')
+    panel = open_lab(page, lab)
+    panel.says("quick", "Succeeded")
+    panel.act("quick", "More actions")
+    page.get_by_role("menuitem", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(panel.row("quick")).to_have_count(0)
+    names = [job["metadata"]["name"] for job in team.jobs()]
+    assert "quick" not in names
