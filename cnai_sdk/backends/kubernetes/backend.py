@@ -12,15 +12,16 @@ import msgspec
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.kubernetes import naming, payload, reading, room
-from cnai_sdk.backends.kubernetes.api import Missing, Refused
-from cnai_sdk.backends.kubernetes.kinds import KINDS, Change, TrainingKind
+from cnai_sdk.backends.kubernetes.api import Missing
+from cnai_sdk.backends.kubernetes.changing import change
+from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
 from cnai_sdk.backends.kubernetes.outputs import Claim, Outputs, check_path, without_outputs
 from cnai_sdk.backends.kubernetes.plan import default_image
 from cnai_sdk.backends.kubernetes.session import Session, open_session
 from cnai_sdk.backends.kubernetes.submitting import Submitter, only_train
 from cnai_sdk.config import Config
-from cnai_sdk.errors import BackendUnavailable, NotFound, Unsupported
+from cnai_sdk.errors import NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
@@ -218,12 +219,14 @@ class KubernetesBackend:
     async def suspend(self, id: str) -> None:
         session, job = await self._job(id)
         _only_ours(job, "suspended")
-        await self._change(session, job, _kind(job).suspend(_labelled(job)))
+        kind = _kind(job)
+        await change(session, job, kind, kind.suspend(_labelled(job)))
 
     async def resume(self, id: str) -> None:
         session, job = await self._job(id)
         _only_ours(job, "resumed")
-        await self._change(session, job, _kind(job).resume(_labelled(job)))
+        kind = _kind(job)
+        await change(session, job, kind, kind.resume(_labelled(job)))
 
     async def stop(self, id: str) -> None:
         session, job = await self._job(id)
@@ -231,29 +234,8 @@ class KubernetesBackend:
         if workload is not None and workload.phase.ended:
             return
         _only_ours(job, "stopped")
-        await self._change(session, job, _kind(job).stop(_labelled(job), at=time.time()))
-
-    async def _change(self, session: Session, job: Job, changes: Sequence[Change]) -> None:
-        meta = job.obj.metadata
-        for change in changes:
-            if change.target == "job":
-                path = _kind(job).path(meta.namespace, meta.name)
-            elif job.queue is not None:
-                served = session.served.kueue
-                base = f"/apis/kueue.x-k8s.io/{served}/namespaces/{meta.namespace}/workloads"
-                path = f"{base}/{job.queue.metadata.name}"
-            else:
-                continue
-            try:
-                await session.api.patch(path, change.patch)
-            except Missing:
-                return  # it has gone by itself
-            except Refused as error:
-                raise BackendUnavailable(
-                    f"{job.asked.name} could not be changed.",
-                    why=error.message or error.what,
-                    next_step=f'It can be deleted: cnai.job("{job.asked.name}").delete()',
-                ) from error
+        kind = _kind(job)
+        await change(session, job, kind, kind.stop(_labelled(job), at=time.time()))
 
     async def delete(self, id: str) -> None:
         session = await self._session()

@@ -138,6 +138,12 @@ class Mirror:
         """What cannot be seen now, and why."""
         return [each.problem for each in self._informers.values() if each.problem]
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Kinds of objects that may not be listed here."""
+        refused = (n for n, each in self._informers.items() if isinstance(each.refusal, Refused))
+        return tuple(dict.fromkeys(name.partition(" ")[0] for name in refused))
+
     def watch(self) -> AsyncIterator[Update]:
         """A snapshot, then changes, until the iterator is closed. `start` comes first."""
         return self._stream.watch()
@@ -319,9 +325,7 @@ class Mirror:
         )
 
     def _context(self) -> Context:
-        refused = (n for n, each in self._informers.items() if isinstance(each.refusal, Refused))
-        unseen = dict.fromkeys(name.partition(" ")[0] for name in refused)
-        return Context(place=self._place, unseen=tuple(unseen))
+        return Context(place=self._place, unseen=self.unseen)
 
     def _sight_changed(self) -> None:
         """What can be seen is another than before."""

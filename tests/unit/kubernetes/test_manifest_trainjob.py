@@ -223,7 +223,11 @@ def test_a_queued_one_is_stopped_in_the_queue_which_would_start_it_again_otherwi
     served = msgspec.structs.replace(TRAINJOBS["2.2"], kueue="v1beta2")
     job = manifest_of(spec_of(queue="team"), served)
     first, second = KINDS["trainjob"].stop(job, at=5.0)
-    assert first == Change(target="workload", patch={"spec": {"active": False}})
+    assert (first.target, first.patch) == ("workload", {"spec": {"active": False}})
+    assert first.instead == {
+        "metadata": {"labels": {"kueue.x-k8s.io/queue-name": None}},
+        "spec": {"suspend": True},
+    }
     assert second.target == "job"
     assert "spec" not in second.patch
 

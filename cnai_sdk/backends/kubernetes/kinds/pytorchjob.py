@@ -74,15 +74,18 @@ class PyTorchJobKind:
 
     def suspend(self, job: Mapping[str, Any]) -> list[Change]:
         """The operator removes the pods, and keeps the job."""
-        return [active(False)] if queued(job) else [_suspended(True)]
+        return _suspended(job, True)
 
     def resume(self, job: Mapping[str, Any]) -> list[Change]:
         """The operator makes the pods again."""
-        return [active(True)] if queued(job) else [_suspended(False)]
+        return _suspended(job, False)
 
 
-def _suspended(yes: bool) -> Change:
-    return Change(target="job", patch={"spec": {"runPolicy": {"suspend": yes}}})
+def _suspended(job: Mapping[str, Any], yes: bool) -> list[Change]:
+    itself = {"spec": {"runPolicy": {"suspend": yes}}}
+    if queued(job):
+        return [active(not yes, instead=itself)]
+    return [Change(target="job", patch=itself)]
 
 
 def _ranks(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cnai_sdk.backends.kubernetes import naming
@@ -17,10 +17,13 @@ class Change:
         target: the job itself, or Kueue's Workload of it.
         patch: the merge patch. Of a Workload few people may change anything: where the server
             refuses it, a job can still be deleted.
+        instead: for a Workload, the merge patch of the job itself where Kueue makes none of it:
+            it is not there, or does not look after jobs of this kind.
     """
 
     target: Literal["job", "workload"]
     patch: Mapping[str, Any]
+    instead: Mapping[str, Any] = field(default_factory=dict)
 
 
 def queued(job: Mapping[str, Any]) -> bool:
@@ -30,9 +33,9 @@ def queued(job: Mapping[str, Any]) -> bool:
     return bool(labels.get(naming.QUEUE))
 
 
-def active(yes: bool) -> Change:
+def active(yes: bool, *, instead: Mapping[str, Any]) -> Change:
     """Let Kueue admit the job, or take it out of the queue and give its quota back."""
-    return Change(target="workload", patch={"spec": {"active": yes}})
+    return Change(target="workload", patch={"spec": {"active": yes}}, instead=instead)
 
 
 def stopped(at: float) -> dict[str, Any]:

@@ -80,23 +80,31 @@ class TrainJobKind:
         return plan.served.overrides == "runtimePatches"
 
     def stop(self, job: Mapping[str, Any], *, at: float) -> list[Change]:
-        """Paused for good: its deadline cannot be changed, and nothing else ends a TrainJob."""
-        over = stopped(at) | {"spec": {"suspend": True}}
+        """Paused for good: its deadline cannot be changed, and nothing else ends a TrainJob.
+
+        In a queue Kueue would let it go on, unless its Workload is inactive, or, where there is no
+        Workload, it belongs to no queue any more.
+        """
+        over = {"spec": {"suspend": True}}
         if queued(job):
-            return [active(False), Change(target="job", patch=stopped(at))]
-        return [Change(target="job", patch=over)]
+            out = over | {"metadata": {"labels": {naming.QUEUE: None}}}
+            return [active(False, instead=out), Change(target="job", patch=stopped(at))]
+        return [Change(target="job", patch=stopped(at) | over)]
 
     def suspend(self, job: Mapping[str, Any]) -> list[Change]:
         """Its pods are removed, and the job is kept."""
-        return [active(False)] if queued(job) else [_suspended(True)]
+        return _suspended(job, True)
 
     def resume(self, job: Mapping[str, Any]) -> list[Change]:
         """Its pods are made again."""
-        return [active(True)] if queued(job) else [_suspended(False)]
+        return _suspended(job, False)
 
 
-def _suspended(yes: bool) -> Change:
-    return Change(target="job", patch={"spec": {"suspend": yes}})
+def _suspended(job: Mapping[str, Any], yes: bool) -> list[Change]:
+    itself = {"spec": {"suspend": yes}}
+    if queued(job):
+        return [active(not yes, instead=itself)]
+    return [Change(target="job", patch=itself)]
 
 
 def _refuse_reserved(spec: TrainSpec) -> None:

@@ -1,0 +1,70 @@
+"""Carries out what steers a job: patches of the job, and of Kueue's Workload of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cnai_sdk.backends.kubernetes.api import Missing, Refused
+from cnai_sdk.backends.kubernetes.kinds import Change, TrainingKind
+from cnai_sdk.backends.kubernetes.mirror_index import Job
+from cnai_sdk.backends.kubernetes.session import Session
+from cnai_sdk.errors import BackendUnavailable
+
+_WORKLOAD_COMES = 10.0
+"""Seconds in which a Kueue that runs makes the Workload of a new job."""
+
+_LOOK_AGAIN = 0.05
+
+
+async def change(session: Session, job: Job, kind: TrainingKind, changes: Sequence[Change]) -> None:
+    """Make the changes, in order.
+
+    Raises:
+        BackendUnavailable: the server refuses one, or it cannot be seen what is to be changed.
+    """
+    meta = job.obj.metadata
+    for each in changes:
+        try:
+            if each.target == "job":
+                patch = each.patch
+            elif await _changed_in_queue(session, job, each):
+                continue
+            else:
+                patch = each.instead
+            await session.api.patch(kind.path(meta.namespace, meta.name), patch)
+        except Missing:
+            return  # it has gone by itself
+        except Refused as error:
+            _cannot(job, error.message or error.what, cause=error)
+
+
+async def _changed_in_queue(session: Session, job: Job, change: Change) -> bool:
+    """Change Kueue's Workload, once there is one; False where none comes."""
+    until = time.monotonic() + _WORKLOAD_COMES
+    base = f"/apis/kueue.x-k8s.io/{session.served.kueue}/namespaces/{job.obj.metadata.namespace}"
+    while session.served.kueue and time.monotonic() < until:
+        if "workloads" in session.mirror.unseen:
+            _cannot(job, "It belongs to a queue, whose workloads you may not list here.")
+        if job.queue is not None:
+            try:
+                await session.api.patch(
+                    f"{base}/workloads/{job.queue.metadata.name}", change.patch
+                )
+            except Missing:  # Kueue makes another one
+                if session.mirror.job(job.asked.id) is None:
+                    raise
+            else:
+                return True
+        await asyncio.sleep(_LOOK_AGAIN)
+    return False
+
+
+def _cannot(job: Job, why: str, *, cause: Exception | None = None) -> NoReturn:
+    raise BackendUnavailable(
+        f"{job.asked.name} could not be changed.",
+        why=why,
+        next_step=f'It can be deleted: cnai.job("{job.asked.name}").delete()',
+    ) from cause

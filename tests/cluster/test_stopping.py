@@ -1,0 +1,94 @@
+"""A job that was stopped never runs afterwards, whenever it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from cnai_sdk.model.workload import Workload
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import External
+
+from .trained import OPERATORS
+from .verdicts import IMAGE, Stage, stage_of
+
+WAITS = Payload(entry="work", files={"script.py": b"import time; time.sleep(600)\n"})
+WHOLE = Resources(cpu=1, memory=64 * 2**20)
+
+
+@pytest.fixture(params=OPERATORS)
+async def stage(
+    request: pytest.FixtureRequest,
+    cluster: Cluster | External,
+    namespace: str,
+    kubeconfig: Path,
+    tmp_path: Path,
+) -> Any:
+    async with stage_of(cluster, namespace, tmp_path, operator=request.param) as made:
+        yield made
+
+
+async def submit(stage: Stage, name: str, queue: str = "team") -> Workload:
+    """A job that waits for ever once it runs, and needs the whole queue."""
+    spec = TrainSpec(name=name, payload=WAITS, image=IMAGE, queue=queue, resources=WHOLE)
+    return await stage.backend.submit(spec, secrets={})
+
+
+async def becomes(stage: Stage, id: str, *phases: Phase) -> Workload:
+    """How a job stands once it has come to one of the phases."""
+    async with asyncio.timeout(90):
+        async for update in stage.backend.watch():
+            for workload in update.workloads:
+                if workload.id == id and workload.phase in phases:
+                    return workload
+    raise AssertionError
+
+
+async def stopped_for_good(stage: Stage, id: str) -> None:
+    """It has ended as stopped, others that come later run before it, and no pod of it ever was."""
+    ended = await becomes(stage, id, *(phase for phase in Phase if phase.ended))
+    assert (ended.phase, ended.started) == (Phase.STOPPED, None)
+    later = await submit(stage, "later")
+    await becomes(stage, later.id, Phase.RUNNING)
+    await stage.backend.stop(later.id)
+    await becomes(stage, later.id, Phase.STOPPED)
+    last = await submit(stage, "last")  # Kueue has gone through its line again by now
+    await becomes(stage, last.id, Phase.RUNNING)
+    found = await stage.backend.get(id)
+    assert (found.phase, found.started, found.replicas) == (Phase.STOPPED, None, ended.replicas)
+
+
+async def test_a_job_that_is_stopped_as_soon_as_it_is_submitted(stage: Stage) -> None:
+    await stage.queue(quota={"cpu": "1", "memory": "1Gi"})
+    holder = await submit(stage, "holder")
+    await becomes(stage, holder.id, Phase.RUNNING)
+    made = await submit(stage, "regretted")
+    await stage.backend.stop(made.id)
+    await stage.backend.stop(holder.id)
+    await stopped_for_good(stage, made.id)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+async def test_a_job_that_no_queue_takes_up_is_stopped_by_itself(
+    cluster: Cluster | External, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operator: str
+) -> None:
+    """Kueue leaves the jobs of the system's namespaces alone, whatever queue they name."""
+    if isinstance(cluster, External):
+        pytest.skip("runs a job in kube-system, which is nobody's to try things in")
+    monkeypatch.setenv("KUBECONFIG", str(cluster.context("kube-system")))
+    async with stage_of(cluster, "kube-system", tmp_path, operator=operator) as stage:
+        await stage.queue(quota={"cpu": "1", "memory": "1Gi"})
+        made = await submit(stage, f"alone-{operator}")
+        try:
+            await becomes(stage, made.id, Phase.RUNNING)
+            await stage.backend.stop(made.id)
+            ended = await becomes(stage, made.id, *(phase for phase in Phase if phase.ended))
+            assert ended.phase is Phase.STOPPED
+            assert all(replica.phase.ended for replica in ended.replicas)
+        finally:
+            await stage.backend.delete(made.id)
