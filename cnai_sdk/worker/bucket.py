@@ -175,12 +175,10 @@ class Bucket:
         except exceptions.CredentialRetrievalError as error:
             said = str(error).rstrip(".")
             raise Trouble("Denied", f"No credentials for {self.address}: {said}") from error
-        except exceptions.HTTPClientError as error:
+        except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
             at = self._endpoint or "S3"
-            said = str(error).rstrip(".")
-            raise Trouble(
-                "Unreachable", f"{at} cannot be reached, where {self.address} is: {said}"
-            ) from error
+            said = f"{at} cannot be reached, where {self.address} is"
+            raise Trouble("Unreachable", said) from error
         except exceptions.BotoCoreError as error:
             raise Trouble("Failed", f"{self.address} was not {self._doing}: {error}") from error
 
