@@ -18,6 +18,9 @@ from .trained import OPERATORS
 from .verdicts import IMAGE, Stage, stage_of
 
 WAITS = Payload(entry="work", files={"script.py": b"import time; time.sleep(600)\n"})
+GRACE = 30.0
+"""Seconds that a node gives a pod to end by itself."""
+
 WHOLE = Resources(cpu=1, memory=64 * 2**20)
 
 
@@ -71,6 +74,16 @@ async def test_a_job_that_is_stopped_as_soon_as_it_is_submitted(stage: Stage) ->
     await stage.backend.stop(made.id)
     await stage.backend.stop(holder.id)
     await stopped_for_good(stage, made.id)
+
+
+async def test_a_worker_that_is_still_starting_hears_that_it_is_to_end(stage: Stage) -> None:
+    """The first process of a container hears only what it has a handler for."""
+    spec = TrainSpec(name="brief", payload=WAITS, image=IMAGE, resources=WHOLE)
+    made = await stage.backend.submit(spec, secrets={})
+    await becomes(stage, made.id, Phase.RUNNING)
+    await stage.backend.stop(made.id)
+    async with asyncio.timeout(GRACE / 2):
+        assert (await becomes(stage, made.id, Phase.STOPPED)).phase is Phase.STOPPED
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

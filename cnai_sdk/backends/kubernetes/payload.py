@@ -45,7 +45,9 @@ _END = b"\0" * (2 * _BLOCK)
 
 
 LOADER = f"""\
-import base64, hashlib, io, os, sys, tarfile, zlib
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+import base64, hashlib, io, sys, tarfile, zlib
 if sys.version_info < (3, 10):
     sys.exit("cnai: this image has Python %d.%d, and workers need 3.10" % sys.version_info[:2])
 code = os.environ.pop("{ENV}", "")
@@ -67,7 +69,10 @@ sys.path.insert(0, os.path.join(folder, "worker"))
 from cnai_sdk.pod import main
 main("{HOME}")
 """
-"""What the container runs, by `python3 -c`: it checks the archive, unpacks it and goes on in it."""
+"""What the container runs, by `python3 -c`: it checks the archive, unpacks it and goes on in it.
+
+The first process of a container does not hear a signal that it has no handler for, so without one a
+job that is stopped while it starts would go on for the whole time of grace."""
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):

@@ -230,8 +230,10 @@ def test_a_pause_is_the_operators_suspend() -> None:
 def test_a_queued_job_is_paused_in_the_queue_which_would_start_it_again_otherwise() -> None:
     served = msgspec.structs.replace(PYTORCH, kueue="v1beta2")
     kind, job = KINDS["pytorchjob"], manifest_of(spec_of(queue="team"), served)
-    assert kind.suspend(job) == [Change(target="workload", patch={"spec": {"active": False}})]
-    assert kind.resume(job) == [Change(target="workload", patch={"spec": {"active": True}})]
+    for change, paused in ((kind.suspend(job), True), (kind.resume(job), False)):
+        itself = {"spec": {"runPolicy": {"suspend": paused}}}
+        active = {"spec": {"active": not paused}}
+        assert change == [Change(target="workload", patch=active, instead=itself)]
 
 
 def test_its_paths_are_those_of_the_api_server() -> None:
