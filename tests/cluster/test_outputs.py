@@ -18,7 +18,8 @@ from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.api import Api, connect
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.backends.kubernetes.objects import Pod
-from cnai_sdk.backends.kubernetes.outputs import Claim, Outputs
+from cnai_sdk.backends.kubernetes.outputs import Outputs
+from cnai_sdk.backends.kubernetes.shelves import Claim
 from cnai_sdk.errors import BackendUnavailable, InvalidRequest, NotFound
 from tests.cluster.followed import IMAGE, template
 

@@ -16,9 +16,10 @@ from cnai_sdk.backends.kubernetes.api import Missing
 from cnai_sdk.backends.kubernetes.changing import change
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
-from cnai_sdk.backends.kubernetes.outputs import Claim, Outputs, check_path, without_outputs
+from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_outputs
 from cnai_sdk.backends.kubernetes.plan import default_image
 from cnai_sdk.backends.kubernetes.session import Session, open_session
+from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
 from cnai_sdk.backends.kubernetes.submitting import Submitter, only_train
 from cnai_sdk.config import Config
 from cnai_sdk.errors import NotFound, Unsupported
@@ -181,10 +182,10 @@ class KubernetesBackend:
 
     async def outputs(self, id: str) -> Sequence[OutputFile]:
         session, job = await self._job(id)
-        claim = await self._claim(job)
-        if claim is None:
+        shelf = _shelf(job)
+        if shelf is None:
             return ()
-        return await self._reader(session, job).files(claim, node=_node(job))
+        return await self._reader(session, job).files(shelf, node=_node(job))
 
     async def read(self, id: str, path: str) -> bytes:
         session, job = await self._job(id)
@@ -192,17 +193,10 @@ class KubernetesBackend:
         return await self._read_output(session, job, path)
 
     async def _read_output(self, session: Session, job: Job, path: str) -> bytes:
-        claim = await self._claim(job)
-        if claim is None:
+        shelf = _shelf(job)
+        if shelf is None:
             raise without_outputs(job.asked.name)
-        return await self._reader(session, job).read(claim, path, node=_node(job))
-
-    async def _claim(self, job: Job) -> Claim | None:
-        """Where the workload writes, or None when its files go with its workers."""
-        spec = _bare_spec(job)
-        if spec is None or not spec.outputs:
-            return None
-        return Claim.parse(spec.outputs).of(job.asked.id)
+        return await self._reader(session, job).read(shelf, path, node=_node(job))
 
     def _reader(self, session: Session, job: Job) -> Outputs:
         spec = _bare_spec(job)
@@ -296,6 +290,12 @@ def _bare_spec(job: Job) -> TrainSpec | None:
         spec = _SPEC.decode(text) if text else None
         return spec if isinstance(spec, TrainSpec) else None
     return None
+
+
+def _shelf(job: Job) -> Shelf | None:
+    """Where the workload writes, or None when its files go with its workers."""
+    spec = _bare_spec(job)
+    return None if spec is None else shelf_of(spec, job.asked.id)
 
 
 def _node(job: Job) -> str:

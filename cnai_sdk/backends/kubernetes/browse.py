@@ -1,7 +1,8 @@
-"""Runs inside a pod beside a claim: says what files are there, or what one of them holds.
+"""Runs inside a pod that reads a claim or a bucket: says what files are there, or what one holds.
 
-Belongs here: the standard library only; the source of this file travels in the pod's command. It
-speaks on standard output, a line at a time, each marked, since a log may hold other lines.
+Belongs here: the standard library only; the source of this file travels in the pod's command, or
+beside that of the worker's modules that speak with buckets. It speaks on standard output, a line at
+a time, each marked, since a log may hold other lines.
 
     list ROOT           the files below a folder
     read ROOT PATH N    the piece with the number N of a file, and the digest of the whole
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -72,17 +75,66 @@ def piece(top: Path, path: str, number: int) -> None:
             answer({"size": size, "whole": whole.hexdigest()}, file.read(PIECE))
 
 
-def main(mount: str, do: str, root: str, path: str = "", number: str = "0") -> None:
-    """Do what the words say, below a folder of what is mounted."""
-    top = inside(Path(mount), root)
+def main(place: str, do: str, root: str, path: str = "", number: str = "0") -> None:
+    """Do what the words say, below a folder of what is mounted, or in a bucket."""
+    if place.startswith("s3://"):
+        in_bucket(place, do, path, int(number))
+        return
+    top = inside(Path(place), root)
     if top is None:
         answer({"problem": "outside"})
     elif do == "list":
-        found = files(top)
-        text = json.dumps(found).encode("utf-8", "surrogateescape")
-        answer({"count": len(found)}, text)
+        listed(files(top))
     else:
         piece(top, path, int(number))
+
+
+def listed(found: list[tuple[str, int]]) -> None:
+    """The answer to `list`."""
+    text = json.dumps(found).encode("utf-8", "surrogateescape")
+    answer({"count": len(found)}, text)
+
+
+def in_bucket(address: str, do: str, path: str, number: int) -> None:
+    """The same for a folder of a bucket, where nothing leads out."""
+    # Of the worker, whose source has come along.
+    from cnai_sdk.bucket import Bucket, Trouble  # type: ignore[import-not-found]
+
+    try:
+        bucket = Bucket(address)
+        if do == "list":
+            there = (each for each in bucket.objects() if not each.path.startswith(".cnai/"))
+            listed(sorted((each.path, each.size) for each in itertools.islice(there, MOST_FILES)))
+            return
+        size, whole, held = 0, hashlib.sha256(), b""
+        if number == 0:
+            for block in bucket.blocks(path):
+                whole.update(block)
+                size += len(block)
+                held += block[: PIECE - len(held)]
+        else:
+            held = bucket.part(path, number * PIECE, PIECE)
+        answer({"size": size, "whole": whole.hexdigest()}, held)
+    except FileNotFoundError:
+        answer({"problem": "missing"})
+    except Trouble as trouble:
+        answer({"problem": "error", "said": trouble.message})
+
+
+def run(*words: str) -> None:
+    """Do what the words say, once boto3 is there."""
+    if importlib.util.find_spec("boto3") is None:
+        from cnai_sdk.installing import installed  # type: ignore[import-not-found]
+        from cnai_sdk.masking import Mask  # type: ignore[import-not-found]
+
+        layer = str(Path.home() / "cnai" / "packages")
+        python, trouble = installed(layer, ["boto3>=1.28"], cache="", mask=Mask())
+        if trouble:
+            said = f"The image has no boto3, and it cannot be installed: {trouble}"
+            answer({"problem": "error", "said": said})
+            return
+        os.execv(python, [python, *sys.orig_argv[1:]])
+    main(*words)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The files that workers wrote into a claim, read back through a pod that lives for a moment.
+"""The files that workers wrote, read back through a pod that lives for a moment.
 
-The pod mounts the claim and prints what is asked for; its log is read, and it is deleted. That
-needs no more rights than to make pods and read their logs, and works while the job still runs.
+The pod mounts the claim, or speaks with the bucket, and prints what is asked for; its log is read,
+and it is deleted. That needs no more rights than to make pods and read their logs, and works while
+the job still runs; the credentials of a bucket stay in the cluster.
 """
 
 from __future__ import annotations
@@ -15,17 +16,14 @@ import secrets
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from cnai_sdk.arguments import parse_outputs
 from cnai_sdk.backends.kubernetes import browse, naming, pods
 from cnai_sdk.backends.kubernetes.api import Api, Missing, Refused
 from cnai_sdk.backends.kubernetes.objects import Pod, holds
-from cnai_sdk.backends.kubernetes.plan import claim_of
+from cnai_sdk.backends.kubernetes.shelves import Claim, Shelf
 from cnai_sdk.errors import BackendUnavailable, InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.output import OutputFile
 
@@ -35,37 +33,6 @@ _AT_ONCE = 32
 _LARGEST = 512 * 2**20
 _LEFT_OVER = 600.0
 _CONTAINER = "reader"
-_MOUNT = "/claim"
-_SOURCE = Path(browse.__file__).read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A folder in a PersistentVolumeClaim; '' is the whole claim."""
-
-    claim: str
-    path: str
-
-    @staticmethod
-    def parse(outputs: str) -> Claim:
-        """What a spec's `outputs` means.
-
-        Raises:
-            InvalidRequest: it is not a claim and a folder in it.
-
-        >>> Claim.parse("pvc://scratch/runs/a")
-        Claim(claim='scratch', path='runs/a')
-        """
-        claim, path = claim_of(parse_outputs(outputs))
-        if not claim:
-            raise InvalidRequest(
-                "outputs= is empty.", next_step='Write outputs="pvc://CLAIM/runs", for one.'
-            )
-        return Claim(claim, path)
-
-    def of(self, id: str) -> Claim:
-        """The folder in it that one workload writes to."""
-        return Claim(self.claim, posixpath.join(self.path, id))
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -76,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Outputs:
-    """Reads claims of one namespace.
+    """Reads what workloads of one namespace keep.
 
     Args:
         image: has a Python on its path.
@@ -90,19 +57,19 @@ class Outputs:
         self._image = image
         self._swept = 0.0
 
-    async def files(self, claim: Claim, *, node: str = "") -> Sequence[OutputFile]:
-        """The files below a folder of a claim, by path; no links.
+    async def files(self, shelf: Shelf, *, node: str = "") -> Sequence[OutputFile]:
+        """The files, by path; no links.
 
         Args:
-            node: where a pod runs that has mounted the claim, or ''. A claim that only one node
+            node: where a pod runs that has mounted a claim, or ''. A claim that only one node
                 may mount is read there.
         """
-        (answer,) = await self._ask(claim, [["list", claim.path]], node=node)
-        found = msgspec.json.decode(_whole(answer).data, type=list[tuple[str, int]])
+        (answer,) = await self._ask(shelf, [["list"]], node=node)
+        found = msgspec.json.decode(_whole(shelf, answer).data, type=list[tuple[str, int]])
         return [OutputFile(path=path, size=size) for path, size in found]
 
-    async def read(self, claim: Claim, path: str, *, node: str = "") -> bytes:
-        """One file below a folder of a claim.
+    async def read(self, shelf: Shelf, path: str, *, node: str = "") -> bytes:
+        """One file.
 
         Raises:
             InvalidRequest: the path leads out of the folder.
@@ -111,41 +78,41 @@ class Outputs:
         """
         inside = check_path(path)
         for _ in range(2):
-            data, digest = await self._read(claim, inside, path, node=node)
+            data, digest = await self._read(shelf, inside, path, node=node)
             if hashlib.sha256(data).hexdigest() == digest:
                 return data
         raise BackendUnavailable(
             f"{path} changes while it is read.", next_step="Read it again when it has been written."
         )
 
-    async def _read(self, claim: Claim, inside: str, path: str, *, node: str) -> tuple[bytes, str]:
-        root = claim.path
-        (first,) = await self._ask(claim, [["read", root, inside, "0"]], node=node)
+    async def _read(self, shelf: Shelf, inside: str, path: str, *, node: str) -> tuple[bytes, str]:
+        (first,) = await self._ask(shelf, [["read", inside, "0"]], node=node)
         if first.header.get("problem") in ("outside", "missing"):
             _refuse(path, outside=first.header["problem"] == "outside")
-        _whole(first)
+        _whole(shelf, first)
         size, pieces = int(first.header["size"]), [first.data]
         if size > _LARGEST:
             raise Unsupported(
                 f"{path} has {size:,} bytes, and up to {_LARGEST:,} are read back.",
-                next_step=f"Mount it in a job: data=['pvc://{claim.claim}/{claim.path}'].",
+                next_step=f"Name it in a job: data=['{shelf.address}'].",
             )
         count = -(-size // browse.PIECE)
         for start in range(1, count, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, count))
-            asked = [["read", root, inside, str(number)] for number in numbers]
-            pieces += [_whole(each).data for each in await self._ask(claim, asked, node=node)]
+            asked = [["read", inside, str(number)] for number in numbers]
+            said = await self._ask(shelf, asked, node=node)
+            pieces += [_whole(shelf, each).data for each in said]
         return b"".join(pieces), str(first.header["whole"])
 
     # -- a pod for a moment ------------------------------------------------------------
 
     async def _ask(
-        self, claim: Claim, asked: Sequence[Sequence[str]], *, node: str
+        self, shelf: Shelf, asked: Sequence[Sequence[str]], *, node: str
     ) -> list[Answer]:
         """What the pod's containers answer; one after the other runs, and all in one pod."""
         await self._sweep()
-        exclusive = node if await self._is_exclusive(claim) else ""
-        body = self._pod(claim, asked, node=exclusive)
+        bound = isinstance(shelf, Claim) and await self._is_exclusive(shelf)
+        body = self._pod(shelf, asked, node=node if bound else "")
         try:
             made = await self._api.create(self._pods, body)
         except Refused as refusal:
@@ -156,8 +123,8 @@ class Outputs:
             ) from refusal
         path = f"{self._pods}/{body['metadata']['name']}"
         try:
-            await self._until_ended(claim, msgspec.convert(made, Pod), path)
-            return [await self._said(path, name) for name in _names(len(asked))]
+            await self._until_ended(shelf, msgspec.convert(made, Pod), path)
+            return [await self._said(shelf, path, name) for name in _names(len(asked))]
         finally:
             removing = self._api.delete(path, uid=made["metadata"]["uid"], grace=0)
             await asyncio.shield(asyncio.ensure_future(removing))
@@ -182,22 +149,22 @@ class Outputs:
         modes = found.get("spec", {}).get("accessModes") or []
         return "ReadWriteMany" not in modes and "ReadOnlyMany" not in modes
 
-    def _pod(self, claim: Claim, asked: Sequence[Sequence[str]], *, node: str) -> dict[str, Any]:
+    def _pod(self, shelf: Shelf, asked: Sequence[Sequence[str]], *, node: str) -> dict[str, Any]:
         containers = [
             {
                 "name": name,
                 "image": self._image,
-                "command": ["python3", "-c", _SOURCE, _MOUNT, *words],
+                "command": shelf.command(*words),
+                "env": shelf.environment(),
                 "securityContext": dict(pods.CONTAINER_SECURITY),
                 "resources": {
-                    "requests": {"cpu": "50m", "memory": "128Mi"},
-                    "limits": {"cpu": "1", "memory": "128Mi"},
+                    "requests": {"cpu": "50m", "memory": shelf.memory},
+                    "limits": {"cpu": "1", "memory": shelf.memory},
                 },
-                "volumeMounts": [{"name": "claim", "mountPath": _MOUNT, "readOnly": True}],
+                "volumeMounts": [{"name": "shelf", **shelf.mount()}],
             }
             for name, words in zip(_names(len(asked)), asked, strict=True)
         ]
-        source = {"claimName": claim.claim}  # the mount is read-only; the volume may be in use
         spec: dict[str, Any] = {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": _LIVES,
@@ -207,7 +174,7 @@ class Outputs:
             "securityContext": dict(pods.POD_SECURITY),
             "initContainers": containers[:-1],
             "containers": containers[-1:],
-            "volumes": [{"name": "claim", "persistentVolumeClaim": source}],
+            "volumes": [{"name": "shelf", **shelf.volume()}],
         }
         if node:
             place = {"key": "metadata.name", "operator": "In", "values": [node]}
@@ -224,7 +191,7 @@ class Outputs:
             "spec": spec,
         }
 
-    async def _until_ended(self, claim: Claim, pod: Pod, path: str) -> None:
+    async def _until_ended(self, shelf: Shelf, pod: Pod, path: str) -> None:
         """Wait for the pod, and say why it does not come."""
         params = {"fieldSelector": f"metadata.name={pod.metadata.name}"}
         with contextlib.suppress(TimeoutError):
@@ -243,13 +210,12 @@ class Outputs:
                         pod = await self._api.get(path, type=Pod)
                 return
         raise BackendUnavailable(
-            f"The outputs cannot be read: a pod beside the claim {claim.claim} does not start.",
+            f"The outputs cannot be read: a pod that reads {shelf} does not start.",
             why=_waits_for(pod),
-            next_step="A claim that one node may mount is read on that node only: try again when "
-            "the job's pods are gone, or use a claim with ReadWriteMany.",
+            next_step=shelf.later,
         )
 
-    async def _said(self, path: str, container: str) -> Answer:
+    async def _said(self, shelf: Shelf, path: str, container: str) -> Answer:
         async with self._api.stream(f"{path}/log", params={"container": container}) as chunks:
             text = b"".join([chunk async for chunk in chunks])
         mark = browse.MARK.encode()
@@ -259,9 +225,9 @@ class Outputs:
             data = zlib.decompress(base64.b64decode(b"".join(lines[1:-1])))
             digest = msgspec.json.decode(lines[-1], type=dict[str, str])["sha256"]
         except (IndexError, KeyError, ValueError, zlib.error, msgspec.MsgspecError) as error:
-            raise _unreadable(text) from error
+            raise _unreadable(shelf, text) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise _unreadable(text)
+            raise _unreadable(shelf, text)
         return Answer(header, data)
 
     async def _sweep(self) -> None:
@@ -299,7 +265,8 @@ def without_outputs(name: str) -> Unsupported:
     return Unsupported(
         f"The files that {name} wrote went with its workers.",
         why="It was submitted without outputs=, so they were on the workers' own disks.",
-        next_step='Name a claim that keeps them: cnai.train(fn, outputs="pvc://CLAIM/runs").',
+        next_step="Name a claim or a bucket that keeps them: cnai.train(fn, "
+        'outputs="pvc://CLAIM/runs") or outputs="s3://BUCKET/runs".',
     )
 
 
@@ -316,20 +283,20 @@ def _names(count: int) -> list[str]:
     return [f"{_CONTAINER}-{number}" for number in range(count)]
 
 
-def _whole(answer: Answer) -> Answer:
+def _whole(shelf: Shelf, answer: Answer) -> Answer:
     if "problem" in answer.header:
         raise BackendUnavailable(
             "The outputs cannot be read.",
             why=str(answer.header.get("said", answer.header["problem"])),
-            next_step="Files are read as the user 1000: the job may have written them as another.",
+            next_step=shelf.advice,
         )
     return answer
 
 
-def _unreadable(text: bytes) -> BackendUnavailable:
+def _unreadable(shelf: Shelf, text: bytes) -> BackendUnavailable:
     last = text.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
     return BackendUnavailable(
-        "The outputs cannot be read: the pod beside the claim did not answer.",
+        f"The outputs cannot be read: the pod that reads {shelf} did not answer.",
         why=last or "Its log is empty.",
         next_step="Try again. The image must have a Python: see image= and `cnai config`.",
     )

@@ -9,14 +9,18 @@ import os
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnai_sdk.backends.kubernetes import browse
-from cnai_sdk.backends.kubernetes.outputs import Claim, check_path, without_outputs
+from cnai_sdk.backends.kubernetes.outputs import check_path, without_outputs
+from cnai_sdk.backends.kubernetes.shelves import Bucket, Claim, shelf_of
 from cnai_sdk.errors import InvalidRequest
+from tests.stores.running import key, running
+from tests.unit.kubernetes.manifests import ID, spec_of
 
 
 @pytest.fixture
@@ -40,7 +44,11 @@ def said(claim: Path, *words: str) -> tuple[dict[str, Any], bytes]:
     """What a pod beside the claim says: the same source, in a process of its own."""
     source = Path(browse.__file__).read_text(encoding="utf-8")
     command = [sys.executable, "-c", source, str(claim), *words]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return answered(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def answered(text: str) -> tuple[dict[str, Any], bytes]:
+    """The header and the data of one answer."""
     first, *data, last = [line.removeprefix(browse.MARK) for line in text.splitlines()]
     found = zlib.decompress(base64.b64decode("".join(data)))
     assert json.loads(last) == {"sha256": hashlib.sha256(found).hexdigest()}
@@ -108,6 +116,72 @@ def test_what_is_no_claim_is_refused_with_what_to_write(outputs: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         Claim.parse(outputs)
     assert "pvc://CLAIM" in refusal.value.next_step
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, Any]]:
+    with running("s3") as told:
+        yield told
+
+
+def said_of_bucket(
+    server: dict[str, Any], home: Path, *words: str, user: str = "owner"
+) -> tuple[dict[str, Any], bytes]:
+    """What a pod says that reads a bucket: its own command, in a process of this machine."""
+    bucket = Bucket("s3://data/digits")
+    told = {each["name"]: each["value"] for each in bucket.environment()} | {"HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, *bucket.command(*words)[1:]],
+        env=key(server, user) | told,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answered(done.stdout)
+
+
+def test_files_of_a_bucket_are_listed_and_read(server: dict[str, Any], tmp_path: Path) -> None:
+    header, data = said_of_bucket(server, tmp_path, "list")
+    assert json.loads(data) == [["images/1.bin", 256], ["images/zwei.bin", 1], ["labels.txt", 7]]
+    assert header == {"count": 3}
+    header, data = said_of_bucket(server, tmp_path, "read", "images/1.bin", "0")
+    assert data == bytes(range(256))
+    assert header == {"size": 256, "whole": hashlib.sha256(data).hexdigest()}
+
+
+def test_what_is_not_in_a_bucket_is_missing(server: dict[str, Any], tmp_path: Path) -> None:
+    for path in ("nothing", "images"):
+        assert said_of_bucket(server, tmp_path, "read", path, "0") == ({"problem": "missing"}, b"")
+
+
+def test_a_bucket_that_may_not_be_read_says_so(server: dict[str, Any], tmp_path: Path) -> None:
+    header, _ = said_of_bucket(server, tmp_path, "list", user="nobody")
+    assert header["problem"] == "error"
+    assert "may not be read with the credentials" in header["said"]
+
+
+def test_a_pod_that_reads_a_bucket_gets_its_keys_by_reference_and_no_other_secret() -> None:
+    spec = spec_of(
+        outputs="s3://runs/team",
+        env={"AWS_ENDPOINT_URL": "http://store"},
+        secrets=("aws/AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN"),
+    )
+    shelf = shelf_of(spec, ID)
+    assert isinstance(shelf, Bucket)
+    assert shelf.address == f"s3://runs/team/{ID}"
+    assert list(shelf.told) == [
+        {"name": "AWS_ENDPOINT_URL", "value": "http://store"},
+        {
+            "name": "AWS_ACCESS_KEY_ID",
+            "valueFrom": {"secretKeyRef": {"name": "aws", "key": "AWS_ACCESS_KEY_ID"}},
+        },
+        {
+            "name": "AWS_SECRET_ACCESS_KEY",
+            "valueFrom": {
+                "secretKeyRef": {"name": f"cnai-secret-{ID}", "key": "AWS_SECRET_ACCESS_KEY"}
+            },
+        },
+    ]
 
 
 def test_a_job_without_outputs_is_told_what_to_write() -> None:
