@@ -10,11 +10,12 @@ from typing import NoReturn
 from cnai_sdk.backends.kubernetes.api import Missing, Refused
 from cnai_sdk.backends.kubernetes.kinds import Change, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
+from cnai_sdk.backends.kubernetes.objects import holds
 from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.errors import BackendUnavailable
 
-_WORKLOAD_COMES = 10.0
-"""Seconds in which a Kueue that runs makes the Workload of a new job."""
+_TAKEN_UP_WITHIN = 10.0
+"""Seconds in which an operator that runs takes up a new job, and Kueue makes its Workload."""
 
 _LOOK_AGAIN = 0.05
 
@@ -28,6 +29,8 @@ async def change(session: Session, job: Job, kind: TrainingKind, changes: Sequen
     meta = job.obj.metadata
     for each in changes:
         try:
+            if each.once and not await _comes_to_be(job, each.once):
+                continue
             if each.target == "job":
                 patch = each.patch
             elif await _changed_in_queue(session, job, each):
@@ -41,18 +44,26 @@ async def change(session: Session, job: Job, kind: TrainingKind, changes: Sequen
             _cannot(job, error.message or error.what, cause=error)
 
 
+async def _comes_to_be(job: Job, condition: str) -> bool:
+    """Whether a job is paused, and has a condition or comes to have it soon."""
+    until = time.monotonic() + _TAKEN_UP_WITHIN
+    while job.obj.spec.suspended and time.monotonic() < until:
+        if holds(job.obj.status.conditions, condition) is not None:
+            return True
+        await asyncio.sleep(_LOOK_AGAIN)
+    return False
+
+
 async def _changed_in_queue(session: Session, job: Job, change: Change) -> bool:
     """Change Kueue's Workload, once there is one; False where none comes."""
-    until = time.monotonic() + _WORKLOAD_COMES
+    until = time.monotonic() + _TAKEN_UP_WITHIN
     base = f"/apis/kueue.x-k8s.io/{session.served.kueue}/namespaces/{job.obj.metadata.namespace}"
     while session.served.kueue and time.monotonic() < until:
         if "workloads" in session.mirror.unseen:
             _cannot(job, "It belongs to a queue, whose workloads you may not list here.")
         if job.queue is not None:
             try:
-                await session.api.patch(
-                    f"{base}/workloads/{job.queue.metadata.name}", change.patch
-                )
+                await session.api.patch(f"{base}/workloads/{job.queue.metadata.name}", change.patch)
             except Missing:  # Kueue makes another one
                 if session.mirror.job(job.asked.id) is None:
                     raise

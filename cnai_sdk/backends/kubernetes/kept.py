@@ -45,6 +45,7 @@ _KEPT_FOR = 14 * 86400.0
 
 _LAST_LINE = 10**12
 _SETTLE = 0.05
+_DOING = 300
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,6 +53,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         up: the ranks whose script has started.
+        doing: rank to what it does before that, such as fetching its data.
         raised: rank to the exception that it ended with.
         metrics: rank to the last values that it reported.
         last: the last values of the workload, for which rank 0 speaks.
@@ -61,6 +63,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     progress: Progress | None = None
     up: tuple[int, ...] = ()
+    doing: dict[int, str] = {}
     raised: dict[int, str] = {}
     metrics: dict[int, dict[str, Number]] = {}
     last: dict[str, Number] = {}
@@ -291,7 +294,11 @@ class Keeper:
 def _heard_with(heard: Heard, rank: int, frame: Mapping[str, Any]) -> Heard:
     """With a frame that is not a report."""
     if frame.get("state") == "running":
-        return msgspec.structs.replace(heard, up=tuple(sorted({*heard.up, rank})))
+        left = {other: doing for other, doing in heard.doing.items() if other != rank}
+        return msgspec.structs.replace(heard, up=tuple(sorted({*heard.up, rank})), doing=left)
+    if "doing" in frame:
+        doing = str(frame["doing"])[:_DOING]
+        return msgspec.structs.replace(heard, doing=heard.doing | {rank: doing})
     if "error" in frame:
         return msgspec.structs.replace(heard, raised=heard.raised | {rank: raised_of(dict(frame))})
     if "progress" in frame and rank == 0:

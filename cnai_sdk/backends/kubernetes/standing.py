@@ -26,7 +26,7 @@ from cnai_sdk.backends.kubernetes.standing_words import (
     denied,
     queue_wait,
 )
-from cnai_sdk.backends.kubernetes.standing_workers import replicas, wait_of
+from cnai_sdk.backends.kubernetes.standing_workers import prepares, replicas, wait_of
 from cnai_sdk.model.event import exit_words
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.workload import Queued, Workload
@@ -200,13 +200,22 @@ def _under_way(seen: Seen, wanted: Asked, context: Context, *, stopping: bool = 
     wait = _waited(seen, wanted)
     if stopping or len(up) >= wanted.workers:
         phase = Phase.RUNNING if up else Phase.STARTING
-        return Standing(phase=phase, message="Stopping" if stopping else "")
+        return Standing(phase=phase, message="Stopping" if stopping else _prepares(seen, wanted))
     stuck = wait is not None and wait.stuck
     return Standing(
         phase=_phase(seen, wanted, up),
         reason=wait.reason if wait is not None and stuck else "",
         message=_sentence(seen, wanted, wait, up) + _unknown(seen, wait, context),
     )
+
+
+def _prepares(seen: Seen, wanted: Asked) -> str:
+    """What a worker does before its script starts, as it says itself."""
+    found = [(rank, doing) for rank in range(wanted.workers) if (doing := prepares(rank, seen))]
+    if not found:
+        return ""
+    rank, doing = found[0]
+    return doing if wanted.workers == 1 else f"Worker {rank}: {doing[:1].lower()}{doing[1:]}"
 
 
 def _unknown(seen: Seen, wait: Wait | None, context: Context) -> str:

@@ -53,7 +53,7 @@ def _replica(
         phase = Phase.QUEUED if phase is not Phase.SUCCEEDED else phase
     elif each is not None:
         wait = wait_of(each, seen.events)
-        message = wait.sentence if wait is not None else ""
+        message = wait.sentence if wait is not None else prepares(rank, seen)
     return Replica(
         rank=rank,
         phase=phase,
@@ -61,6 +61,13 @@ def _replica(
         message=message,
         metrics=dict(metrics),
     )
+
+
+def prepares(rank: int, seen: Seen) -> str:
+    """What a worker that runs does before its script starts, or ''."""
+    each = latest(seen.facts).get(rank)
+    up = each is not None and each.phase is Phase.RUNNING
+    return seen.heard.doing.get(rank, "") if up else ""
 
 
 def _final(phase: Phase, of_job: Phase, *, asked_to_end: bool) -> Phase:

@@ -215,10 +215,12 @@ def test_the_priority_class_is_the_pods() -> None:
 
 
 def test_a_stop_is_a_deadline_of_no_seconds_which_also_ends_a_queued_or_paused_job() -> None:
-    body = {"spec": {"runPolicy": {"activeDeadlineSeconds": 0, "suspend": False}}}
+    body = {"spec": {"runPolicy": {"activeDeadlineSeconds": 0}}}
     note = {"metadata": {"annotations": {"cnai-sdk/stopped": "1700000000.500"}}}
-    change = Change(target="job", patch=note | body)
-    assert KINDS["pytorchjob"].stop(manifest_of(spec_of()), at=1700000000.5) == [change]
+    assert KINDS["pytorchjob"].stop(manifest_of(spec_of()), at=1700000000.5) == [
+        Change(target="job", patch=note | body),
+        Change(target="job", patch={"spec": {"runPolicy": {"suspend": False}}}, once="Suspended"),
+    ]
 
 
 def test_a_pause_is_the_operators_suspend() -> None:

@@ -68,9 +68,14 @@ class PyTorchJobKind:
     def stop(self, job: Mapping[str, Any], *, at: float) -> list[Change]:
         """A deadline of no seconds: the operator removes the pods and calls the job failed, which
         is an end, and gives the quota back. A paused or queued job has to be let go for it to see
-        that; it looks at the deadline before it makes pods."""
-        over = {"spec": {"runPolicy": {"activeDeadlineSeconds": 0, "suspend": False}}}
-        return [Change(target="job", patch=stopped(at) | over)]
+        that. It looks at the deadline before it makes pods, if it has seen the job paused: the
+        time of a job that it sees for the first time begins with its pods."""
+        over = {"spec": {"runPolicy": {"activeDeadlineSeconds": 0}}}
+        go = {"spec": {"runPolicy": {"suspend": False}}}
+        return [
+            Change(target="job", patch=stopped(at) | over),
+            Change(target="job", patch=go, once="Suspended"),
+        ]
 
     def suspend(self, job: Mapping[str, Any]) -> list[Change]:
         """The operator removes the pods, and keeps the job."""

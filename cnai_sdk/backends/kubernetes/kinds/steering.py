@@ -19,11 +19,14 @@ class Change:
             refuses it, a job can still be deleted.
         instead: for a Workload, the merge patch of the job itself where Kueue makes none of it:
             it is not there, or does not look after jobs of this kind.
+        once: a condition of a paused job, which is waited for; of one that is not paused, or does
+            not come to have it, nothing is changed.
     """
 
     target: Literal["job", "workload"]
     patch: Mapping[str, Any]
     instead: Mapping[str, Any] = field(default_factory=dict)
+    once: str = ""
 
 
 def queued(job: Mapping[str, Any]) -> bool:
