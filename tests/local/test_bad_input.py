@@ -67,10 +67,10 @@ class Store:
 
 
 def _children() -> Iterator[str]:
-    """The processes that this one has started, and those that have left it."""
+    """The processes that this test has started, and those that have left it."""
     mark = f"NOTEBOOK_OF_THIS_TEST={os.environ['NOTEBOOK_OF_THIS_TEST']}".encode()
-    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        yield from (task / "children").read_text().split()
+    others = os.environ["STARTED_BEFORE_THIS_TEST"].split()  # a cluster of the session, say
+    yield from (child for child in _own() if child not in others)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -80,8 +80,14 @@ def _children() -> Iterator[str]:
                 continue
 
 
+def _own() -> Iterator[str]:
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        yield from (task / "children").read_text().split()
+
+
 @pytest.fixture
 def store(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("STARTED_BEFORE_THIS_TEST", " ".join(_own()))
     monkeypatch.setenv("NOTEBOOK_OF_THIS_TEST", str(tmp_path))
     client.jobs()
     return Store(client, tmp_path / "store")
