@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -23,6 +24,8 @@ BENCHES = (
     "panel",
     "panel_server",
     "cluster_submit",
+    "cluster_panel",
+    "cluster_events",
     "cluster_list",
     "deadlock",
     "kubeflow_local",
@@ -44,7 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
-    plan = Plan(quick=arguments.quick, jobs=arguments.jobs, with_peers=arguments.with_peers)
+    plan = Plan(
+        quick=arguments.quick,
+        jobs=arguments.jobs,
+        with_peers=arguments.with_peers,
+        kubeconfig=arguments.kubeconfig,
+    )
     rows: list[Row] = []
     with own_workplace():
         for name in arguments.names or BENCHES:
@@ -63,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=300, help="short jobs of the deadlock bench")
     parser.add_argument(
         "--with-peers", action="store_true", help="install missing peers into a throw-away venv"
+    )
+    parser.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        default=os.environ.get("CNAI_TEST_KUBECONFIG", ""),
+        help="of a cluster for the cluster's benches, rather than one that they start",
     )
     parser.epilog = f"NAME is one of {', '.join(BENCHES)}."
     return parser

@@ -1,17 +1,28 @@
-"""Submit to a cluster: from a spec to the answer, beside a bare create and kubeflow-training."""
+"""Submit to a cluster: from a spec to the answer, beside a bare create and Kubeflow's own clients.
+
+A job of two workers for each operator: a PyTorchJob beside kubeflow-training's client, a TrainJob
+beside the kubeflow SDK, which is installed with --with-peers into an environment of its own. The
+nodes are closed, so that nothing runs meanwhile. Ours checks a pod first and creates then.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import statistics
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bench.cluster import cluster_or_none
+import msgspec
+
+from bench.cluster import namespace_or_none
+from bench.peers import SCRIPTS, kubeflow_sdk
 from bench.plan import Plan
-from bench.table import Row, seconds, version
+from bench.table import Row, version
+from bench.timing import Spread
 from cnai_sdk.backends.kubernetes.api import Api
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.backends.kubernetes.kinds import KINDS
@@ -27,75 +38,91 @@ _SPEC = TrainSpec(
     image="python:3",
     payload=Payload(entry="work", files={"script.py": b"print('done')\n"}),
 )
-_PATH = "/apis/kubeflow.org/v1/namespaces/{}/pytorchjobs"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a client took for one submission."""
+
+    took: Spread
+    requests: float
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> Told:
+        """What a script printed."""
+        return cls(Spread(tuple(found["took"])), found["requests"])
+
+    def __str__(self) -> str:
+        return f"{self.took}, {self.requests:g} requests"
 
 
 def measure(plan: Plan) -> Sequence[Row]:
     """Medians of some submissions, after one that is not counted."""
     rounds = 3 if plan.quick else 25
-    with cluster_or_none(operators=("training-operator",)) as cluster:
-        if cluster is None:
+    operators = ("training-operator", "jobset", "trainer")
+    rows: list[Row] = []
+    with namespace_or_none(plan, operators=operators) as found:
+        if found is None:
             return []
-        namespace = cluster.namespace()
-        os.environ["KUBECONFIG"] = str(cluster.context(namespace))
-        ours, requests, bare = asyncio.run(_ours(namespace, rounds))
-        theirs = _kubeflow(namespace, rounds)
-    return [
-        Row(
-            what="submit a job of two workers to a cluster",
-            ours=f"{seconds(ours)}, {requests} requests",
-            peers=f"a bare create {seconds(bare)}",
-            ratio=ours / bare,
-            goal="2 requests",
-            met=requests == 2,
-        ),
-        Row(
-            what="the same, beside kubeflow-training's client",
-            ours=seconds(ours),
-            peers=f"kubeflow-training {version('kubeflow-training')} {seconds(theirs)}",
-            ratio=ours / theirs,
-        ),
-    ]
+        for kind, whose in (("pytorchjob", "kubeflow-training"), ("trainjob", "kubeflow SDK")):
+            ours, bare = asyncio.run(_ours(kind, rounds))
+            rows.append(
+                Row(
+                    what=f"submit a {KINDS[kind].kind} of two workers",
+                    ours=str(ours),
+                    peers=f"a bare create of the same object {bare}",
+                    ratio=ours.took.median / bare.took.median,
+                    goal="2 requests",
+                    met=ours.requests == 2,
+                )
+            )
+            peer = _training(rounds) if kind == "pytorchjob" else _sdk(plan, rounds)
+            if peer is not None:
+                name, theirs = peer
+                rows.append(
+                    Row(
+                        what=f"the same, beside {whose}",
+                        ours=str(ours),
+                        peers=f"{name} {theirs}",
+                        ratio=ours.took.median / theirs.took.median,
+                    )
+                )
+    return rows
 
 
-async def _ours(namespace: str, rounds: int) -> tuple[float, int, float]:
-    backend = KubernetesBackend(load_config())
+async def _ours(kind: str, rounds: int) -> tuple[Told, Told]:
+    """Submissions and bare creates in turns."""
+    config = msgspec.structs.replace(load_config(), operator=kind)
+    backend = KubernetesBackend(config)
     session = await backend._session()
-    counted = _count(session.api)
-
-    async def submit() -> None:
+    count = _counter(session.api)
+    ours, bare, requests = [], [], 0
+    for number in range(rounds + 1):
+        before, started = count(), time.perf_counter()
         await backend.submit(_SPEC, secrets={})
-
-    await submit()
-    before = counted()
-    ours = await _median(submit, rounds)
-    requests = round((counted() - before) / rounds)
-
-    async def bare() -> None:
-        kind = KINDS["pytorchjob"]
-        id = new_id()
+        took = time.perf_counter() - started
+        requests, id = count() - before, new_id()
         made = planned(
             _SPEC,
             id=id,
             name=f"bare-{id[:8]}",
-            namespace=namespace,
+            namespace=session.target.namespace,
             served=session.served,
-            config=load_config(),
+            config=config,
         )
-        body = kind.manifest(_SPEC, made)
+        body = KINDS[kind].manifest(_SPEC, made)
+        path = KINDS[kind].path(session.target.namespace)
         started = time.perf_counter()
-        await session.api.create(_PATH.format(namespace), body)
-        took.append(time.perf_counter() - started)
-
-    took: list[float] = []
-    for _ in range(rounds):
-        await bare()
+        await session.api.create(path, body)
+        if number:
+            ours.append(took)
+            bare.append(time.perf_counter() - started)
     await backend.close()
-    return ours, requests, statistics.median(took)
+    return Told(Spread(tuple(ours)), requests), Told(Spread(tuple(bare)), 1)
 
 
-def _count(api: Api) -> Callable[[], int]:
-    """Count the requests that are no watches."""
+def _counter(api: Api) -> Callable[[], int]:
+    """Counts the requests that are no watches and follow no log."""
     seen = 0
 
     async def note(request: Any) -> None:
@@ -106,34 +133,21 @@ def _count(api: Api) -> Callable[[], int]:
     return lambda: seen
 
 
-async def _median(work: Callable[[], Awaitable[None]], rounds: int) -> float:
-    took = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        await work()
-        took.append(time.perf_counter() - started)
-    return statistics.median(took)
+def _training(rounds: int) -> tuple[str, Told]:
+    name = f"kubeflow-training {version('kubeflow-training')}"
+    return name, _script(sys.executable, "kubeflow_training_submit.py", rounds)
 
 
-def _kubeflow(namespace: str, rounds: int) -> float:
-    """kubeflow-training's TrainingClient with the function of a cell."""
-    from kubeflow.training import TrainingClient
+def _sdk(plan: Plan, rounds: int) -> tuple[str, Told] | None:
+    if not plan.with_peers:
+        print("cluster_submit: the kubeflow SDK only with --with-peers", file=sys.stderr)
+        return None
+    python, sdk = kubeflow_sdk()
+    return f"kubeflow SDK {sdk}", _script(python, "kubeflow_submit.py", rounds)
 
-    client = TrainingClient(namespace=namespace)
 
-    def work() -> None:
-        print("done")
-
-    took = []
-    for number in range(rounds + 1):
-        started = time.perf_counter()
-        client.create_job(
-            name=f"theirs-{number}",
-            namespace=namespace,
-            base_image="python:3",
-            train_func=work,
-            num_workers=2,
-            resources_per_worker={"cpu": "0.1", "memory": "256Mi"},
-        )
-        took.append(time.perf_counter() - started)
-    return statistics.median(took[1:])
+def _script(python: str, name: str, rounds: int) -> Told:
+    done = subprocess.run(
+        [python, str(SCRIPTS / name), str(rounds)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return Told.of(json.loads(done.stdout.splitlines()[-1]))

@@ -11,12 +11,11 @@ import os
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.notebook import Notebook
-from bench.peers import SCRIPTS, times
+from bench.peers import SCRIPTS, kubeflow_sdk, times
 from bench.plan import Plan
 from bench.table import Row, seconds
 from bench.workplace import warm_client
@@ -63,12 +62,8 @@ def _ours(client: Client, notebook: Notebook) -> tuple[float, float]:
 
 def _kubeflow() -> tuple[str, float, float]:
     """Its name and version, and seconds to the first line and to the end."""
-    folder = Path(os.environ["CNAI_HOME"]).parent / "kubeflow"
-    venv.create(folder, with_pip=True)
-    python = str(folder / "bin" / "python")
-    # Beside the SDK only pip is asked, since its job calls pip too.
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "kubeflow"], check=True)
-    environment = dict(os.environ) | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    python, version = kubeflow_sdk()
+    environment = dict(os.environ) | {"PATH": f"{Path(python).parent}:{os.environ['PATH']}"}
     answer = subprocess.run(
         [python, str(SCRIPTS / "kubeflow_first_line.py"), "torch"],
         env=environment,
@@ -77,11 +72,4 @@ def _kubeflow() -> tuple[str, float, float]:
         text=True,
     )
     lines = answer.stdout.splitlines()
-    return f"kubeflow SDK {_version(python)}", times(lines, "first")[0], times(lines, "ended")[0]
-
-
-def _version(python: str) -> str:
-    code = "from importlib.metadata import version; print(version('kubeflow'))"
-    return subprocess.run(
-        [python, "-c", code], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    return f"kubeflow SDK {version}", times(lines, "first")[0], times(lines, "ended")[0]

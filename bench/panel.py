@@ -15,7 +15,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ _TAB = ".jp-SideBar .lm-TabBar-tab[data-id^='cnai']"
 
 def measure(plan: Plan) -> Sequence[Row]:
     """Lag, opening, scrolling, a storm, and bytes."""
-    with _served() as (lab, socket), _browser() as page:
+    with _served() as (lab, socket), chromium() as page:
         rows = [_bytes(page, lab)]
         tell(socket, "fill", 50)
         rows.append(_lag("50 workloads", page, lab, socket, plan.runs(100)))
@@ -66,15 +66,16 @@ def _served() -> Iterator[tuple[Lab, str]]:
 
 
 @contextmanager
-def _browser() -> Iterator[Page]:
+def chromium() -> Iterator[Page]:
+    """A page of a browser of its own."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(args=FLAGS, executable_path=browser())
+        browsing = playwright.chromium.launch(args=FLAGS, executable_path=browser())
         try:
-            page = chromium.new_page(viewport={"width": 1440, "height": 900})
+            page = browsing.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(_WAIT)
             yield page
         finally:
-            chromium.close()
+            browsing.close()
 
 
 def _bytes(page: Page, lab: Lab) -> Row:
@@ -102,7 +103,8 @@ def _bytes(page: Page, lab: Lab) -> Row:
     )
 
 
-def _ready(page: Page, lab: Lab) -> None:
+def ready(page: Page, lab: Lab) -> None:
+    """Open JupyterLab, with the script that measures in the page."""
     page.goto(lab.url())
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     expect(page.locator(_TAB)).to_be_visible()
@@ -111,22 +113,33 @@ def _ready(page: Page, lab: Lab) -> None:
     page.wait_for_function("'cnaiBench' in window")
 
 
-def _show(page: Page) -> None:
+def show(page: Page) -> None:
+    """Open the panel, and wait for its rows."""
     if page.locator(_TAB).get_attribute("aria-selected") != "true":
         page.locator(_TAB).click()
     expect(page.locator(".cnai-JobRow").first).to_be_visible()
 
 
-def _lag(what: str, page: Page, lab: Lab, socket: str, changes: int) -> Row:
-    _ready(page, lab)
-    _show(page)
+def painted(page: Page, change: Callable[[int], object], changes: int) -> list[float]:
+    """Seconds from a change to the frame that shows it, the smallest first.
+
+    Args:
+        page: made `ready`, with the panel shown.
+        change: makes a change that puts a stamp into sight; called with its number.
+    """
     page.wait_for_load_state("networkidle")
     for number in range(changes + 3):
-        tell(socket, "stamp", number % 5)
+        change(number)
         page.wait_for_function(f"cnaiBench.lags().length > {number}")
         # Further apart than a row's own limit, and at another point of a frame each time.
         time.sleep(0.06 + 0.0137 * (number % 7))
-    lags = sorted(lag / 1e3 for lag in _corrected(page)[3:])
+    return sorted(lag / 1e3 for lag in _corrected(page)[3:])
+
+
+def _lag(what: str, page: Page, lab: Lab, socket: str, changes: int) -> Row:
+    ready(page, lab)
+    show(page)
+    lags = painted(page, lambda number: tell(socket, "stamp", number % 5), changes)
     p50, p95 = statistics.median(lags), lags[int(0.95 * (len(lags) - 1))]
     return Row(
         what=f"change in the store to painted, {what}, {len(lags)} changes",
@@ -146,7 +159,7 @@ def _opening(page: Page, lab: Lab, plan: Plan) -> Iterator[Row]:
     times, filters = [], []
     for _ in range(plan.runs(5)):
         page.goto(lab.url())
-        _ready(page, lab)
+        ready(page, lab)
         opened = page.evaluate_handle("() => ({ took: cnaiBench.opened() })")
         page.locator(_TAB).click()
         times.append(float(opened.evaluate("async one => await one.took")) / 1e3)

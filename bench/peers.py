@@ -1,10 +1,11 @@
-"""The ways to start two workers that everybody has: torchrun, and two plain processes."""
+"""Ways to start two workers that everybody has, and an environment for a peer that few have."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,6 +37,19 @@ def plain_processes(script: Path) -> str:
     if any(process.returncode for process in running):
         raise RuntimeError(f"{script.name} failed: {printed}")
     return "".join(printed)
+
+
+def kubeflow_sdk() -> tuple[str, str]:
+    """The Python of an environment with the kubeflow SDK, made at first use, and its version."""
+    folder = Path(os.environ["CNAI_HOME"]).parent / "kubeflow"
+    python = str(folder / "bin" / "python")
+    if not folder.exists():
+        venv.create(folder, with_pip=True)
+        # Beside the SDK only pip is asked, since its local jobs call pip too.
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "kubeflow"], check=True)
+    code = "from importlib.metadata import version; print(version('kubeflow'))"
+    answer = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    return python, answer.stdout.strip()
 
 
 def times(lines: Sequence[str], word: str) -> list[float]:

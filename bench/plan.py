@@ -13,11 +13,13 @@ class Plan:
         quick: the least that shows that a bench runs; its figures mean little.
         jobs: how many short jobs the deadlock bench runs.
         with_peers: install and run peers that this environment does not have.
+        kubeconfig: of a cluster that stands already; '' starts one.
     """
 
     quick: bool = False
     jobs: int = 300
     with_peers: bool = False
+    kubeconfig: str = ""
 
     def runs(self, thorough: int) -> int:
         """How often to repeat: 1 when quick.

@@ -1,6 +1,7 @@
 """List jobs and pods of the namespace in KUBECONFIG with the official client."""
 
 import json
+import resource
 import time
 
 import psutil
@@ -9,12 +10,17 @@ from kubernetes import client, config
 config.load_kube_config()
 _, current = config.list_kube_config_contexts()
 namespace = current["context"]["namespace"]
-started = time.perf_counter()
+started, used = time.perf_counter(), time.process_time()
 jobs = client.CustomObjectsApi().list_namespaced_custom_object(
     "kubeflow.org", "v1", namespace, "pytorchjobs"
 )
 pods = client.CoreV1Api().list_namespaced_pod(namespace)
-took = time.perf_counter() - started
-memory = psutil.Process().memory_info().rss
-found = {"seconds": took, "memory": memory, "jobs": len(jobs["items"]), "pods": len(pods.items)}
+found = {
+    "seconds": time.perf_counter() - started,
+    "cpu": time.process_time() - used,
+    "memory": psutil.Process().memory_info().rss,
+    "most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "jobs": len(jobs["items"]),
+}
+assert len(pods.items) == 2 * len(jobs["items"])
 print(json.dumps(found))
