@@ -140,6 +140,8 @@ def test_stop_ends_the_job(page: Page, lab: Lab, shots: Path, tmp_path: Path):
     button(page, "Stop").click()
     card(page, "Stopped")
     expect(button(page, "Run again")).to_be_visible(timeout=SLOW)
+    for line in page.locator(".cnai-spark").all():
+        assert line.evaluate("line => line.getBoundingClientRect().height") == 16
     picture(page, shots / "card-stopped-light.png")
 
 
