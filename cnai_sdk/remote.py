@@ -22,7 +22,7 @@ _CLAIM = re.compile(r"([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)((?:/[^/]+)*)/?", re.ASC
 _BUCKET = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[^/\x00-\x1f\x7f]+)*)/?", re.ASCII)
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(
-    rf"(?P<set>datasets/)?(?P<repo>(?:{_PART}/)?{_PART})(?:@(?P<revision>[\w.-]+(?:/[\w.-]+)*))?/?",
+    rf"(?!(?:datasets|spaces)(?:@|/?$)|spaces/)(?P<set>datasets/)?(?P<repo>(?:{_PART}/)?{_PART})(?:@(?P<revision>[\w.-]+(?:/[\w.-]+)*))?/?",
     re.ASCII,
 )
 _LONGEST_KEY = 700

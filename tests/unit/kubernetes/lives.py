@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.kubernetes.kept import Heard
 from cnai_sdk.backends.kubernetes.mirror_index import Index, Job
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
 from cnai_sdk.backends.kubernetes.standing import workload
@@ -19,6 +20,7 @@ from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Workload
 
 RECORDED = Path(__file__).parent / "recorded"
+NOTHING_HEARD = Heard()
 CONTEXT = Context(place="test / team-a")
 Told = tuple[str, dict[str, Any]]
 
@@ -61,9 +63,16 @@ def seen(job: Job, *, position: int | None = None) -> Seen:
     )
 
 
-def stands(job: Job, *, context: Context = CONTEXT, position: int | None = None) -> Workload:
+def stands(
+    job: Job,
+    *,
+    context: Context = CONTEXT,
+    position: int | None = None,
+    heard: Heard = NOTHING_HEARD,
+) -> Workload:
     """How a job stands."""
-    return workload(seen(job, position=position), context=context)
+    known = msgspec.structs.replace(seen(job, position=position), heard=heard)
+    return workload(known, context=context)
 
 
 def events_of(job: Job) -> list[Event]:

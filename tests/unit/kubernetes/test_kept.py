@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,18 @@ def keeper(folder: Path, *, log_limit: int = 2**30) -> Keeper:
 
 
 def take(
-    kept: Keeper, *texts: bytes, source: str = "pod/node/0", rank: int = 0, frames: int = 0
+    kept: Keeper,
+    *texts: bytes,
+    source: str = "pod/node/0",
+    rank: int = 0,
+    frames: int = 0,
+    said: Sequence[dict[str, Any]] = (),
 ) -> None:
     """What one piece of a pod's log brings."""
     before = Place.read(kept.places().get(source))
-    place = Place(newest=1, at_newest=1, lines=before.lines + len(texts) + frames)
-    found = [
-        (before.lines + len(texts) + n + 1, {"metrics": {"loss": float(n)}}) for n in range(frames)
-    ]
+    told = [*said, *({"metrics": {"loss": float(n)}} for n in range(frames))]
+    place = Place(newest=1, at_newest=1, lines=before.lines + len(texts) + len(told))
+    found = list(enumerate(told, before.lines + len(texts) + 1))
     kept.take(
         rank=rank,
         attempt=0,
@@ -191,6 +196,19 @@ def test_a_new_attempt_starts_with_what_its_own_workers_say(tmp_path: Path) -> N
     assert (heard.attempt, heard.up, heard.metrics) == (1, (1,), {})
     assert heard.last == {"loss": 1.0}
     assert [metric.attempt for metric in kept.metrics.all()] == [0]
+    kept.release()
+
+
+def test_what_a_worker_does_before_its_script_is_kept_until_the_script_starts(
+    tmp_path: Path,
+) -> None:
+    kept = keeper(tmp_path)
+    assert kept.lead()
+    take(kept, rank=1, said=[{"doing": "Fetching s3://data/cifar, 0 bytes of 3 GiB"}])
+    take(kept, rank=1, said=[{"doing": "Fetching s3://data/cifar, 1 GiB of 3 GiB"}])
+    assert kept.heard().doing == {1: "Fetching s3://data/cifar, 1 GiB of 3 GiB"}
+    take(kept, rank=1, said=[{"state": "running", "attempt": 0}])
+    assert kept.heard().doing == {}
     kept.release()
 
 

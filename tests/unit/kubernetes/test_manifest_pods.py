@@ -9,7 +9,7 @@ import pytest
 
 from cnai_sdk.backends.kubernetes import naming, pods
 from cnai_sdk.backends.kubernetes.payload import INLINE
-from cnai_sdk.backends.kubernetes.plan import Plan, default_image
+from cnai_sdk.backends.kubernetes.plan import Plan, default_image, settings
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import DataLink, Payload, Resources, TrainSpec
@@ -107,6 +107,37 @@ def test_outputs_and_data_are_mounted_from_their_claims_one_volume_a_claim() -> 
         {"name": "claim-datasets", "mountPath": "/mnt/data/datasets", "readOnly": True},
         {"name": "claim-scratch", "mountPath": "/mnt/data/scratch", "readOnly": True},
     ]
+
+
+def test_what_is_fetched_needs_no_volume_and_is_told_to_the_worker() -> None:
+    data = (
+        DataLink(path="cifar", source="pvc://datasets/cifar-10"),
+        DataLink(path="train", source="s3://lake/train"),
+        DataLink(path="mnist", source="hf://datasets/ylecun/mnist@main"),
+    )
+    spec = spec_of(data=data, outputs="s3://lake/runs", secrets=("aws/AWS_ACCESS_KEY_ID",))
+    pod = pod_of(manifest_of(spec))
+    claims = [v["name"] for v in pod["volumes"] if "persistentVolumeClaim" in v]
+    assert claims == ["claim-datasets"]
+    told = settings(spec, id=ID, name="digits", deadline=False)
+    assert told["data"] == {
+        "cifar": "/mnt/data/datasets/cifar-10",
+        "train": "/cnai/data/1",
+        "mnist": "/cnai/data/2",
+    }
+    assert told["fetch"] == {
+        "/cnai/data/1": "s3://lake/train",
+        "/cnai/data/2": "hf://datasets/ylecun/mnist@main",
+    }
+    assert (told["outputs"], told["bucket"]) == ("", f"s3://lake/runs/{ID}")
+
+
+def test_data_of_this_machine_is_refused_with_where_to_put_it() -> None:
+    spec = spec_of(data=(DataLink(path="train.csv", source="/home/me/train.csv"),))
+    with pytest.raises(InvalidRequest) as refusal:
+        manifest_of(spec)
+    assert "train.csv=pvc://CLAIM/folder" in refusal.value.next_step
+    assert "train.csv=s3://BUCKET/folder" in refusal.value.next_step
 
 
 def test_a_claim_with_a_long_or_dotted_name_has_a_volume_with_a_valid_one() -> None:

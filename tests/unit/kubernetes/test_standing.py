@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cnai_sdk.backends.kubernetes import naming
+from cnai_sdk.backends.kubernetes.kept import Heard
 from cnai_sdk.backends.kubernetes.standing_seen import Context
 from cnai_sdk.model.phase import Phase
 
@@ -417,6 +418,22 @@ def test_an_image_that_is_being_pulled_is_said() -> None:
     waits = waiting(0, "ContainerCreating")
     assert stands(joined(a_job(1), waits, pulling)).message == 'Pulling image "torch:2"'
     assert stands(joined(a_job(1), waits, pulling, pulled)).message == ""
+
+
+def test_a_worker_that_fetches_its_data_says_so_in_the_jobs_message() -> None:
+    doing = {1: "Fetching s3://data/cifar, 1.0 MiB of 3.0 GiB"}
+    job = joined(a_job(2), running(0), running(1))
+    found = stands(job, heard=Heard(doing=doing))
+    assert found.message == "Worker 1: fetching s3://data/cifar, 1.0 MiB of 3.0 GiB"
+    assert [replica.message for replica in found.replicas] == ["", doing[1]]
+    alone = stands(joined(a_job(1), running(0)), heard=Heard(doing={0: doing[1]}))
+    assert alone.message == doing[1]
+
+
+def test_a_worker_that_ended_before_its_script_started_does_nothing_any_more() -> None:
+    job = joined(a_job(2), running(0), ended(1, 1))
+    found = stands(job, heard=Heard(doing={1: "Fetching s3://data/cifar"}))
+    assert "etching" not in found.message
 
 
 def test_a_refusal_counts_only_until_the_workers_are_made() -> None:
