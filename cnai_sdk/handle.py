@@ -18,7 +18,7 @@ from cnai_sdk import runtime
 from cnai_sdk.errors import JobFailed, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.logs import Log, LogStream
-from cnai_sdk.model.event import Event
+from cnai_sdk.model.event import LOG_GAPS, Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
@@ -101,8 +101,12 @@ class Handle:
         """
         read = functools.partial(self._backend.logs, self.id, rank=rank)
         if follow:
-            return LogStream(read(tail=tail, follow=True))
-        return Log(lambda last: runtime.iterate(read(tail=last)), tail=tail)
+            return LogStream(read(tail=tail, follow=True), missing=self._missing)
+        return Log(lambda last: runtime.iterate(read(tail=last)), tail=tail, missing=self._missing)
+
+    def _missing(self) -> list[str]:
+        """What its log lacks, in sentences."""
+        return [each.message for each in self.events() if each.reason in LOG_GAPS]
 
     def explain(self) -> Explanation:
         """What happened, why, and what to do, with the lines that prove it."""

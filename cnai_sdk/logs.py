@@ -23,12 +23,18 @@ class Log(Sequence[str]):
     Args:
         read: gives the lines in batches, all or only the last so many.
         tail: never more than the last so many.
+        missing: sentences on what the log lacks, which are shown and are no lines of it.
     """
 
     def __init__(
-        self, read: Callable[[int | None], Iterable[Sequence[LogLine]]], *, tail: int | None = None
+        self,
+        read: Callable[[int | None], Iterable[Sequence[LogLine]]],
+        *,
+        tail: int | None = None,
+        missing: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._read = read
+        self._missing = missing
         self._tail = tail
 
     @functools.cached_property
@@ -47,15 +53,24 @@ class Log(Sequence[str]):
         return len(self.lines)
 
     def __str__(self) -> str:
-        return _text(self.lines)
+        return self._with_missing(_text(self.lines))
 
     def __repr__(self) -> str:
         few = self._tail is not None and self._tail <= _SHOWN
         end = self._lines(self._tail if few else _SHOWN + 1)
         if few or len(end) <= _SHOWN:
-            return _text(end)
+            return self._with_missing(_text(end))
         shown = end[-_SHOWN:]
-        return f"… the last {_SHOWN:,} lines; print() shows all of them\n{_text(shown)}"
+        head = f"… the last {_SHOWN:,} lines; print() shows all of them"
+        return self._with_missing(f"{head}\n{_text(shown)}")
+
+    def _with_missing(self, text: str) -> str:
+        return "\n".join(part for part in (*map(remark, self._missing()), text) if part)
+
+
+def remark(sentence: str) -> str:
+    """A sentence among lines, told from them by its mark."""
+    return f"… {clean(sentence, colours=False)}"
 
 
 def _text(lines: Sequence[LogLine]) -> str:
@@ -64,10 +79,20 @@ def _text(lines: Sequence[LogLine]) -> str:
 
 
 class LogStream:
-    """Lines as they are printed, until the workload has ended; iterate, or show it."""
+    """Lines as they are printed, until the workload has ended; iterate, or show it.
 
-    def __init__(self, batches: AsyncIterator[Sequence[LogLine]]) -> None:
+    Args:
+        missing: sentences on what the log lacks, asked for when it has ended.
+    """
+
+    def __init__(
+        self,
+        batches: AsyncIterator[Sequence[LogLine]],
+        *,
+        missing: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._batches = batches
+        self._missing = missing
 
     def lines(self) -> Iterator[LogLine]:
         """Lines with rank, number and time."""
@@ -85,6 +110,8 @@ class LogStream:
             text = "\n".join(_shown(line, with_rank=True) for line in batch if not line.partial)
             if text:
                 print(text, flush=True)
+        for sentence in self._missing():
+            print(remark(sentence), flush=True)
 
     def _ipython_display_(self) -> None:
         self.show()

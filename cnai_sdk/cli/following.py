@@ -36,10 +36,16 @@ def print_log(
         InvalidRequest: it has no such worker, or a negative tail.
     """
     from cnai_sdk import runtime
+    from cnai_sdk.logs import remark
+    from cnai_sdk.model.event import LOG_GAPS
 
     _check(workload, rank, tail)
     batches = runtime.iterate(backend.logs(workload.id, rank=rank, tail=tail, follow=follow))
     _print(batches, with_rank=rank is None and len(workload.replicas) > 1, as_json=as_json)
+    if not as_json:
+        for event in runtime.call(backend.events(workload.id)):
+            if event.reason in LOG_GAPS:
+                click.echo(remark(event.message), err=True)
 
 
 def _check(workload: Workload, rank: int | None, tail: int | None) -> None:

@@ -10,6 +10,7 @@ from cnai_sdk.explain.pages import Page
 from cnai_sdk.explain.tracebacks import Raised
 from cnai_sdk.explain.wording import clipped, last_line, place_words
 from cnai_sdk.model.diagnosis import Evidence
+from cnai_sdk.model.event import LOG_GAPS
 
 _MOST = 6
 _MOST_CONSEQUENCES = 3
@@ -67,7 +68,12 @@ def evidence_for(
     """At most six lines."""
     also = [line for each in consequences for line in _of_consequence(pages, each)]
     also = also[:_MOST_CONSEQUENCES]
-    proof = [*_of_log(pages, root), *_of_exception(root), *_of_events(facts, root)]
+    proof = [
+        *_of_log(pages, root),
+        *_of_exception(root),
+        *_of_events(facts, root),
+        *_of_gaps(facts),
+    ]
     return (*dict.fromkeys(proof[: _MOST - len(also)]), *also)
 
 
@@ -111,6 +117,12 @@ def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
         )
         for e in seen[:2]
     ]
+
+
+def _of_gaps(facts: Facts) -> list[Evidence]:
+    """What the log lacks: the reason may be in there."""
+    gaps = [each.message for each in facts.events if each.reason in LOG_GAPS]
+    return [Evidence(where="log", text=last_line(text), root=False) for text in gaps[:1]]
 
 
 def _of_consequence(pages: Mapping[int, Page], each: Finding) -> list[Evidence]:

@@ -6,6 +6,11 @@ import signal
 
 import msgspec
 
+LOG_INCOMPLETE = "LogIncomplete"
+LOG_TRIMMED = "LogTrimmed"
+LOG_GAPS = frozenset({LOG_INCOMPLETE, LOG_TRIMMED})
+"""Reasons of events that say what a log lacks."""
+
 _SIGNALS = {each.value: each.name for each in signal.Signals}
 
 

@@ -15,10 +15,14 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
+from cnai_sdk import runtime
 from cnai_sdk.backends.kubernetes.api import Refused, connect
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.backends.kubernetes.kubeconfig import find
+from cnai_sdk.config import Config
 from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.explain.catalogue import SHORT, rows
+from cnai_sdk.handle import Handle
 from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.spec import Resources
 from tests.cluster.testbed.cluster import Cluster
@@ -399,7 +403,7 @@ async def test_a_timeout(
 
 
 async def test_workers_that_failed_while_nobody_watched(
-    cluster: Cluster | External, stage: Stage, ledger: Ledger
+    stage: Stage, ledger: Ledger, tmp_path: Path
 ) -> None:
     """JobSet deletes failed pods: who comes later finds only what the conditions tell."""
     await stage.trainjob("lonely", "import sys; sys.exit(3)")
@@ -413,6 +417,19 @@ async def test_workers_that_failed_while_nobody_watched(
         await api.close()
     found = ledger.note("real", await stage.verdict("lonely", "BACKOFF_LIMIT"))
     assert "forgets" in found.why
+    assert any(line.text.startswith("Nobody read the log") for line in found.evidence)
+    shown = await asyncio.to_thread(log_as_shown, stage, tmp_path / "later", "lonely")
+    assert shown.startswith("… Nobody read the log while the workers were there")
+
+
+def log_as_shown(stage: Stage, folder: Path, name: str) -> str:
+    """What somebody sees who comes later, from a machine that knows nothing of the job."""
+    backend = KubernetesBackend(Config(home=folder, namespace=stage.namespace))
+    try:
+        [job] = [each for each in runtime.call(backend.list()) if each.name == name]
+        return str(Handle(backend, job).logs())
+    finally:
+        runtime.call(backend.close())
 
 
 # -- queues ------------------------------------------------------------------------------------

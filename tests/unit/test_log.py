@@ -40,6 +40,13 @@ def test_a_tail_is_shown_whole_and_without_a_remark() -> None:
     assert len(Log(kept.read, tail=2)) == 2
 
 
+def test_what_is_missing_is_said_and_is_no_line() -> None:
+    few = Log(lambda last: [LINES[:1]], missing=lambda: ["The oldest lines were dropped."])
+    assert repr(few) == str(few) == "… The oldest lines were dropped.\nline 1"
+    assert list(few) == ["line 1"]
+    assert str(Log(lambda last: [], missing=lambda: ["It went."])) == "… It went."
+
+
 def test_the_lines_are_read_once() -> None:
     kept = Kept()
     log = Log(kept.read)

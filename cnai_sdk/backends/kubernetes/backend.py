@@ -26,7 +26,7 @@ from cnai_sdk.errors import NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
-from cnai_sdk.model.phase import Kind
+from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Device, Fit, Quota
 from cnai_sdk.model.spec import Spec, TrainSpec
 from cnai_sdk.model.stream import Update
@@ -169,8 +169,17 @@ class KubernetesBackend:
         return found[since:] if since else list(found)
 
     async def events(self, id: str) -> Sequence[Event]:
-        session, _ = await self._job(id)
-        return session.mirror.events(id)
+        session, job = await self._job(id)
+        follower, spec = session.followers.that_reads(id), _bare_spec(job)
+        missing = ""
+        if follower is not None:
+            missing = reading.missing(
+                session.kept.keeper(id),
+                follower,
+                ran=_ran(job, session.mirror.get(id)),
+                outputs=spec.outputs if spec is not None else "",
+            )
+        return session.mirror.events(id, missing=missing)
 
     async def result(self, id: str) -> bytes | None:
         session, job = await self._job(id)
@@ -302,6 +311,13 @@ def _node(job: Job) -> str:
     """Where a pod of the job is, since a claim may be mounted on one node only."""
     nodes = [pod.spec.node_name for pod in job.pods.values() if pod.spec.node_name]
     return nodes[0] if nodes else ""
+
+
+def _ran(job: Job, workload: Workload | None) -> bool:
+    """Whether a worker was ever started, also when none is known any more."""
+    if job.facts or workload is None:
+        return any(each.started is not None for each in job.facts.values())
+    return workload.phase is Phase.SUCCEEDED or workload.reason == "BackoffLimit"
 
 
 def _only_ours(job: Job, done: str) -> None:

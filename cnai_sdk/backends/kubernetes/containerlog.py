@@ -121,6 +121,8 @@ class ContainerLog:
         while True:
             newest = box.source.newest
             if newest is not None and run < newest - 1:
+                for skipped in range(run, newest - 1):
+                    self._leave_off(skipped)
                 box.missed = f"Worker {box.source.rank} was started again before its log was read."
                 run = newest - 1
             if newest is None or run > newest:

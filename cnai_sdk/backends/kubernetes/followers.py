@@ -58,6 +58,12 @@ class Followers:
             found.end()
         return found
 
+    def that_reads(self, id: str) -> Follower | None:
+        """The follower of a workload that is followed or has ended, or None."""
+        workload = self._mirror.get(id)
+        ended = workload is not None and workload.phase.ended
+        return self.of(id) if ended or id in self._by_id else None
+
     def begin(self, id: str) -> None:
         """Read the logs of a workload while it runs, so that they are kept."""
         self.of(id).start()

@@ -109,6 +109,12 @@ class Follower:
         return self._unwritable or next(found, "")
 
     @property
+    def refusal(self) -> str:
+        """Why nobody lets this person read or keep a log, or ''."""
+        found = (box.problem for box in self._boxes.values() if box.refused)
+        return self._unwritable or next(found, "")
+
+    @property
     def missed(self) -> str:
         """What of the logs was gone before it could be read, or ''."""
         return next((box.missed for box in self._boxes.values() if box.missed), "")

@@ -26,7 +26,7 @@ from cnai_sdk.backends.kubernetes.mirror_paths import JOBS, paths_of, watched
 from cnai_sdk.backends.kubernetes.mirror_stream import Stream
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
 from cnai_sdk.backends.kubernetes.standing import workload
-from cnai_sdk.backends.kubernetes.standing_events import happened, in_order
+from cnai_sdk.backends.kubernetes.standing_events import happened, in_order, incomplete
 from cnai_sdk.backends.kubernetes.standing_pods import latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
 from cnai_sdk.model.event import Event
@@ -124,13 +124,19 @@ class Mirror:
         job = self._index.find(id)
         return list(job.pods.values()) if job else []
 
-    def events(self, id: str) -> list[Event]:
-        """What happened to a workload, oldest first."""
+    def events(self, id: str, *, missing: str = "") -> list[Event]:
+        """What happened to a workload, oldest first.
+
+        Args:
+            missing: what its log lacks, a sentence.
+        """
         job = self._index.find(id)
         if job is None:
             return []
         told = happened(self._seen(job), context=self._context(), kept=self._keeping.events(id))
         last = self._stream.get(id)
+        if missing:
+            told["log"] = incomplete(missing, told)
         return in_order(told, ended=last is not None and last.phase.ended)
 
     @property

@@ -86,24 +86,23 @@ def _last_words(runs: Iterable[PodFacts]) -> dict[str, Any]:
     return {} if last is None else last.document
 
 
-def gone(keeper: Keeper, follower: Follower, *, ran: bool, outputs: str) -> str:
-    """Why the log of an ended workload has no line, or '' when it has one, or never had any.
+def missing(keeper: Keeper, follower: Follower, *, ran: bool, outputs: str) -> str:
+    """What is not in a workload's log although it was printed, and why, or ''.
 
     Args:
         ran: whether a worker was ever started.
         outputs: where the workload's outputs are kept, or ''.
     """
-    if not ran or not follower.finished or LogReader(keeper.log).read(1):
-        return ""
     places = [Place.read(text) for text in keeper.places().values()]
-    if places and not any(place.left for place in places):
-        return ""  # nothing was printed
+    unread = any(place.left and not place.lines for place in places)
+    if ran and follower.finished and (unread or not places) and not LogReader(keeper.log).read(1):
+        lost = "Nobody read the log while the workers were there, and it went with them."
+    elif follower.missed or unread:
+        lost = follower.missed or "What a worker printed went before it could be read."
+    elif follower.refusal:
+        return f"What the workers print cannot be read: {follower.refusal}"
+    else:
+        return ""
     if outputs:
-        return (
-            "Nobody read the log while the workers were there, and it went with them. Each "
-            "worker's log is in the outputs: logs/rank-0.log and so on."
-        )
-    return (
-        "Nobody read the log while the workers were there, and it went with them. With outputs= "
-        "each worker's log is kept there."
-    )
+        return f"{lost} Each worker's log is in the outputs: logs/rank-0.log and so on."
+    return f"{lost} With outputs= each worker's log is kept there."

@@ -16,7 +16,7 @@ from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_failure import cause_of
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, runs_of
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
-from cnai_sdk.model.event import Event, exit_words
+from cnai_sdk.model.event import LOG_INCOMPLETE, Event, exit_words
 from cnai_sdk.model.phase import Phase
 
 _NOISE = frozenset(
@@ -39,6 +39,12 @@ def happened(seen: Seen, *, context: Context, kept: Mapping[str, Event]) -> dict
     """
     wanted = seen.asked
     return {**kept, **_told(seen), **_of_workers(seen, wanted), **_of_job(seen, wanted, context)}
+
+
+def incomplete(missing: str, told: Mapping[str, Event]) -> Event:
+    """The log lacks something; that was so at the last of what was told."""
+    when = max((each.time for each in told.values()), default=0.0)
+    return Event(reason=LOG_INCOMPLETE, message=missing, warning=True, time=when)
 
 
 def in_order(events: Mapping[str, Event], *, ended: bool) -> list[Event]:

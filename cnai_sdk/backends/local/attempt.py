@@ -17,7 +17,7 @@ from cnai_sdk.backends.local.ranks import RankPlan
 from cnai_sdk.backends.local.standing import Standing
 from cnai_sdk.backends.record.frames import FrameFilter
 from cnai_sdk.backends.record.logbook import LogWriter
-from cnai_sdk.model.event import exit_words
+from cnai_sdk.model.event import LOG_TRIMMED, exit_words
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.quantity import show_duration
 
@@ -259,7 +259,7 @@ class Attempt:
     def _note_log(self) -> None:
         if self._log.trimmed:
             self._standing.event(
-                "LogTrimmed", "The oldest log lines were dropped, to keep to the log's limit"
+                LOG_TRIMMED, "The oldest log lines were dropped, to keep to the log's limit"
             )
         if self._log.lost:
             self._standing.event(

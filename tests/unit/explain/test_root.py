@@ -94,6 +94,13 @@ def test_an_exit_code_without_a_traceback_shows_the_last_lines() -> None:
     assert found.evidence[1].text == "no data to train on"
 
 
+def test_what_the_log_lacks_stands_beside_what_proves_the_verdict() -> None:
+    gap = Event(reason="LogIncomplete", message="Nobody read the log.", warning=True)
+    proof = verdict(exits={0: 3}, events=[gap]).evidence
+    assert [line.text for line in proof][-1] == "Nobody read the log."
+    assert (proof[-1].where, proof[-1].root) == ("log", False)
+
+
 def test_all_workers_that_fail_alike_are_not_called_consequences() -> None:
     missing = raised("FileNotFoundError: [Errno 2] No such file or directory: 'a.csv'")
     found = verdict([(1, missing), (0, missing), (2, missing)], exits={1: 1, 0: 1, 2: 1})

@@ -216,6 +216,7 @@ class Job:
 
     def __init__(self, node: Node, api: Api, folder: Path, *, streams: int = 64) -> None:
         self.node = node
+        self.api = api
         self.kept = Kept(folder)
         self.keeper: Keeper = self.kept.keeper("abc")
         self.streams = Counted(streams, turn=0.05)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cnai_sdk.backends.kubernetes import containerlog
 from cnai_sdk.backends.kubernetes.objects import Pod
-from cnai_sdk.backends.kubernetes.reading import gone, logs
+from cnai_sdk.backends.kubernetes.reading import logs, missing
 from cnai_sdk.backends.record.logbook import LogWriter
 from tests.unit.kubernetes.node import Job, serving
 
@@ -153,6 +153,23 @@ async def test_a_restart_while_following_loses_nothing(job: Job) -> None:
     assert await job.to_the_end() == ["first run", "fails", "second run"]
 
 
+async def test_a_run_that_nobody_read_in_time_is_said_also_later(job: Job, tmp_path: Path) -> None:
+    job.node.pod("a-0")
+    for _ in range(2):  # a node keeps the run before the present one, and no older ones
+        job.node.print("a-0", b"unheard")
+        job.node.again("a-0")
+    job.node.print("a-0", b"third run")
+    job.tell()
+    assert await job.to_the_end() == ["unheard", "third run"]
+    told = missing(job.keeper, job.follower, ran=True, outputs="")
+    assert told.startswith("Worker 0 was started again before its log was read. With outputs= ")
+    await job.follower.close()
+    later = Job(job.node, job.api, tmp_path)
+    later.follower.end()
+    told = missing(later.keeper, later.follower, ran=True, outputs="pvc://c/d")
+    assert told.startswith("What a worker printed went before it could be read. Each worker's log")
+
+
 async def test_a_restart_that_was_told_late_mixes_no_runs_up(job: Job) -> None:
     job.node.pod("a-0")
     known = job.node.state("a-0")
@@ -199,7 +216,7 @@ async def test_a_pod_that_is_gone_ends_its_stream_and_what_was_read_stays(job: J
     job.follower.lost(uid)
     job.follower.end()
     assert await job.lines(follow=True) == ["last words"]
-    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
+    assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
 
 
 async def test_a_log_that_nobody_read_is_gone_and_said_so(job: Job) -> None:
@@ -212,15 +229,15 @@ async def test_a_log_that_nobody_read_is_gone_and_said_so(job: Job) -> None:
     job.follower.lost(state.metadata.uid)
     job.follower.end()
     assert await job.lines(follow=True) == []
-    assert "outputs=" in gone(job.keeper, job.follower, ran=True, outputs="")
-    assert "logs/rank-0.log" in gone(job.keeper, job.follower, ran=True, outputs="pvc://c/d")
+    assert "outputs=" in missing(job.keeper, job.follower, ran=True, outputs="")
+    assert "logs/rank-0.log" in missing(job.keeper, job.follower, ran=True, outputs="pvc://c/d")
 
 
 async def test_a_worker_that_printed_nothing_is_not_said_to_have_lost_its_log(job: Job) -> None:
     job.node.pod("a-0")
     job.tell()
     assert await job.to_the_end() == []
-    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
+    assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
 
 
 async def test_a_pod_of_the_same_name_does_not_take_the_place_of_the_old_one(job: Job) -> None:
@@ -264,7 +281,9 @@ async def test_no_right_to_read_logs_is_said_and_nothing_waits_for_it(job: Job) 
     job.node.refuse = (403, 'pods "a-0" is forbidden: User "me" cannot get resource "pods/log"')
     job.tell()
     assert await job.lines() == []
-    assert "pods/log" in job.follower.problem
+    told = missing(job.keeper, job.follower, ran=True, outputs="")
+    assert told.startswith("What the workers print cannot be read: ")
+    assert "pods/log" in told
 
 
 async def test_a_node_that_fails_is_asked_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +309,7 @@ async def test_a_node_that_never_answers_does_not_keep_an_ended_workload_open(
     job.node.pod("a-0")
     job.node.refuse = (500, "no route to host")
     assert await job.to_the_end() == []
-    assert "outputs=" in gone(job.keeper, job.follower, ran=True, outputs="")
+    assert "outputs=" in missing(job.keeper, job.follower, ran=True, outputs="")
 
 
 async def test_a_stream_that_says_nothing_is_opened_anew(
