@@ -24,7 +24,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The first build of the test cluster takes longer than a test may, and shows its progress."""
     needed = any(
-        "cluster" in (item.path.parent.name, item.path.stem.removeprefix("test_"))
+        item.path.parent.name == "cluster"
+        or (item.path.parent.name == "browser" and "cluster" in item.nodeid)
         or "[pytorchjob" in item.nodeid
         or "[trainjob" in item.nodeid
         for item in session.items

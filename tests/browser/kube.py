@@ -13,6 +13,7 @@ from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.faults import Faults
 from tests.cluster.testbed.fixtures import shared_cluster
+from tests.cluster.testbed.processes import until
 
 CONTEXT = "gpu-lab"
 _KINDS = (("kubeflow.org/v1", "pytorchjobs"), ("trainer.kubeflow.org/v1alpha1", "trainjobs"))
@@ -80,6 +81,9 @@ def room(folder: Path, *, name: str = "", quota: Mapping[str, str] | None = None
             )
     finally:
         cluster.delete_namespace(namespace)
+        if name:
+            gone = f"/api/v1/namespaces/{name}"
+            until(f"{name} is gone", lambda: cluster.http.get(gone).status_code == 404)
 
 
 def _renamed(document: dict[str, Any]) -> dict[str, Any]:

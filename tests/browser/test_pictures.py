@@ -15,12 +15,24 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from .conftest import Lab, run_lab
+from .kube import room
 from .notebook import EXAMPLE, SLOW, open_notebook, run_all, write_notebook
 from .panel import open_lab, open_panel
 from .terminal import Terminal, terminal
 
 EPOCHS = 600
 CALL = f'job = cnai.train(digits, workers=2, args={{"epochs": {EPOCHS}}})\njob'
+
+QUOTA = {"requests.cpu": "8", "requests.memory": "16Gi", "requests.nvidia.com/gpu": "4"}
+QUIET = {"cnai-lab:settings": {"notifySuccess": False, "notifyFailure": False}}
+CLUSTER_CALL = (
+    f'job = cnai.train(digits, workers=2, cpu=1, memory="1Gi", args={{"epochs": {EPOCHS}}})\njob'
+)
+BEFORE = {
+    "baseline": "for step in range(10):\n    cnai.report(step=step, accuracy=0.09 * (step + 1))",
+    "churn": 'raise ValueError("bad label 7 in row 1204")',
+}
+"""Scripts of jobs that ran before."""
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +94,31 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     sharp.screenshot(path=kept / "job-failed-dark.png")
     panel.act("digits", "Stop")
     panel.says("digits", "Stopped")
+
+
+def test_a_picture_of_the_panel_on_a_cluster(sharp: Page, kept: Path, tmp_path: Path) -> None:
+    with (
+        room(tmp_path, name="vision", quota=QUOTA) as team,
+        run_lab(tmp_path / "lab", settings=QUIET, KUBECONFIG=str(team.kubeconfig)) as lab,
+    ):
+        shell = Terminal(lab.env, tmp_path / "outside")
+        shell.run("use", "kubernetes", "--json")
+        example = nbformat.read(EXAMPLE, as_version=4)
+        code = [cell.source for cell in example.cells if cell.cell_type == "code"]
+        call = next(at for at, source in enumerate(code) if "cnai.train(" in source)
+        cells = [*code[:call], 'cnai.use("kubernetes")', CLUSTER_CALL]
+        open_notebook(sharp, lab, write_notebook(lab.root, "digits.ipynb", cells))
+        panel = open_panel(sharp)
+        panel.width(300)
+        for name, script in BEFORE.items():
+            path = tmp_path / f"{name}.py"
+            path.write_text(f"import cnai_sdk as cnai\n\n{script}\n")
+            asks = ("--name", name, "--cpu", "0.2", "--memory", "256Mi", "--detach", "--json")
+            shell.run("train", str(path), *asks)
+            panel.says(name, re.compile("Succeeded|Failed"), timeout=SLOW)
+        run_all(sharp)
+        panel.says("digits", re.compile(r"Running (1\d|2\d|3\d)%"), timeout=120_000)
+        sharp.locator(".cnai-Live").last.scroll_into_view_if_needed()
+        sharp.screenshot(path=kept / "panel-cluster.png")
+        panel.act("digits", "Stop")
+        panel.says("digits", "Stopped", timeout=SLOW)
