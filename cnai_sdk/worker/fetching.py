@@ -83,6 +83,7 @@ def main(home: str) -> int:
 
 
 def _fetch(address: str, place: str) -> None:
+    reporting.say_frame({"doing": f"Fetching {address}"})
     os.makedirs(os.path.dirname(place), exist_ok=True)
     begun = time.monotonic()
     found = _from_bucket(address, place) if address.startswith("s3:") else _from_hub(address, place)
