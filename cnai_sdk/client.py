@@ -157,9 +157,11 @@ class Client:
                 cluster also 'my-secret/KEY', a key of a Secret that is there.
             packages: requirements installed beside the caller's own packages.
             data: files and folders that the workers find under the same relative path; on a
-                cluster folders of a claim, such as 'pvc://datasets/cifar'.
-            outputs: on a cluster, the claim that keeps what the workers write, such as
-                'pvc://scratch/runs'; without it the files go with the workers.
+                cluster folders of a claim ('pvc://datasets/cifar'), of a bucket
+                ('s3://bucket/cifar') or repositories of the Hugging Face Hub
+                ('hf://datasets/owner/name', 'hf://owner/model').
+            outputs: on a cluster, the claim or the bucket that keeps what the workers write, such
+                as 'pvc://scratch/runs' or 's3://bucket/runs'; without it the files go with them.
             image: the container image on a cluster.
             shm: shared memory of a worker on a cluster, such as '2Gi', for DataLoader workers.
             queue: the queue on a cluster that admits the job.

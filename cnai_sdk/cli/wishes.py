@@ -32,7 +32,11 @@ _OPTIONS = (
         type=click.Path(),
         help="A file or folder that the workers find; repeatable.",
     ),
-    click.option("--outputs", metavar="pvc://CLAIM/DIR", help="What a cluster keeps files in."),
+    click.option(
+        "--outputs",
+        metavar="ADDRESS",
+        help="What a cluster keeps files in: pvc://CLAIM/DIR or s3://BUCKET/DIR.",
+    ),
     click.option("--image", metavar="IMAGE", help="The container image on a cluster."),
     click.option("--shm", metavar="2Gi", help="Shared memory of a worker on a cluster."),
     click.option("--queue", metavar="NAME", help="The queue that admits it on a cluster."),

@@ -125,8 +125,8 @@ class TrainSpec(
         retries: how often a failed run starts again.
         interpreter: the Python that runs it on this machine; '' for the submitter's.
         argv: given instead of `payload` entry arguments when a script runs as it is.
-        outputs: where a cluster keeps what the workers write, such as 'pvc://claim/folder'; ''
-            for the backend's own place.
+        outputs: where a cluster keeps what the workers write, such as 'pvc://claim/folder' or
+            's3://bucket/folder'; '' for the backend's own place.
         image: the container image on a cluster; '' for the configured one.
         shm: bytes of shared memory for each worker's /dev/shm, or None for the backend's choice.
         queue: the queue that admits it on a cluster; '' for none, or the namespace's own.

@@ -33,6 +33,9 @@ _SHARE = 20.0
 """A file that changes all the time is copied again after so many times what its copy took, and
 never sooner than the least."""
 _LEAST = 20.0
+_NEVER_STILL = 60.0
+"""Seconds after which a file is copied in the middle of being written, such as a log of the user's
+own; a checkpoint never is."""
 _FOR_OTHERS = 60.0
 _ASK_OTHERS = 0.5
 _PAUSES = (1.0, 5.0, 0.0)
@@ -74,7 +77,7 @@ class Keeping:
         self._world = world
         self._fresh = not os.path.exists(memory)
         self._copied = {} if self._fresh else _remembered(memory)
-        self._seen: dict[str, _Stamp] = {}
+        self._seen: dict[str, tuple[_Stamp, float]] = {}
         self._said = ""
 
     def begin(self, attempt: int, *, interrupted: Any = lambda: False) -> bool:
@@ -155,9 +158,12 @@ class Keeping:
     def _is_due(self, path: str, stamp: _Stamp, before: "_Copied | None") -> bool:
         if before is not None and time.monotonic() < before.again:
             return False
-        steady = path.startswith(_LOGS) or self._seen.get(path) == stamp
-        self._seen[path] = stamp
-        return steady
+        now = time.monotonic()
+        seen, since = self._seen.setdefault(path, (_Stamp(0, -1), now))
+        self._seen[path] = (stamp, since)
+        if seen == stamp or path.startswith(_LOGS):
+            return True
+        return now - since > _NEVER_STILL and not path.startswith(_CHECKPOINTS)
 
     def _copy(self, path: str, stamp: _Stamp) -> None:
         begun = time.monotonic()

@@ -133,7 +133,7 @@ def test_what_is_fetched_needs_no_volume_and_is_told_to_the_worker() -> None:
 
 
 def test_data_of_this_machine_is_refused_with_where_to_put_it() -> None:
-    spec = spec_of(data=(DataLink(path="train.csv", source="/home/me/train.csv"),))
+    spec = spec_of(data=(DataLink(path="train.csv", source="/srv/train.csv"),))
     with pytest.raises(InvalidRequest) as refusal:
         manifest_of(spec)
     assert "train.csv=pvc://CLAIM/folder" in refusal.value.next_step
