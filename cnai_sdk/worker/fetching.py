@@ -30,11 +30,17 @@ _SAY_EVERY = 2.0
 _TROUBLE = "trouble.json"
 
 
-def lacking(addresses: Iterable[str]) -> list[str]:
-    """What has to be installed for these addresses, as far as the image has it not."""
+def lacking(addresses: Iterable[str]) -> dict[str, str]:
+    """The libraries that these addresses need and the image has not: name to requirement."""
     schemes = sorted({address.partition("://")[0] for address in addresses if address})
     wanted = [_LIBRARIES[scheme] for scheme in schemes]
-    return [asked for name, asked in wanted if importlib.util.find_spec(name) is None]
+    return {name: asked for name, asked in wanted if importlib.util.find_spec(name) is None}
+
+
+def environment(home: str) -> dict[str, str]:
+    """Of a process that runs a module of this package."""
+    worker, own = os.path.join(home, "job", "worker"), os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{worker}:{own}" if own else worker}
 
 
 def run(home: str, interpreter: str) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def run(home: str, interpreter: str) -> dict[str, Any]:
         [interpreter, "-m", "cnai_sdk.fetching", home],
         stdin=subprocess.DEVNULL,
         cwd=home,
-        env={**os.environ, "PYTHONPATH": os.path.join(home, "job", "worker")},
+        env=environment(home),
         check=False,
     )
     if done.returncode == 0:

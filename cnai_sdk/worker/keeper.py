@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+from .fetching import environment
+
 Answer = tuple[str, Any]
 """('begun', attempt), ('finished', None) or ('trouble', {...})."""
 
@@ -80,7 +82,7 @@ class Keeper:
             stdout=subprocess.PIPE,
             stderr=sys.stderr.fileno(),
             cwd=self._home,
-            env={**os.environ, "PYTHONPATH": os.path.join(self._home, "job", "worker")},
+            env=environment(self._home),
             start_new_session=True,
         )
         assert self._process.stdout is not None

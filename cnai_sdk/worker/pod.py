@@ -140,7 +140,8 @@ class Pod:
 
     def _install(self) -> dict[str, Any]:
         elsewhere = [*self._settings["fetch"].values(), self._settings["bucket"]]
-        packages = [*self._settings["packages"], *fetching.lacking(elsewhere)]
+        lacking = fetching.lacking(elsewhere)
+        packages = [*self._settings["packages"], *lacking.values()]
         if not packages:
             return {}
         reporting.say_frame({"doing": f"Installing {', '.join(packages)}"})
@@ -148,6 +149,8 @@ class Pod:
         self._interpreter, trouble = installing.installed(
             layer, packages, cache=self._settings["cache"], mask=self._mask
         )
+        if trouble and lacking:
+            trouble = f"The image lacks {', '.join(lacking)}: {trouble}"
         return {"reason": "InstallFailed", "message": trouble} if trouble else {}
 
     def _fetch(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Container:
         self.home = home
         self.message = home / "message"
         self.outputs = home / "outputs"
+        self.python = sys.executable
         (home / "job" / "worker").mkdir(parents=True)
         (home / "job" / "worker" / "cnai_sdk").symlink_to(WORKER)
         self.settings: dict[str, Any] = {
@@ -49,7 +50,7 @@ class Container:
         (self.home / "job" / "spans.json").write_text(json.dumps(spans))
         told = {"PATH": os.environ["PATH"], "CNAI_MESSAGE": str(self.message), **(env or {})}
         return subprocess.Popen(
-            [sys.executable, "-c", ENTRY, str(self.home / "job" / "worker"), str(self.home)],
+            [self.python, "-c", ENTRY, str(self.home / "job" / "worker"), str(self.home)],
             env=told,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

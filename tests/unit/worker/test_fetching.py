@@ -5,6 +5,7 @@ The servers are real ones of this machine: moto's for S3, and one that speaks th
 
 from __future__ import annotations
 
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,25 @@ def test_what_cannot_be_had_of_a_bucket_is_said_before_anything_runs(
     assert "ran" not in log.splitlines()
     assert container.said["reason"] == reason
     assert words in container.said["message"]
+
+
+@pytest.mark.parametrize(
+    ("address", "library"),
+    [("s3://data/digits", "boto3"), ("hf://acme/net", "huggingface_hub")],
+)
+def test_an_image_that_lacks_the_library_installs_it_or_says_so(
+    container: Container, tmp_path: Path, address: str, library: str
+) -> None:
+    bare = tmp_path / "image"
+    venv.create(bare, symlinks=True)
+    container.python = str(bare / "bin" / "python")
+    env = {"PIP_NO_INDEX": "1"}
+    code, log, frames = fetched(container, address, env, "print('ran')")
+    assert code == 1
+    assert "ran" not in log.splitlines()
+    assert any(frame.get("doing", "").startswith(f"Installing {library}") for frame in frames)
+    assert container.said["reason"] == "InstallFailed"
+    assert container.said["message"].startswith(f"The image lacks {library}: ")
 
 
 def test_a_store_that_does_not_answer_is_named(
