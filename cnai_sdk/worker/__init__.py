@@ -1,7 +1,8 @@
 """What runs inside a job, under the name `cnai_sdk`, whatever is installed there.
 
-Belongs here: what a worker needs to run the captured script and to report. Standard library only;
-this folder is copied beside the payload. Never here: anything that submits, or imports the SDK.
+Belongs here: what a worker needs to run the captured script and to report. Standard library only,
+but for what an image has or what was installed for an address (boto3, huggingface_hub), imported
+where it is used; this folder is copied beside the payload. Never here: anything that submits, or imports the SDK.
 """
 
 from typing import Any
