@@ -2,7 +2,8 @@
 
 Belongs here: what a worker needs to run the captured script and to report. Standard library only,
 but for what an image has or what was installed for an address (boto3, huggingface_hub), imported
-where it is used; this folder is copied beside the payload. Never here: anything that submits, or imports the SDK.
+where it is used; this folder is copied beside the payload. Never here: anything that submits, or
+imports the SDK.
 """
 
 from typing import Any
