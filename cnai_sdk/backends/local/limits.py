@@ -39,6 +39,7 @@ class MemoryGuard:
         self._root, self._proc = root, proc
         self._kernel_holds = limit is not None and cgroup.usable(root, proc=proc) is None
         self._kills_before = self._machine_kills()
+        self._others = frozenset(tree.children(os.getpid()))  # of no rank: they were there before
         self._spent: dict[int, tuple[float, float]] = {}
         now = time.monotonic()
         self._next_look = now + _LOOK
@@ -88,7 +89,7 @@ class MemoryGuard:
         """The rank's processes; children that left their parent count as the first rank's."""
         pids = usage.tree(pid)
         if rank == min(self._pids):
-            known = set(self._pids.values())
+            known = self._others.union(self._pids.values())
             for orphan in set(tree.children(os.getpid())) - known:
                 pids += usage.tree(orphan)
         return pids

@@ -53,6 +53,18 @@ def test_a_worker_above_its_limit_is_named_with_both_numbers(holder):
     assert re.search(r"Worker 1 .* 50\sMiB; it used 1\d\d\sMiB", message)
 
 
+def test_a_process_that_was_there_before_the_run_is_no_workers(holder):
+    """Children that a rank leaves become its supervisor's, and count as the rank's."""
+    large = start(HOLD.format(300))
+    guard = MemoryGuard(limit=200 * MIB, name="cnai-test")
+    guard.add(0, holder.pid)
+    try:
+        assert until(guard.sample)[0].memory < 200 * MIB
+        assert guard.exceeded() is None
+    finally:
+        end(large)
+
+
 def test_a_worker_below_its_limit_is_left_alone_and_its_use_is_known(holder):
     guard = MemoryGuard(limit=1000 * MIB, name="cnai-test")
     guard.add(0, holder.pid)
