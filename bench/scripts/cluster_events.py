@@ -112,4 +112,5 @@ async def main(rate: int, lasts: float) -> None:
     print(json.dumps(found))
 
 
-asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))

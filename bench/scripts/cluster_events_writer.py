@@ -107,4 +107,5 @@ async def main(rate: int, lasts: float) -> None:
     print(json.dumps({"written": writer.written, "writing": took, "ended": time.time()}))
 
 
-asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
