@@ -74,9 +74,7 @@ class Mask:
     def document(self, text: str) -> str:
         """JSON text without them, however it escapes them; numbers stay numbers.
 
-        >>> Mask(["123456", "geheü1"]).document('{"n": 1234567, "s": "gehe\\u00fc1"}')
-        ...     '{"n": 1234567, "s": "\\\\u00fc\\\\u00fc%s"}' % ("ü" * 4)
-        ... )
-        '{"n": 1234567, "s": "***"}'
+        >>> Mask(["123456", "geheim"]).document('{"n": 1234567, "s": "a geheim"}')
+        '{"n": 1234567, "s": "a ***"}'
         """
         return json.dumps(self.value(json.loads(text))) if self._texts else text
