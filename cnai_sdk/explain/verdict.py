@@ -85,20 +85,26 @@ def _by_reason(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
                 at = page.line_at(match.start())
                 groups = groups_of(match)
                 return Finding(row=each, rank=rank, page=page.rank, groups=groups, at=at)
-        for text in _told(facts, each):
-            if each.pattern and (match := each.pattern.search(plain(text))):
-                return Finding(row=each, rank=rank, groups=groups_of(match))
+    for told in (_now, _on_the_way):
+        for each in candidates:
+            for text in told(facts, each):
+                if each.pattern and (match := each.pattern.search(plain(text))):
+                    return Finding(row=each, rank=rank, groups=groups_of(match))
     return Finding(row=candidates[-1], rank=rank)
 
 
-def _told(facts: Facts, row: Row) -> list[str]:
-    """What the backend said: of the workload, and in the newest event that proves the row.
+def _now(facts: Facts, row: Row) -> list[str]:
+    """How the backend says that the workload stands."""
+    return [facts.workload.message]
+
+
+def _on_the_way(facts: Facts, row: Row) -> list[str]:
+    """What the backend said in the newest event that proves the row.
 
     Of an image only the first of several events has the registry's words.
     """
     said = [e.message for e in reversed(last_attempt(facts.events)) if e.reason in row.events]
-    most = _OF_AN_IMAGE if row.reason == "ImagePull" else 1
-    return [*said[:most], facts.workload.message]
+    return said[: _OF_AN_IMAGE if row.reason == "ImagePull" else 1]
 
 
 def _notable(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from tests.cluster.produced import Ledger
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.fixtures import own_cluster_or_skip, shared_cluster
+from tests.cluster.testnode.controls import Controls
+from tests.cluster.verdicts import Stage, stage_of
+
+PASSED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +49,41 @@ def kubeconfig(
     path = cluster.context(namespace)
     monkeypatch.setenv("KUBECONFIG", str(path))
     return path
+
+
+@pytest_asyncio.fixture
+async def stage(
+    cluster: Cluster | External, namespace: str, kubeconfig: Path, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    """A fresh namespace, through the SDK's backend."""
+    async with stage_of(cluster, namespace, tmp_path) as made:
+        yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fixtures of a test can tell at its end whether it has passed."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """The verdicts that a test has said that it produces."""
+    made = Ledger(request.function)
+    yield made
+    if request.node.stash.get(PASSED, False):
+        made.close()
+
+
+@pytest.fixture
+def node(cluster: Cluster | External) -> Controls:
+    """What the test node does on demand; a real kubelet has no such handles."""
+    if isinstance(cluster, External):
+        pytest.skip("evicts pods and loses nodes, which the test node does on demand")
+    return Controls(cluster.controls)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import find
-from cnai_sdk.backends.kubernetes.reading import gone, logs
+from cnai_sdk.backends.kubernetes.reading import logs, missing
 from tests.cluster.followed import ID, JOB, Followed, followed, template
 from tests.cluster.proxy import Proxy
 
@@ -155,7 +155,7 @@ async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Fol
     job.follower.end()
     assert await job.lines(follow=True) == said
     assert len(set(said)) == 3
-    assert gone(job.keeper, job.follower, ran=True, outputs="") == ""
+    assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
 
 
 async def test_another_process_goes_on_from_the_same_line(

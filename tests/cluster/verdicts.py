@@ -10,8 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from cnai_sdk.backends.kubernetes.api import Refused, connect
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.config import Config
+from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
@@ -21,7 +24,20 @@ from tests.cluster.testbed.fixtures import External
 IMAGE = "python:3"
 QUEUES = "kueue.x-k8s.io/v1beta2"
 SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+_OF_THE_CLUSTER = frozenset(
+    {
+        *("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace", "PersistentVolume"),
+        *("ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "CSIDriver"),
+        "ValidatingAdmissionPolicyBinding",
+    }
+)
 SLEEPS = "import time; time.sleep(600)"
+
+
+def much(**amounts: str) -> dict[str, Any]:
+    """Resources of a container, by name with '_' for '/' and '.'."""
+    named = {name.replace("nvidia_gpu", "nvidia.com/gpu"): each for name, each in amounts.items()}
+    return {"requests": named, "limits": named}
 
 
 class Stage:
@@ -41,7 +57,7 @@ class Stage:
     async def have(self, kind: str, name: str, version: str = "v1", **fields: Any) -> None:
         """Make or change an object, in this namespace when it has one."""
         meta = {"name": name, "namespace": self.namespace, **fields.pop("metadata", {})}
-        if kind in ("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace"):
+        if kind in _OF_THE_CLUSTER:
             del meta["namespace"]
         document = {"apiVersion": version, "kind": kind, "metadata": meta, **fields}
         await asyncio.to_thread(self.cluster.apply, document)
@@ -50,10 +66,12 @@ class Stage:
         """A PyTorchJob as somebody writes it by hand.
 
         Args:
-            more: labels, policy, pod (fields of its spec), and fields of the container.
+            more: labels, policy, restart (its restartPolicy), pod (fields of its spec), and
+                fields of the container.
         """
         pod = {"terminationGracePeriodSeconds": 0, **more.pop("pod", {})}
         labels, policy = more.pop("labels", {}), more.pop("policy", {})
+        restart = more.pop("restart", "Never")
         container = {
             "name": "pytorch",
             "image": IMAGE,
@@ -62,7 +80,7 @@ class Stage:
             **more,
         }
         template = {"spec": {"containers": [container], **pod}}
-        replicas = {"Master": {"replicas": 1, "restartPolicy": "Never", "template": template}}
+        replicas = {"Master": {"replicas": 1, "restartPolicy": restart, "template": template}}
         await self.have(
             "PyTorchJob",
             name,
@@ -102,6 +120,25 @@ class Stage:
         spec = {"namespaceSelector": own, "resourceGroups": [group], **fields}
         await self.have("ClusterQueue", self.namespace, QUEUES, spec=spec)
         await self.have("LocalQueue", name, QUEUES, spec={"clusterQueue": self.namespace})
+
+    async def running(self, name: str) -> str:
+        """The id of a job once it runs."""
+        async with asyncio.timeout(60):
+            async for update in self.backend.watch():
+                for workload in update.workloads:
+                    if workload.name == name and workload.phase.value == "Running":
+                        return workload.id
+        raise AssertionError
+
+    async def refusal(self, path: str, body: dict[str, Any]) -> Diagnosis:
+        """The verdict on a create that the server refuses."""
+        api = connect(find(namespace=self.namespace))
+        try:
+            with pytest.raises(Refused) as refused:
+                await api.create(path, body)
+        finally:
+            await api.close()
+        return diagnose_refusal(refused.value.message)
 
     async def verdict(self, name: str, id: str, *, seconds: float = 90) -> Diagnosis:
         """The verdict of that id on a job, as soon as it is given."""

@@ -133,8 +133,18 @@ _START = frozenset({"RunContainerError", "StartError", "ContainerCannotRun"})
 _STEPS = {"init-pytorch": "Waits for worker 0"}
 
 
+_TOO_OFTEN = 3
+"""Restarts after which a container that ends each time will not come to run by itself."""
+
+
 def starting(
-    why: str, said: str, *, container: str = "", mount: str = "", pulling: str = ""
+    why: str,
+    said: str,
+    *,
+    container: str = "",
+    mount: str = "",
+    pulling: str = "",
+    restarts: int = 0,
 ) -> Wait:
     """What a worker that has a node waits for.
 
@@ -143,6 +153,7 @@ def starting(
         container: which container it is about, when it is not the worker's own.
         mount: what an event said of its volumes, if anything.
         pulling: what an event said of an image that is being pulled, if anything.
+        restarts: how often it was started again.
     """
     if why in _IMAGE:
         return Wait(reason="ImagePull", sentence=_image(why, said), stuck=True)
@@ -151,7 +162,8 @@ def starting(
     if why in _START:
         return Wait(reason="StartFailed", sentence=_start(said or why), stuck=True)
     if why == "CrashLoopBackOff":
-        return Wait(reason="CrashLoop", sentence="It ended and is started again after a pause")
+        again = "It ended and is started again after a pause"
+        return Wait(reason="CrashLoop", sentence=again, stuck=restarts >= _TOO_OFTEN)
     if mount:
         reason = "ConfigMissing" if "not found" in mount else "MountFailed"
         return Wait(reason=reason, sentence=_mount(mount), stuck=True)

@@ -14,8 +14,6 @@ from cnai_sdk.model.metric import Number
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Replica
 
-_MOUNTS = frozenset({"FailedMount", "FailedAttachVolume"})
-
 
 def replicas(seen: Seen, wanted: Asked, stands: Standing) -> tuple[Replica, ...]:
     runs, heard = latest(seen.facts), seen.heard
@@ -87,7 +85,7 @@ def wait_of(each: PodFacts, events: Sequence[KubeEvent]) -> Wait | None:
     if each.phase is not Phase.STARTING:
         return None
     said = {e.reason: e for e in sorted(events, key=_said) if e.involved_object.uid == each.uid}
-    mount = next((e.message for reason, e in said.items() if reason in _MOUNTS), "")
+    mount = _mount(said)
     pulling = said.get("Pulling")
     pulled = said.get("Pulled")
     if pulling is not None and pulled is not None and pulled.last >= pulling.last:
@@ -96,9 +94,18 @@ def wait_of(each: PodFacts, events: Sequence[KubeEvent]) -> Wait | None:
         each.why,
         each.said,
         container=each.container,
-        mount=mount,
+        mount=mount.message if mount else "",
         pulling=pulling.message if pulling else "",
+        restarts=each.attempt,
     )
+
+
+def _mount(said: Mapping[str, KubeEvent]) -> KubeEvent | None:
+    """What keeps a volume away: a node cannot mount what was not attached to it."""
+    failed, attached = said.get("FailedAttachVolume"), said.get("SuccessfulAttachVolume")
+    if failed is not None and (attached is None or attached.last < failed.last):
+        return failed
+    return said.get("FailedMount")
 
 
 def _said(event: KubeEvent) -> float:

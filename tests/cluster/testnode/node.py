@@ -13,6 +13,8 @@ from tests.cluster.testnode.timing import now, now_micro
 
 log = logging.getLogger(__name__)
 VERSION = "v1.36.3"
+ATTACHED_FOR_IT = "volumes.kubernetes.io/controller-managed-attach-detach"
+"""What a kubelet says that leaves the attaching of volumes to the control plane, as all do."""
 HEALTHY = {
     "MemoryPressure": ("False", "KubeletHasSufficientMemory",
                        "kubelet has sufficient memory available"),
@@ -52,7 +54,8 @@ class Node:
             "kubernetes.io/os": "linux",
             **config.labels,
         }
-        meta = {"name": self.name, "labels": labels, "annotations": config.annotations}
+        annotations = {ATTACHED_FOR_IT: "true", **config.annotations}
+        meta = {"name": self.name, "labels": labels, "annotations": annotations}
         node: Object = {"apiVersion": "v1", "kind": "Node", "metadata": meta}
         node["spec"] = {"taints": config.taints} if config.taints else {}
         try:

@@ -59,6 +59,11 @@ STARTS = [
 ]  # fmt: skip
 
 
+def test_a_container_that_ends_again_and_again_is_stuck_from_its_third_restart() -> None:
+    again = [starting("CrashLoopBackOff", "back-off 40s", restarts=n).stuck for n in range(5)]
+    assert again == [False, False, False, True, True]
+
+
 @pytest.mark.parametrize(("why", "said", "reason", "words"), STARTS, ids=lambda value: value[:20])
 def test_a_nodes_reason_is_said_in_plain_words(
     why: str, said: str, reason: str, words: str

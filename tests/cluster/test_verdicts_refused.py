@@ -1,0 +1,102 @@
+"""Workers and requests that the cluster's own checks refuse, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cnai_sdk.backends.kubernetes.api import Refused, connect
+from cnai_sdk.backends.kubernetes.kubeconfig import find
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.fixtures import External
+
+from .produced import Ledger, produces
+from .verdicts import Stage
+
+ADMISSION = "admissionregistration.k8s.io/v1"
+PODS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+
+
+@pytest.fixture
+def here(cluster: Cluster | External, namespace: str) -> Iterator[dict[str, Any]]:
+    """Selects this namespace; what a test registers for the cluster under its name goes again."""
+    yield {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    for kind in (
+        "validatingwebhookconfigurations",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+    ):
+        cluster.http.delete(f"/apis/{ADMISSION}/{kind}/{namespace}")
+
+
+async def refuses_pods(stage: Stage) -> None:
+    """Return once the API server heeds a new policy."""
+    pod = {"containers": [{"name": "a", "image": "python:3"}]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": pod}
+    api = connect(find(namespace=stage.namespace))
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                await api.create(f"/api/v1/namespaces/{stage.namespace}/pods", body, dry_run=True)
+                await asyncio.sleep(0.1)
+    except Refused:
+        return
+    finally:
+        await api.close()
+
+
+@produces("real", "WEBHOOK_DOWN")
+async def test_a_check_that_does_not_answer(
+    stage: Stage, ledger: Ledger, here: dict[str, Any]
+) -> None:
+    check = {
+        "name": "check.example.com",
+        "clientConfig": {"url": "https://127.0.0.1:1/check"},
+        "rules": [PODS],
+        "namespaceSelector": here,
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 1,
+    }
+    await stage.have("ValidatingWebhookConfiguration", stage.namespace, ADMISSION, webhooks=[check])
+    await stage.pytorchjob("early")
+    found = ledger.note(await stage.verdict("early", "WEBHOOK_DOWN"))
+    assert "The check check.example.com of this cluster does not answer" in found.why
+
+
+@produces("real", "CREATE_DENIED")
+async def test_a_policy_of_the_cluster(stage: Stage, ledger: Ledger, here: dict[str, Any]) -> None:
+    rule = {"expression": "false", "message": "no work on Sundays"}
+    matches = {"resourceRules": [PODS], "namespaceSelector": here}
+    policy = {"failurePolicy": "Fail", "matchConstraints": matches, "validations": [rule]}
+    await stage.have("ValidatingAdmissionPolicy", stage.namespace, ADMISSION, spec=policy)
+    binding = {"policyName": stage.namespace, "validationActions": ["Deny"]}
+    await stage.have("ValidatingAdmissionPolicyBinding", stage.namespace, ADMISSION, spec=binding)
+    await refuses_pods(stage)
+    await stage.pytorchjob("sunday")
+    found = ledger.note(await stage.verdict("sunday", "CREATE_DENIED"))
+    assert "no work on Sundays" in found.why
+
+
+@produces("real", "WEBHOOK_DENIED")
+async def test_a_check_that_says_no(stage: Stage, ledger: Ledger) -> None:
+    path = f"/apis/kubeflow.org/v1/namespaces/{stage.namespace}/pytorchjobs"
+    body = {
+        "apiVersion": "kubeflow.org/v1",
+        "kind": "PyTorchJob",
+        "metadata": {"name": "odd"},
+        "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 2}}},
+    }
+    found = ledger.note(await stage.refusal(path, body))
+    assert "denied the request" in found.evidence[0].text
+
+
+@produces("real", "REFUSED")
+async def test_an_object_that_is_not_as_it_should_be(stage: Stage, ledger: Ledger) -> None:
+    path = f"/api/v1/namespaces/{stage.namespace}/configmaps"
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "No Such Name"}}
+    found = ledger.note(await stage.refusal(path, body))
+    assert "No Such Name" in found.evidence[0].text
