@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnai_sdk.backends.kubernetes.discovery import Served
-from cnai_sdk.backends.kubernetes.objects import Pod, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 
 _PODS_OF = {
     "pytorchjobs": "training.kubeflow.org/job-name",
