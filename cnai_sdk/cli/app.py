@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cnai_sdk.cli.acting import delete, rerun, stop, train
+from cnai_sdk.cli.administering import admin
 from cnai_sdk.cli.checking import doctor
 from cnai_sdk.cli.completing import completion
 from cnai_sdk.cli.looking import events, explain, jobs, logs, status
@@ -94,6 +95,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     secrets,
     use,
     doctor,
+    admin,
     completion,
 )
 for _command in _COMMANDS:

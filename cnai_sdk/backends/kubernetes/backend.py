@@ -20,7 +20,13 @@ from cnai_sdk.backends.kubernetes.plan import default_image
 from cnai_sdk.backends.kubernetes.session import Session, open_session
 from cnai_sdk.backends.kubernetes.submitting import Submitter, only_train
 from cnai_sdk.config import Config
-from cnai_sdk.errors import BackendUnavailable, NotFound, Unsupported
+from cnai_sdk.errors import (
+    BackendUnavailable,
+    DoesNotFit,
+    InvalidRequest,
+    NotFound,
+    Unsupported,
+)
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
@@ -81,8 +87,15 @@ class KubernetesBackend:
 
     async def fits(self, spec: Spec) -> Fit:
         train, session = only_train(spec), await self._session()
+        workloads = session.mirror.workloads()
+        try:
+            await session.published.advice(
+                train, train.resources.gpu, workloads, place=session.target.namespace
+            )
+        except (DoesNotFit, InvalidRequest) as error:
+            return Fit(answer="never", why=f"{error.what} {error.why}".strip())
         found = await session.surroundings.room(train.queue or self._config.queue)
-        return room.fit(train, train.resources, found, session.mirror.workloads())
+        return room.fit(train, train.resources, found, workloads)
 
     # -- looking -----------------------------------------------------------------
 

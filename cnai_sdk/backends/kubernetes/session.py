@@ -13,6 +13,7 @@ from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target, find
 from cnai_sdk.backends.kubernetes.mirror import Mirror
+from cnai_sdk.backends.kubernetes.published import Published
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.config import Config
 from cnai_sdk.places import Place, note
@@ -27,6 +28,7 @@ class Session:
         kept: what this machine keeps of the namespace's workloads.
         mirror: the workloads as they are now.
         followers: read the logs that somebody wants.
+        published: what an administrator lets everybody read.
     """
 
     target: Target
@@ -37,6 +39,7 @@ class Session:
     mirror: Mirror
     followers: Followers
     surroundings: Surroundings
+    published: Published
 
     async def close(self) -> None:
         """Give everything back; workloads go on."""
@@ -73,6 +76,7 @@ async def open_session(config: Config) -> Session:
             mirror=mirror,
             followers=Followers(mirror, api, kept, target.namespace),
             surroundings=Surroundings(informers, served, target.namespace),
+            published=Published(informers, config.shared),
         )
         await mirror.start()
     except BaseException:

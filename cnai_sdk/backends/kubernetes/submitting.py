@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import time
 from collections.abc import Mapping
@@ -73,9 +74,15 @@ class Submitter:
         plan = await self._plan(spec, id, name, notices)
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
+        notices += await self._session.published.advice(
+            spec,
+            plan.granted.gpu,
+            self._session.mirror.workloads(),
+            place=self._session.target.namespace,
+        )
         if notice := await self._try_pod(spec, plan, kind):
             notices.append(notice)
-            plan = await self._plan(spec, id, name, notices)
+        plan = dataclasses.replace(plan, notices=tuple(notices))
         beside = await self._make_beside(plan, secrets)
         try:
             job, plan = await self._make_job(spec, plan, kind, notices)
