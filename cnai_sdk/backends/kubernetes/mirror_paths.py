@@ -14,6 +14,9 @@ _PODS_OF = {
     "trainjobs": "jobset.sigs.k8s.io/jobset-name",
 }
 
+OTHER_PODS = ",".join(f"!{label}" for label in _PODS_OF.values())
+"""Selects the pods that belong to no training job."""
+
 
 def paths_of(served: Served, namespace: str) -> dict[str, str]:
     """The list of each kind that the cluster has, by the kind's plural."""

@@ -168,6 +168,8 @@ class PodSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel
     containers: list[Container] | None = None
     node_name: str = ""
     restart_policy: str = ""
+    priority_class_name: str = ""
+    active_deadline_seconds: int | None = None
 
 
 class PodStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
@@ -188,6 +190,11 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, so that no quota counts it any more."""
+        return self.status.phase in ("Succeeded", "Failed")
 
 
 # -- events ----------------------------------------------------------------------

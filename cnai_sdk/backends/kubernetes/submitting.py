@@ -18,17 +18,27 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes import naming, pods, room
+from cnai_sdk.backends.kubernetes import naming, pods, room_fit
 from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.objects import Meta, seconds
 from cnai_sdk.backends.kubernetes.plan import Plan, planned
+from cnai_sdk.backends.kubernetes.room import Room
+from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
+from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_manifest
 from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.config import Config
-from cnai_sdk.errors import BackendUnavailable, InvalidRequest, NameInUse, Unsupported
+from cnai_sdk.errors import (
+    BackendUnavailable,
+    CnaiError,
+    InvalidRequest,
+    NameInUse,
+    Unsupported,
+)
 from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.model.name import check_name, numbered
+from cnai_sdk.model.quota import Fit
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
 from cnai_sdk.model.workload import Workload
 
@@ -68,19 +78,20 @@ class Submitter:
     async def submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
         """Make the job. When this raises, nothing was created."""
         check_name(spec.name)
-        await self._check_room(spec)
         id, notices = naming.new_id(), list[str]()
         name = self._free_name(spec, ())
+        await self._check_queue(spec)
         plan = await self._plan(spec, id, name, notices)
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
-        notices += await self._session.published.advice(
-            spec,
-            plan.granted.gpu,
-            self._session.mirror.workloads(),
-            place=self._session.target.namespace,
-        )
-        if notice := await self._try_pod(spec, plan, kind):
+        wish, found = _wish(spec, plan), await self._room(spec)
+        room_fit.check(wish, found)
+        notices += await self._advice(spec, plan)
+        told = room_fit.fit(wish, found, self._claims(), now=time.time())
+        notice = await self._try_pod(spec, plan, kind)
+        if told.answer == "waits":
+            notice = told.sentence
+        if notice:
             notices.append(notice)
         plan = dataclasses.replace(plan, notices=tuple(notices))
         beside = await self._make_beside(plan, secrets)
@@ -96,12 +107,37 @@ class Submitter:
 
     # -- before anything is made ------------------------------------------------------
 
-    async def _check_room(self, spec: TrainSpec) -> None:
-        queue = spec.queue or self._config.queue
-        if queue:
+    async def fits(self, spec: TrainSpec, count: int) -> Fit:
+        """Whether so many such jobs would run now, later or never; creates nothing."""
+        try:
+            await self._check_queue(spec)
+            plan = await self._plan(spec, naming.new_id(), spec.name, [])
+            KINDS[plan.kind].manifest(spec, plan)
+            await self._advice(spec, plan)
+        except CnaiError as error:
+            return Fit(answer="never", why=f"{error.what} {error.why}".strip(), count=count)
+        found = await self._room(spec)
+        wish = _wish(spec, plan)
+        return room_fit.fit(wish, found, self._claims(), now=time.time(), count=count)
+
+    async def _advice(self, spec: TrainSpec, plan: Plan) -> list[str]:
+        """What the administrator's ceilings say of it."""
+        return await self._session.published.advice(
+            spec,
+            plan.granted.gpu,
+            self._session.mirror.workloads(),
+            place=self._session.target.namespace,
+        )
+
+    async def _check_queue(self, spec: TrainSpec) -> None:
+        if queue := spec.queue or self._config.queue:
             await self._session.surroundings.check_queue(queue)
-        found = await self._session.surroundings.room(queue)
-        room.check(spec, spec.resources, found)
+
+    async def _room(self, spec: TrainSpec) -> Room:
+        return await self._session.surroundings.room(spec.queue or self._config.queue)
+
+    def _claims(self) -> list[Claim]:
+        return claims_now(self._session)
 
     async def _plan(self, spec: TrainSpec, id: str, name: str, notices: list[str]) -> Plan:
         return await asyncio.to_thread(
@@ -263,6 +299,23 @@ class Submitter:
             await self._api.patch(path, pods.owned_by(owner))
         elif time.time() - (seconds(meta.creation_timestamp) or time.time()) > _OWNERLESS_FOR:
             await self._api.delete(path, uid=meta.uid)
+
+
+def claims_now(session: Session) -> list[Claim]:
+    """Everybody in the namespace who holds something or waits."""
+    return claims_of(
+        session.mirror.workloads(),
+        session.mirror.job,
+        queued=session.surroundings.queued,
+        pods=session.surroundings.other_pods,
+        now=time.time(),
+    )
+
+
+def _wish(spec: TrainSpec, plan: Plan) -> Wish:
+    """What the job will ask for, read from the pod that it will make."""
+    pod = pods.worker_pod(spec, plan)
+    return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind)
 
 
 def refused(error: Refused) -> InvalidRequest:
