@@ -159,6 +159,41 @@ def train_script(
     return _submit(backend, wish, payload=payload, title=path.stem, cell=path.name, argv=argv)
 
 
+_FITTING = (
+    "workers", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout", "queue", "priority",
+)  # fmt: skip
+
+
+def fitting_spec(options: Mapping[str, Any]) -> TrainSpec:
+    """A job of that size, with nothing in it.
+
+    Raises:
+        InvalidRequest: something in the options cannot be carried out.
+    """
+    _refuse_unknown(options, _FITTING, "fits")
+    payload = Payload(entry="nothing", files={"script.py": b"def nothing():\n    pass\n"})
+    return TrainSpec(
+        name="fits",
+        resources=parse_resources(**{n: options.get(n) for n in Resources.__struct_fields__}),
+        payload=payload,
+        **parse_options(**{n: options.get(n, default) for n, default in _DEFAULTS.items()}),
+    )
+
+
+def how_many(count: object) -> int:
+    """A number of jobs.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 1000:
+        raise InvalidRequest(
+            f"count={count!r} is not a number of jobs.",
+            next_step="Write a whole number from 1 to 1000, such as count=4.",
+        )
+    return count
+
+
 class _Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What a call asked for, checked, with the values of its secrets."""
 

@@ -37,7 +37,6 @@ def fit(
     fitting = len(held) - known
     if fitting == count:
         return Fit(answer="now", count=count, now=count)
-    answer = grant(ask, capacity, held)
     seconds = forecast(
         ask,
         running=[
@@ -49,12 +48,16 @@ def fit(
     )
     return Fit(
         answer="waits",
-        why=answer if isinstance(answer, str) else "those before it have to start first",
+        why=_why(grant(ask, capacity, held)) if not fitting else "",
         position=len(line) + 1,
         seconds=seconds,
         count=count,
         now=fitting,
     )
+
+
+def _why(answer: object) -> str:
+    return answer if isinstance(answer, str) else "those before it have to start first"
 
 
 def _wish(spec: Spec) -> tuple[Ask, float | None]:

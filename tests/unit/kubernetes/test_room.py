@@ -332,7 +332,8 @@ def test_what_a_cohort_lends(
 
 
 def test_what_is_borrowed_is_said_in_both_versions() -> None:
-    for cohort in ({"cohortName": "lab"}, {"cohort": "lab"}):  # v1beta2, v1beta1
+    named: tuple[dict[str, Any], ...] = ({"cohortName": "lab"}, {"cohort": "lab"})
+    for cohort in named:  # v1beta2, v1beta1
         mine = cluster_queue("cq", flavors(a=({GPU: "2"})), used={"a": {GPU: "3"}}, **cohort)
         theirs = cluster_queue("theirs", flavors(a=({GPU: "2"})), **cohort)
         here = room(queue=queue_room(local_queue(), [mine, theirs]))
