@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cnai_sdk.backends.local.capacity import Capacity
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
-from cnai_sdk.gpu.resolver import check_devices, check_wish
+from cnai_sdk.gpu.resolver import check_devices
+from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number
 from cnai_sdk.model.spec import Resources, TrainSpec
 
