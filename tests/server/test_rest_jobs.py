@@ -115,7 +115,7 @@ class TestWhetherSomethingFits:
         status, body = self.fits(fetch, wishes={"cpu": 1000})
         assert (status, body["fit"]["answer"]) == (200, "never")
         assert body["fit"]["why"]
-        assert ask("jobs/memory").body["rows"] == []
+        assert not ask("jobs/memory").body.get("rows")
 
     @pytest.mark.parametrize(
         "asked",
