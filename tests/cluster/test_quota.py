@@ -199,10 +199,9 @@ async def test_a_student_is_told_what_is_not_visible(
     cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without rights on the cluster the namespace's own numbers are told, and what is missing."""
-    if not isinstance(cluster, Cluster):
-        pytest.skip("users of another cluster are its own")
     path = cluster.user_kubeconfig("student", namespace=namespace)
-    cluster.grant("student", namespace, [
+    who = "student" if isinstance(cluster, Cluster) else f"{namespace}:student"
+    cluster.grant(who, namespace, [
         {"apiGroups": ["", "kubeflow.org", "trainer.kubeflow.org", "kueue.x-k8s.io"],
          "resources": ["*"], "verbs": ["get", "list", "watch", "create"]},
     ])  # fmt: skip
@@ -218,3 +217,22 @@ async def test_a_student_is_told_what_is_not_visible(
         assert item(quota, "cpu").source == "the queue team"
         assert any("for want of clusterqueues" in each for each in quota.unseen)
         assert any("for want of nodes" in each for each in quota.unseen)
+
+
+async def test_looking_costs_no_request(
+    cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may be used is known by the watches alone, and so is whether something fits."""
+    with cluster.faults(namespace) as (faults, kubeconfig):
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        async with stage_of(cluster, namespace, tmp_path, queue="team") as stage:
+            await stage.queue(quota={"cpu": "2", "memory": "1Gi"})
+            backend = stage.backend
+            await until(backend, lambda quota: item(quota, "cpu").limit == 2)
+            await backend.fits(spec(1))
+            before = len(faults.requests)
+            for _ in range(50):
+                await backend.quota()
+                await backend.fits(spec(1), count=4)
+                await backend.devices()
+            assert faults.requests[before:] == []
