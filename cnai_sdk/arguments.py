@@ -13,6 +13,7 @@ from typing import Any
 
 from cnai_sdk.capture import check_secret
 from cnai_sdk.errors import InvalidRequest, SecretRefused
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation
 from cnai_sdk.model.quantity import parse_duration, parse_memory
 from cnai_sdk.model.spec import Resources
 
@@ -34,7 +35,12 @@ _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
 def parse_resources(
-    cpu: object, memory: object, gpu: object, gpu_memory: object, gpu_model: object
+    cpu: object,
+    memory: object,
+    gpu: object,
+    gpu_memory: object,
+    gpu_model: object,
+    isolation: object = None,
 ) -> Resources:
     """What each worker asks for.
 
@@ -56,8 +62,32 @@ def parse_resources(
         memory=None if memory is None else parse_memory(memory),
         gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
         gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
-        gpu_model=None if gpu_model is None else str(gpu_model),
+        gpu_model=_model(gpu_model),
+        isolation=_isolation(isolation),
     )
+
+
+def _model(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
+        raise InvalidRequest(
+            f"gpu_model={value!r} is not a device's name.",
+            next_step='Write gpu_model="A100", for one; cnai.gpus() lists what there is.',
+        )
+    return value
+
+
+def _isolation(value: object) -> Isolation:
+    if value is None:
+        return "memory"
+    if value not in ISOLATIONS:
+        raise InvalidRequest(
+            f"isolation={value!r} is none that there is.",
+            why="It is what has to hold between those who share a GPU.",
+            next_step='Write isolation="memory" (the default), "hardware" or "none".',
+        )
+    return next(each for each in ISOLATIONS if each == value)
 
 
 def parse_options(

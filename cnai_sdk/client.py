@@ -122,6 +122,7 @@ class Client:
         gpu: float | None = None,
         gpu_memory: int | str | None = None,
         gpu_model: str | None = None,
+        isolation: str | None = None,
         timeout: float | str | None = None,
         retries: int = 0,
         env: Mapping[str, str] | None = None,
@@ -150,6 +151,8 @@ class Client:
             gpu: whole devices, or a share below 1 of one device for one worker.
             gpu_memory: memory of one device, such as '10Gi'.
             gpu_model: the device's name, such as 'A100'.
+            isolation: what has to hold between those who share a GPU: 'memory', which is the
+                default, 'hardware', or 'none'.
             timeout: seconds, or '30m'; a job that is not done by then fails.
             retries: how often a failed run starts again.
             env: plain environment variables; a secret is refused here.
@@ -182,6 +185,7 @@ class Client:
             gpu=gpu,
             gpu_memory=gpu_memory,
             gpu_model=gpu_model,
+            isolation=isolation,
             timeout=timeout,
             retries=retries,
             env=env,
@@ -244,6 +248,7 @@ class Client:
         gpu: float | None = None,
         gpu_memory: int | str | None = None,
         gpu_model: str | None = None,
+        isolation: str | None = None,
         timeout: float | str | None = None,
         queue: str | None = None,
         priority: str | None = None,
@@ -266,6 +271,7 @@ class Client:
             "gpu": gpu,
             "gpu_memory": gpu_memory,
             "gpu_model": gpu_model,
+            "isolation": isolation,
             "timeout": timeout,
             "queue": queue,
             "priority": priority,

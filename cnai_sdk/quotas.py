@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device, Fit, Line, Quota, QuotaItem
+from cnai_sdk.text.columns import display_width, pad
 from cnai_sdk.text.foreign import one_line
 from cnai_sdk.text.words import ordinal
 
@@ -116,8 +117,38 @@ class Devices(Sequence[Device]):
     def __repr__(self) -> str:
         if not self._devices:
             return "No GPU was found here."
+        rows = [_HEAD, *(_device(each) for each in self._devices)]
+        widths = [max(display_width(row[n]) for row in rows) for n in range(len(_HEAD))]
         return "\n".join(
-            f"{d.model}  {d.profile or d.mechanism}  {show_bytes(d.memory)}  "
-            f"{show_number(d.free)} free  {d.id}"
-            for d in self._devices
+            "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
         )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(title)}</th>" for title in _HEAD)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _device(each)) + "</tr>"
+            for each in self._devices
+        )
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+_HEAD = ("GPU", "Shared by", "Memory", "Isolation", "How many", "Found by", "Key")
+
+
+def _device(device: Device) -> tuple[str, ...]:
+    """One row. Names and keys are a driver's or an administrator's own words."""
+    how = f"MIG {device.profile}" if device.profile else device.mechanism
+    each = f" ×{device.replicas}" if device.replicas > 1 else ""
+    left = f"{show_number(device.free)} free" if device.count is None and not device.found else ""
+    count = left or ("not visible" if device.count is None else str(device.count))
+    cells = (
+        device.model or "not visible",
+        how + each,
+        show_bytes(device.memory) if device.memory else "not visible",
+        device.isolation,
+        count,
+        device.found or "the driver",
+        device.id,
+    )
+    return tuple(one_line(cell, 80) for cell in cells)

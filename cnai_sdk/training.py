@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from cnai_sdk.config import Config
 
 _CHANGEABLE = (
-    "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout",
+    "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model",
+    "isolation", "timeout",
     "retries", "env", "secrets", "packages", "data", "outputs", "image", "shm", "queue",
     "priority",
 )  # fmt: skip
@@ -160,7 +161,8 @@ def train_script(
 
 
 _FITTING = (
-    "workers", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout", "queue", "priority",
+    "workers", "cpu", "memory", "gpu", "gpu_memory", "gpu_model",
+    "isolation", "timeout", "queue", "priority",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ _OPTIONS = (
     click.option("--memory", metavar="8Gi", help="Memory for each worker."),
     click.option("--gpu", type=float, metavar="N", help="Whole GPUs, or a share below 1."),
     click.option("--gpu-memory", metavar="10Gi", help="Memory of one GPU."),
+    click.option("--gpu-model", metavar="NAME", help="The GPU's name, such as A100."),
+    click.option("--isolation", metavar="KIND", help="'memory', 'hardware' or 'none'."),
     click.option("--timeout", metavar="30m", help="A job not done by then fails."),
     click.option("--retries", type=int, metavar="N", help="Starts again after a failure."),
     click.option("--env", multiple=True, metavar="K=V", help="A plain variable; repeatable."),

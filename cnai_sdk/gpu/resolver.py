@@ -14,13 +14,22 @@ from cnai_sdk.gpu.fraction import Fraction
 from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
 from cnai_sdk.gpu.mig import Mig
 from cnai_sdk.gpu.mps import Mps
-from cnai_sdk.gpu.wish import ISOLATIONS, asked, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, asked, is_model
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
 
 MECHANISMS: tuple[Mechanism, ...] = (Mig(), Mps(), Fraction())
 _TINY = 1e-9
+
+
+def isolation_of(mechanism: str) -> Isolation:
+    """What holds between those who share a device, by the mechanism's name.
+
+    >>> isolation_of("mps"), isolation_of("whole")
+    ('memory', 'hardware')
+    """
+    return next((m.isolation for m in MECHANISMS if m.name == mechanism), "hardware")
 
 
 def check_devices(

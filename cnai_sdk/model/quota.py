@@ -99,6 +99,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         not_enforced: what does not.
         parent: the whole device's id, for a slice.
         free: the share of it that is not granted, 0 to 1.
+        isolation: what holds between those who share it: 'hardware', 'memory' or 'none'.
+        count: on a cluster, how many such there are; None when it cannot be seen.
+        replicas: how many share one card; 0 when it cannot be seen.
+        found: on a cluster, how it was found.
     """
 
     id: str
@@ -112,6 +116,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_enforced: str = ""
     parent: str = ""
     free: float = 1.0
+    isolation: str = ""
+    count: int | None = None
+    replicas: int = 1
+    found: str = ""
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -293,7 +293,7 @@ class KubernetesBackend:
 
     async def devices(self) -> Sequence[Device]:
         session = await self._session()
-        return (await session.surroundings.room(self._config.queue)).devices
+        return await session.sight.devices(self._config.queue)
 
     async def address(self, id: str) -> str:
         await self._job(id)

@@ -21,9 +21,6 @@ from cnai_sdk.backends.kubernetes.room_objects import (
     VolcanoQueue,
 )
 from cnai_sdk.backends.kubernetes.room_wish import Wish, numbers
-from cnai_sdk.model.quota import Device
-
-_GPU = "nvidia.com/gpu"
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -78,7 +75,6 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         queue: Kueue's queue that admits, or None.
         volcano: Volcano's queue that admits, with its bounds by key, or None.
         nodes: what each node gives to pods; empty when nodes are not seen.
-        devices: the GPUs of the nodes, where the nodes tell what they are.
         unseen: what could not be read, a sentence each.
     """
 
@@ -87,7 +83,6 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueRoom | None = None
     volcano: VolcanoQueue | None = None
     nodes: tuple[Mapping[str, float], ...] = ()
-    devices: tuple[Device, ...] = ()
     unseen: tuple[str, ...] = ()
 
     def bounds(self) -> dict[Bucket, Bound]:
@@ -170,7 +165,6 @@ def room_of(
         queue=queue,
         volcano=volcano,
         nodes=tuple(numbers(node.status.allocatable) for node in ready),
-        devices=tuple(device for node in ready for device in _devices(node)),
         unseen=tuple(unseen),
     )
 
@@ -203,23 +197,3 @@ def _of_volcano(queue: VolcanoQueue) -> dict[Bucket, Bound]:
         for key, amount in numbers(queue.spec.capability).items()
         if named(key) is not None
     }
-
-
-def _devices(node: Node) -> list[Device]:
-    """Whole GPUs, where the node's labels name the model and its memory (GPU Feature Discovery)."""
-    labels = node.metadata.labels or {}
-    memory = labels.get(f"{_GPU}.memory", "")
-    count = int(numbers(node.status.allocatable).get(_GPU, 0.0))
-    if not memory.isdigit() or int(memory) == 0:
-        return []
-    model = labels.get(f"{_GPU}.product", "").replace("-", " ") or "NVIDIA GPU"
-    return [
-        Device(
-            id=f"{node.metadata.name}/{index}",
-            model=model,
-            memory=int(memory) * 2**20,
-            index=index,
-            enforced="the node's device plugin gives a GPU to one pod at a time",
-        )
-        for index in range(count)
-    ]

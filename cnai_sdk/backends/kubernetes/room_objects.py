@@ -75,10 +75,18 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="ca
     allocatable: Amounts | None = None
 
 
+class Taint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What keeps pods off a node that do not bear it."""
+
+    key: str = ""
+    effect: str = ""
+
+
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """Whether a node takes pods."""
 
     unschedulable: bool | None = None
+    taints: list[Taint] | None = None
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):

@@ -37,6 +37,7 @@ from cnai_sdk.errors import (
     Unsupported,
 )
 from cnai_sdk.explain import diagnose_refusal
+from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.model.name import check_name, numbered
 from cnai_sdk.model.quota import Fit
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
@@ -81,7 +82,9 @@ class Submitter:
         id, notices = naming.new_id(), list[str]()
         name = self._free_name(spec, ())
         await self._check_queue(spec)
-        plan = await self._plan(spec, id, name, notices)
+        ask = await self._ask(spec)
+        notices += ask.notices if ask is not None else ()
+        plan = await self._plan(spec, id, name, ask, notices)
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
         wish, found = _wish(spec, plan), await self._room(spec)
@@ -111,7 +114,8 @@ class Submitter:
         """Whether so many such jobs would run now, later or never; creates nothing."""
         try:
             await self._check_queue(spec)
-            plan = await self._plan(spec, naming.new_id(), spec.name, [])
+            ask = await self._ask(spec)
+            plan = await self._plan(spec, naming.new_id(), spec.name, ask, [])
             KINDS[plan.kind].manifest(spec, plan)
             await self._advice(spec, plan)
         except CnaiError as error:
@@ -139,7 +143,12 @@ class Submitter:
     def _claims(self) -> list[Claim]:
         return claims_now(self._session)
 
-    async def _plan(self, spec: TrainSpec, id: str, name: str, notices: list[str]) -> Plan:
+    async def _ask(self, spec: TrainSpec) -> PodAsk | None:
+        return await self._session.sight.ask(spec, spec.queue or self._config.queue)
+
+    async def _plan(
+        self, spec: TrainSpec, id: str, name: str, ask: PodAsk | None, notices: list[str]
+    ) -> Plan:
         return await asyncio.to_thread(
             planned,
             spec,
@@ -148,6 +157,7 @@ class Submitter:
             namespace=self._session.target.namespace,
             served=self._session.served,
             config=self._config,
+            ask=ask,
             notices=notices,
         )
 
@@ -203,6 +213,8 @@ class Submitter:
             wanted.append((f"{here}/configmaps", pods.config_map(plan)))
         if secrets:
             wanted.append((f"{here}/secrets", pods.secret(plan, secrets)))
+        if plan.claim_template:
+            wanted.append((_templates(plan.namespace), pods.claim_template(plan)))
         made: list[str] = []
         try:
             for path, body in wanted:
@@ -227,7 +239,7 @@ class Submitter:
                 # Somebody else took the name since the namespace was last heard of.
                 taken += (plan.object_name,)
                 name = self._free_name(spec, taken)
-                plan = await self._plan(spec, plan.id, name, notices)
+                plan = await self._plan(spec, plan.id, name, plan.ask, notices)
             except Missing as error:
                 distrust(self._api, self._config)
                 raise _gone(error, plan) from error
@@ -275,10 +287,12 @@ class Submitter:
 
     async def _sweep(self) -> None:
         """Remove what was made for a job that never came, and give an owner to what has none."""
-        here = f"/api/v1/namespaces/{self._session.target.namespace}"
-        for what in ("configmaps", "secrets"):
+        namespace = self._session.target.namespace
+        paths = [f"/api/v1/namespaces/{namespace}/{what}" for what in ("configmaps", "secrets")]
+        if self._session.served.dra:
+            paths.append(_templates(namespace))
+        for path in paths:
             with contextlib.suppress(Refused, Unreachable):
-                path = f"{here}/{what}"
                 found = await self._api.list(
                     path, params={"labelSelector": naming.SELECTOR}, type=_Beside
                 )
@@ -315,7 +329,12 @@ def claims_now(session: Session) -> list[Claim]:
 def _wish(spec: TrainSpec, plan: Plan) -> Wish:
     """What the job will ask for, read from the pod that it will make."""
     pod = pods.worker_pod(spec, plan)
-    return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind)
+    claims = {name: float(count) for name, count in plan.ask.devices.items()} if plan.ask else {}
+    return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind, claims=claims)
+
+
+def _templates(namespace: str) -> str:
+    return f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaimtemplates"
 
 
 def refused(error: Refused) -> InvalidRequest:
@@ -331,7 +350,8 @@ def _not_beside(error: Refused) -> BackendUnavailable:
         "What the job needs beside it cannot be made; nothing was created.",
         why=error.message or error.what,
         next_step="Large code needs the right to create ConfigMaps, secrets= that to create "
-        "Secrets; ask the cluster's administrator.",
+        "Secrets, GPUs by DRA that to create ResourceClaimTemplates; ask the cluster's "
+        "administrator.",
     )
 
 

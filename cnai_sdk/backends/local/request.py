@@ -132,11 +132,6 @@ def _cpu_notices(resources: Resources, workers: int, capacity: Capacity) -> tupl
 def _gpu_notices(resources: Resources, workers: int, capacity: Capacity) -> tuple[str, ...]:
     if resources.wants_gpu:
         return check_devices(resources, workers, capacity.gpus, capacity.gpu_looked)
-    if resources.gpu_model:
-        raise InvalidRequest(
-            f"gpu_model={resources.gpu_model!r} needs a number of GPUs.",
-            next_step=f"Write gpu=1, gpu_model={resources.gpu_model!r}.",
-        )
     if capacity.gpu_present:
         return ("No GPU was asked for, so the workers see none: write gpu=1, or gpu=0.5.",)
     return ()

@@ -56,7 +56,7 @@ class Kai:
 
     def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
         """A fraction up to a hundredth; memory alone where the card's size cannot be seen."""
-        queue = seen.queue or offer.queue
+        queue = seen.kai_queue or offer.queue
         if not queue:
             return "its queue is not known: name one with queue="
         annotations: dict[str, str]

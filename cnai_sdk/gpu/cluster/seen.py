@@ -80,6 +80,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             pod that was tried.
         allowances: what quotas of the namespace give, by resource key without 'requests.'.
         queue: the queue that admits, or ''.
+        kai_queue: the queue of KAI that was named, or ''.
         queue_keys: the resources that this queue has; None without a queue, or when it is not told.
         profile: what the administrator says is on offer.
         carries: what the pods of the job's kind can carry, of `EVERYTHING`.
@@ -97,6 +98,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     hami: bool = False
     allowances: Mapping[str, Allowance] = {}
     queue: str = ""
+    kai_queue: str = ""
     queue_keys: frozenset[str] | None = None
     profile: Profile | None = None
     carries: frozenset[str] = EVERYTHING

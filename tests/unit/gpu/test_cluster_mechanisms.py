@@ -135,7 +135,7 @@ def test_volcano_counts_memory_in_units_of_its_factor(factor, units):
 
 
 def test_kai_books_a_fraction_by_an_annotation_and_asks_for_no_device():
-    there = seen(whole(product=A100), kai=True, queue="team-a")
+    there = seen(whole(product=A100), kai=True, kai_queue="team-a")
     got = ask(there, gpu=0.251, isolation="none")
     assert got.annotations == {"gpu-fraction": "0.26"}
     assert (got.scheduler, got.labels) == ("kai-scheduler", {"kai.scheduler/queue": "team-a"})
@@ -144,7 +144,7 @@ def test_kai_books_a_fraction_by_an_annotation_and_asks_for_no_device():
 
 
 def test_kai_gives_at_most_99_hundredths_and_needs_a_queue():
-    there = seen(whole(), kai=True, queue="team-a")
+    there = seen(whole(), kai=True, kai_queue="team-a")
     with pytest.raises(DoesNotFit) as error:
         ask(there, gpu=0.995, isolation="none")
     assert "at most 0.99" in error.value.why

@@ -399,7 +399,7 @@ def test_every_mechanism_of_a_profile_is_one_that_there_is():
     for name in BY_NAME:
         extra = 'replicas = 2\nmemory = "8Gi"\ncard = "16Gi"\nprofile = "1g.10gb"'
         text = f'[[offer]]\nmechanism = "{name}"\nkey = "nvidia.com/gpu"\n{extra}'
-        there = Seen(profile=read_profile(text), queue="q", carries=EVERYTHING, dra=True)
+        there = Seen(profile=read_profile(text), kai_queue="q", carries=EVERYTHING, dra=True)
         (offer,) = offers(there)
         assert offer.mechanism == name
         wish = {"gpu": 1.0} if name in ("whole", "dra") else {"gpu_memory": GIB}
