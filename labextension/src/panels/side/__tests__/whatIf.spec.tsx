@@ -4,7 +4,8 @@ import React from 'react';
 import { ApiError } from '../../../api';
 import { FakeStore } from '../../../__tests__/fakes';
 import { Fit } from '../../../generated/wire';
-import { fitText, PAUSE, wishedOf, WhatIf } from '../whatIf';
+import { fitText, PAUSE, wishedOf } from '../../../parts/fit';
+import { WhatIf } from '../whatIf';
 import { trans } from './mounted';
 
 const EMPTY = { count: '', workers: '1', cpu: '', memory: '', gpu: '' };
