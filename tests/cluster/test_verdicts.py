@@ -25,7 +25,7 @@ from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
 from tests.unit.explain.workloads import raised, verdict
 
-from .verdicts import SMALL, Stage, stage_of
+from .verdicts import QUEUES, SMALL, Stage, stage_of
 
 How = Literal["real", "imitated", "recorded"]
 WORDING = "1.36"
@@ -465,6 +465,19 @@ async def test_a_job_that_makes_room_for_another_in_its_queue(stage: Stage, ledg
     pod = {"priorityClassName": "urgent"}
     await stage.pytorchjob("urgent", resources=whole, labels=IN_QUEUE, pod=pod)
     ledger.note("real", await stage.verdict("modest", "KUEUE_PREEMPTED"))
+
+
+async def test_a_queue_with_room_that_is_not_close_together(stage: Stage, ledger: Ledger) -> None:
+    """Quota is there, and no node of the topology has that much."""
+    name = f"{stage.namespace}-hosts"
+    levels = [{"nodeLabel": "kubernetes.io/hostname"}]
+    await stage.have("Topology", name, QUEUES, spec={"levels": levels})
+    flavor = {"nodeLabels": {"kubernetes.io/os": "linux"}, "topologyName": name}
+    await stage.have("ResourceFlavor", name, QUEUES, spec=flavor)
+    await stage.queue(quota={"cpu": "10k", "memory": "1Gi"}, flavor=name)
+    await stage.pytorchjob("wide", resources=much(cpu="5k", memory="64Mi"), labels=IN_QUEUE)
+    found = ledger.note("real", await stage.verdict("wide", "KUEUE_TAS"))
+    assert "close together in the queue team" in found.why
 
 
 async def test_a_queue_whose_time_is_over(stage: Stage, ledger: Ledger) -> None:

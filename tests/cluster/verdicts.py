@@ -41,7 +41,7 @@ class Stage:
     async def have(self, kind: str, name: str, version: str = "v1", **fields: Any) -> None:
         """Make or change an object, in this namespace when it has one."""
         meta = {"name": name, "namespace": self.namespace, **fields.pop("metadata", {})}
-        if kind in ("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace"):
+        if kind in ("ClusterQueue", "ResourceFlavor", "Topology", "PriorityClass", "Namespace"):
             del meta["namespace"]
         document = {"apiVersion": version, "kind": kind, "metadata": meta, **fields}
         await asyncio.to_thread(self.cluster.apply, document)
@@ -91,12 +91,14 @@ class Stage:
         return (await self.backend.submit(spec, secrets={})).name
 
     async def queue(self, name: str = "team", *, quota: dict[str, str], **fields: Any) -> None:
-        """A queue of this namespace, with a quota of its own."""
-        await self.have("ResourceFlavor", "default", QUEUES)
+        """A queue of this namespace, with a quota of its own; `flavor` is there already."""
+        flavor = fields.pop("flavor", "default")
+        if flavor == "default":
+            await self.have("ResourceFlavor", flavor, QUEUES)
         resources = [{"name": what, "nominalQuota": amount} for what, amount in quota.items()]
         group = {
             "coveredResources": list(quota),
-            "flavors": [{"name": "default", "resources": resources}],
+            "flavors": [{"name": flavor, "resources": resources}],
         }
         own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         spec = {"namespaceSelector": own, "resourceGroups": [group], **fields}
