@@ -16,7 +16,7 @@ from cnai_sdk.errors import InvalidRequest, MissingDependency
 Document = dict[str, Any]
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_WHO = re.compile(r"[^\s,=\x00-\x1f]{1,256}")
+_WHO = re.compile(r"[^\s\x00-\x1f]{1,256}")
 _QUOTA_KEY = re.compile(r"[a-z0-9][A-Za-z0-9./_-]{0,316}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]+([.][0-9]+)?(m|[kMGTP]|[KMGTP]i)?", re.ASCII)
 _RBAC = "rbac.authorization.k8s.io"
