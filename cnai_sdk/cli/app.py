@@ -16,6 +16,7 @@ from cnai_sdk.cli.checking import doctor
 from cnai_sdk.cli.completing import completion
 from cnai_sdk.cli.looking import events, explain, jobs, logs, status
 from cnai_sdk.cli.printing import print_error
+from cnai_sdk.cli.room import fits, quota
 from cnai_sdk.cli.settings import secrets, use
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
@@ -92,6 +93,8 @@ _COMMANDS: tuple[click.Command, ...] = (
     stop,
     rerun,
     delete,
+    quota,
+    fits,
     secrets,
     use,
     doctor,
