@@ -90,6 +90,85 @@ def _isolation(value: object) -> Isolation:
     return next(each for each in ISOLATIONS if each == value)
 
 
+_PLACED = (
+    "Where a worker runs is the scheduler's choice, by what it asks for.",
+    'Name a GPU with gpu_model="A100", or a queue with queue=; nodes are the administrator\'s.',
+)
+_MOUNTED = (
+    "A worker sees nothing of its node; what it mounts is a claim of the namespace.",
+    'Write data=["pvc://CLAIM/folder"] to read one, and outputs="pvc://CLAIM/folder" to write.',
+)
+_RAISED = (
+    'Workers keep the Pod Security Standard "restricted": an ordinary user, without privileges.',
+    "Build what needs root into the image, and name it with image=.",
+)
+_ACCOUNT = (
+    "Workers have no account of the cluster: no token is mounted.",
+    "Leave it out; secrets= hands a worker the credentials of something else.",
+)
+_WRITTEN = (
+    "The pods of a job are written by the SDK, so that a namespace with strict rules takes them.",
+    "Ask for what the worker needs: cpu=, memory=, gpu=, env=, secrets=, data=, image=.",
+)
+_ELSEWHERE = (
+    "A job runs in the namespace that was chosen with the cluster.",
+    'Choose it first: cnai.use("kubernetes", namespace="…").',
+)
+_OF_A_POD = {
+    **dict.fromkeys(("namespace", "context", "cluster"), _ELSEWHERE),
+    **dict.fromkeys(
+        ("node", "nodename", "nodeselector", "affinity", "nodeaffinity", "tolerations"), _PLACED
+    ),
+    **dict.fromkeys(("hostpath", "volume", "volumes", "volumemounts", "mounts"), _MOUNTED),
+    **dict.fromkeys(
+        (
+            "privileged",
+            "securitycontext",
+            "capabilities",
+            "runasuser",
+            "hostnetwork",
+            "hostpid",
+            "hostipc",
+        ),
+        _RAISED,
+    ),
+    **dict.fromkeys(("serviceaccount", "serviceaccountname"), _ACCOUNT),
+    **dict.fromkeys(
+        (
+            "podspec",
+            "podtemplate",
+            "podtemplateoverrides",
+            "podspecoverrides",
+            "runtimepatches",
+            "annotations",
+            "labels",
+            "initcontainers",
+            "runtimeclassname",
+            "schedulername",
+        ),
+        _WRITTEN,
+    ),
+}
+
+
+def refuse_of_a_pod(name: str, verb: str) -> None:
+    """Refuse what Kubernetes has a field for and a job does not offer, with the reason.
+
+    Raises:
+        InvalidRequest: it is such a field, in whatever spelling.
+
+    >>> refuse_of_a_pod("nodeSelector", "train")
+    Traceback (most recent call last):
+    cnai_sdk.errors.InvalidRequest: train() takes no nodeSelector.
+    Why: Where a worker runs is the scheduler's choice, by what it asks for.
+    What to do: Name a GPU with gpu_model="A100", or a queue with queue=; nodes are the \
+administrator's.
+    """
+    found = _OF_A_POD.get(name.lower().replace("_", "").replace("-", ""))
+    if found is not None:
+        raise InvalidRequest(f"{verb}() takes no {name}.", why=found[0], next_step=found[1])
+
+
 def parse_options(
     *,
     workers: object,
@@ -122,7 +201,7 @@ def parse_options(
         "image": _image(image),
         "shm": None if shm is None else parse_memory(shm, argument="shm"),
         "queue": _object_name("queue", queue),
-        "priority": _object_name("priority", priority),
+        "priority": _priority(priority),
     }
 
 
@@ -169,6 +248,17 @@ def _object_name(label: str, value: object) -> str:
             next_step=f'Write {label}="team-a", for one.',
         )
     return value
+
+
+def _priority(value: object) -> str:
+    name = _object_name("priority", value)
+    if name.startswith("system-"):
+        raise InvalidRequest(
+            f"priority={name!r} is one of the cluster's own.",
+            why="What has it takes the place of anything else, also of what runs the cluster.",
+            next_step="Leave priority out, or ask the administrator for a priority class.",
+        )
+    return name
 
 
 def _image(value: object) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.arguments import parse_args, parse_options, parse_resources
+from cnai_sdk.arguments import parse_args, parse_options, parse_resources, refuse_of_a_pod
 from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
@@ -325,7 +325,10 @@ def _refuse_unknown(
 ) -> None:
     for name, value in ((n, v) for n, v in given.items() if n not in known):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        if callable(fn) and name in _parameters(fn):
+        belongs = callable(fn) and name in _parameters(fn)
+        if not belongs:
+            refuse_of_a_pod(name, verb)
+        if belongs:
             step = f"{name} belongs to the function: write args={{{name!r}: {value!r}}}."
         elif near:
             step = f"Did you mean {near[0]}={value!r}?"
