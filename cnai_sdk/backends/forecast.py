@@ -21,42 +21,47 @@ def forecast(
     *,
     running: Iterable[tuple[H, float | None]],
     ahead: Sequence[tuple[A, float | None]],
-    start: Callable[[A, Sequence[H]], H | None],
+    start: Callable[[A], H | None],
+    end: Callable[[H], None],
 ) -> float | None:
     """Seconds until it would start, at most; None when that cannot be known.
 
     Args:
         running: what is held, and in how many seconds it is given back; None for not known.
         ahead: who waits before it, from the head, and how many seconds each may run.
-        start: what one would hold beside those that hold something, or None while it must wait.
+        start: take what one needs of what is left, and give what it holds; None when it must wait.
+        end: give back what one holds.
 
-    >>> room = lambda ask, held: ask if ask + sum(held) <= 4 else None
-    >>> forecast(2, running=[(3, 60.0), (1, None)], ahead=[], start=room)
-    60.0
-    >>> forecast(2, running=[(3, 60.0)], ahead=[(4, 300.0)], start=room)
-    360.0
-    >>> forecast(2, running=[(3, None)], ahead=[], start=room) is None
-    True
+    >>> def when(ask, running, ahead=()):
+    ...     left = [4 - sum(held for held, _ in running)]
+    ...
+    ...     def take(amount):
+    ...         return left.append(left.pop() - amount) or amount if amount <= left[0] else None
+    ...
+    ...     def give(amount):
+    ...         left.append(left.pop() + amount)
+    ...
+    ...     return forecast(ask, running=running, ahead=ahead, start=take, end=give)
+    >>> when(2, [(3, 60.0), (1, None)]), when(2, [(3, 60.0)], [(4, 300.0)]), when(2, [(3, None)])
+    (60.0, 360.0, None)
     """
     number = itertools.count()
-    ends: list[tuple[float, int, H]] = []
-    held: dict[int, H] = {}
-    for one, end in running:
-        id = next(number)
-        held[id] = one
-        if end is not None:
-            heapq.heappush(ends, (max(end, 0.0), id, one))
+    ends: list[tuple[float, int, H]] = [
+        (max(until, 0.0), next(number), one) for one, until in running if until is not None
+    ]
+    heapq.heapify(ends)
     now = 0.0
-    waiting: list[tuple[A, float | None]] = [*ahead, (ask, 0.0)]
-    for at, (each, lasts) in enumerate(waiting, start=1):
-        while (got := start(each, list(held.values()))) is None:
+    for each, lasts in ahead:
+        while (got := start(each)) is None:
             if not ends:
                 return None
-            now, gone, _ = heapq.heappop(ends)
-            held.pop(gone)
-        if at < len(waiting):
-            id = next(number)
-            held[id] = got
-            if lasts is not None:
-                heapq.heappush(ends, (now + lasts, id, got))
+            now, _, gone = heapq.heappop(ends)
+            end(gone)
+        if lasts is not None:
+            heapq.heappush(ends, (now + lasts, next(number), got))
+    while start(ask) is None:
+        if not ends:
+            return None
+        now, _, gone = heapq.heappop(ends)
+        end(gone)
     return now

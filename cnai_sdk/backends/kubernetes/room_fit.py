@@ -158,33 +158,38 @@ def fit(
     if room.queue is not None and room.queue.stopped:
         return Fit(answer="waits", why=room.queue.stopped, position=waiting + 1, count=count)
 
-    def start(ask: Wish, held: Sequence[Held]) -> Held | None:
-        left = _left(base, held)
-        fitting = (way for way in room.ways(ask) if _first_short(way, left) is None)
-        return next(fitting, None)
+    left = _left(base, (each for each, _ in running))
+
+    def start(ask: Wish) -> Held | None:
+        way = next((way for way in room.ways(ask) if _first_short(way, left) is None), None)
+        for bucket, amount in (way or {}).items():
+            left[bucket] -= amount
+        return way
+
+    def end(held: Held) -> None:
+        for bucket, amount in held.items():
+            if bucket in left:
+                left[bucket] += amount
 
     blocked = bool(waiting and room.queue is not None and room.queue.strict)
-    held: list[Held] = [each for each, _ in running]
     fitting = 0
-    while not blocked and fitting < count and (way := start(whole, held)) is not None:
-        held.append(way)
+    while not blocked and fitting < count and start(whole) is not None:
         fitting += 1
     if fitting == count:
         return Fit(answer="now", count=count, now=count)
+    why = _why(whole, room, left, waiting)
     seconds = None
     if waiting == len(line):  # otherwise some of those before it are not known
         seconds = forecast(
             whole,
-            running=[
-                *((each, None if ends is None else ends - now) for each, ends in running),
-                *((each, None) for each in held[len(running) :]),
-            ],
+            running=[(each, None if ends is None else ends - now) for each, ends in running],
             ahead=[(with_defaults(c.wish, room.ranges), c.lasts) for c in line],
             start=start,
+            end=end,
         )
     return Fit(
         answer="waits",
-        why=_why(whole, room, _left(base, held), waiting),
+        why=why,
         position=waiting + 1,
         seconds=seconds,
         count=count,

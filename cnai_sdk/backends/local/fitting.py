@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cnai_sdk.backends.forecast import forecast
 from cnai_sdk.backends.local import turns
@@ -26,29 +26,32 @@ def fit(
     running, line = index.transact(lambda db: turns.held_and_waiting(db, is_mine))
     ask = Ask(workers=spec.workers, resources=spec.resources)
 
-    def start(wish: Ask, held: Sequence[Held]) -> Held | None:
-        got = grant(wish, capacity, held)
-        return None if isinstance(got, str) else Held(name="", lease=got)
-
     held = turns.as_held(running)
-    known = len(held)
-    while not line and len(held) - known < count and (got := start(ask, held)) is not None:
-        held.append(got)
-    fitting = len(held) - known
+    before = list(held)
+
+    def start(wish: Ask) -> Held | None:
+        got = grant(wish, capacity, held)
+        if isinstance(got, str):
+            return None
+        held.append(Held(name="", lease=got))
+        return held[-1]
+
+    fitting = 0
+    while not line and fitting < count and start(ask) is not None:
+        fitting += 1
     if fitting == count:
         return Fit(answer="now", count=count, now=count)
+    why = _why(grant(ask, capacity, held)) if not fitting else ""
     seconds = forecast(
         ask,
-        running=[
-            *zip(held[:known], (_ends(index, turn) for turn in running), strict=True),
-            *((each, None) for each in held[known:]),
-        ],
+        running=list(zip(before, (_ends(index, turn) for turn in running), strict=True)),
         ahead=[_wish(index.folder(turn.id).bare_spec()) for turn in line],
         start=start,
+        end=lambda one: held.remove(one),
     )
     return Fit(
         answer="waits",
-        why=_why(grant(ask, capacity, held)) if not fitting else "",
+        why=why,
         position=len(line) + 1,
         seconds=seconds,
         count=count,
