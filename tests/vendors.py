@@ -79,16 +79,24 @@ def mig_single(name: str = "single", profile: str = "1g.10gb", count: int = 14) 
     return node(name, {"nvidia.com/gpu": count}, card(A100, count) | labels)
 
 
-def shared(name: str, strategy: str, *, cards: int = 1, by: int = 4, renamed: bool = False) -> dict:
+def shared(
+    name: str,
+    strategy: str,
+    *,
+    product: str = A100,
+    cards: int = 1,
+    by: int = 4,
+    renamed: bool = False,
+) -> dict:
     """Cards that several pods have at once: 'time-slicing' or 'mps'."""
     labels = {
-        "gpu.product": A100 if renamed else f"{A100}-SHARED",
+        "gpu.product": product if renamed else f"{product}-SHARED",
         "gpu.sharing-strategy": strategy,
         "gpu.replicas": by,
         "mps.capable": str(strategy == "mps").lower(),
     }
     key = "nvidia.com/gpu.shared" if renamed else "nvidia.com/gpu"
-    return node(name, {key: cards * by}, card(A100, cards) | labels)
+    return node(name, {key: cards * by}, card(product, cards) | labels)
 
 
 def _cards(product: str, count: int) -> list[dict[str, Any]]:

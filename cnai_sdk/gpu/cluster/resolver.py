@@ -120,6 +120,7 @@ def _chosen(
     offer, ask = min(fitting, key=lambda pair: _order(*pair))
     alike = [o for o in there if o.key == offer.key and o.key in ask.limits]
     apart = any(not set(o.products) <= set(offer.products) or not o.products for o in alike)
+    apart = apart or offer.found == told.FOUND  # an administrator says where it is for a reason
     apart = apart or any(o.mechanism not in (offer.mechanism, "kai") for o in alike)
     fields: dict[str, object] = {"products": ask.products if apart or wish.gpu_model else ()}
     if ask.scheduler == "kai-scheduler" and len([o for o in there if o.mechanism == "kai"]) > 1:
