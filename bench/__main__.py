@@ -24,6 +24,7 @@ BENCHES = (
     "panel_server",
     "cluster_submit",
     "cluster_list",
+    "gpu_resolve",
     "quota",
     "deadlock",
     "kubeflow_local",

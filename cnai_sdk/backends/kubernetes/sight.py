@@ -88,6 +88,7 @@ class Sight:
         self._slices: Informer[ResourceSlice] | None = None
         self._classes: Informer[DeviceClass] | None = None
         self._known: dict[str, tuple[Node, NodeSeen]] = {}
+        self._published_devices: dict[str, tuple[ResourceSlice, tuple[DeviceSeen, ...]]] = {}
         self._hami: bool | None = None
 
     async def ask(self, spec: TrainSpec, queue: str) -> PodAsk | None:
@@ -183,7 +184,12 @@ class Sight:
     def _seen_devices(self) -> tuple[DeviceSeen, ...] | None:
         if self._slices is None or not self._slices.listed:
             return None
-        return tuple(d for each in self._slices.objects.values() for d in each.seen())
+        now: dict[str, tuple[ResourceSlice, tuple[DeviceSeen, ...]]] = {}
+        for uid, each in self._slices.objects.items():
+            before = self._published_devices.get(uid)
+            now[uid] = before if before and before[0] is each else (each, tuple(each.seen()))
+        self._published_devices = now
+        return tuple(device for _, devices in now.values() for device in devices)
 
     def _seen_classes(self) -> frozenset[str] | None:
         if self._classes is None or not self._classes.listed:

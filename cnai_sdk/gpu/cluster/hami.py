@@ -74,13 +74,11 @@ class Hami:
         limits |= {MEMORY: str(mebi)} if mebi else {PERCENT: str(_percent(share))}
         if share:
             limits[CORES] = str(_percent(share))
-        several = len({each.model for each in self.find(seen) if each.model}) > 1
-        chosen = bool(wish.gpu_model or several) and bool(offer.model or wish.gpu_model)
         return made(
             self,
             offer,
             limits=limits,
-            annotations={_MODEL: _word(wish, offer)} if chosen else {},
+            annotations=_chosen(wish, offer),
             share=round(share, 4),
             memory=mebi * MIB,
             quota_key=_charged(seen),
@@ -94,9 +92,10 @@ def _percent(share: float) -> int:
     return max(1, math.ceil(round(100 * share, 6)))
 
 
-def _word(wish: Resources, offer: Offer) -> str:
-    """HAMi looks for this in the names of its cards."""
-    return offer.model.removeprefix("NVIDIA ") or str(wish.gpu_model)
+def _chosen(wish: Resources, offer: Offer) -> dict[str, str]:
+    """HAMi looks for this in the names of its cards: the amounts are those of one model."""
+    word = offer.model.removeprefix("NVIDIA ") or wish.gpu_model
+    return {_MODEL: word} if word else {}
 
 
 def _charged(seen: Seen) -> str:

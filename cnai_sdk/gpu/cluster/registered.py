@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import msgspec
@@ -32,27 +33,28 @@ class _Registered(msgspec.Struct):
 _LIST = msgspec.json.Decoder(list[_Registered])
 
 
-def cards(text: str) -> list[Card]:
+@functools.lru_cache(maxsize=4096)
+def cards(text: str) -> tuple[Card, ...]:
     """The healthy cards of an annotation.
 
     JSON since HAMi 2.5, before that 'id,slots,MiB,cores,model,numa,healthy:' for each card, and
     'id,slots,MiB,model,healthy[,mode]:' of Volcano. What cannot be read is no card.
 
     >>> cards("GPU-1,10,81920,NVIDIA-A100,true:GPU-2,10,81920,NVIDIA-A100,false:")
-    [Card(model='NVIDIA A100', memory=85899345920, slots=10)]
+    (Card(model='NVIDIA A100', memory=85899345920, slots=10),)
     """
     if text.lstrip().startswith("["):
         try:
             found = _LIST.decode(text)
         except msgspec.DecodeError:
-            return []
+            return ()
     else:
         found = [each for part in text.split(":") if (each := _plain(part.split(","))) is not None]
-    return [
+    return tuple(
         Card(model=_model(each.type), memory=each.devmem * MIB, slots=each.count)
         for each in found
         if each.health and each.devmem > 0 and each.count > 0
-    ]
+    )
 
 
 def _plain(fields: list[str]) -> _Registered | None:

@@ -56,15 +56,12 @@ def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
     if fitting:
         return _chosen(wish, fitting, there)
     short = [(offer, answer) for offer, answer in tried if isinstance(answer, str)]
-    raise refusals.nothing(
-        wish, workers, seen, short, lambda other, sight: _would(other, workers, sight)
-    )
 
+    def would(other: Resources, sight: Seen) -> bool:
+        found = _tried(other, workers, sight, there)
+        return any(isinstance(answer, PodAsk) for _, answer in found)
 
-def _would(wish: Resources, workers: int, seen: Seen) -> bool:
-    """Whether another wish would be granted."""
-    found = _tried(wish, workers, seen, offers(seen))
-    return any(isinstance(answer, PodAsk) for _, answer in found)
+    raise refusals.nothing(wish, workers, seen, short, would)
 
 
 def _tried(
