@@ -18,6 +18,7 @@ import pytest_asyncio
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.config import Config
 from cnai_sdk.errors import CnaiError, DoesNotFit, InvalidRequest
+from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.gpu.cluster.resolver import BY_NAME
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
@@ -154,6 +155,16 @@ async def ended(backend: KubernetesBackend, made: Workload) -> Workload:
     raise AssertionError("the watch ended")
 
 
+async def verdict(backend: KubernetesBackend, made: Workload) -> str:
+    """What is said of a job that no node takes."""
+    async for _ in backend.watch():
+        now = await backend.get(made.id)
+        if now.reason == "Unschedulable":
+            found = await diagnose_workload(backend, now)
+            return found.id if found is not None else ""
+    raise AssertionError("the watch ended")
+
+
 @pytest.mark.parametrize("name", WISHES)
 async def test_a_wish_runs_where_the_cluster_has_it(
     gpus: Cluster, backend: KubernetesBackend, room: str, name: str
@@ -192,8 +203,20 @@ async def test_a_device_that_is_shared_is_not_given_beyond_its_memory(
         return any("cannot allocate all claims" in c.get("message", "") for c in said)
 
     await until(refused)
+    assert await verdict(backend, third) == "SCHED_GPU"
     await backend.delete(two[0].id)
     assert await node_of(gpus, room, third) == "dra-shared"
+
+
+async def test_a_slice_that_somebody_has_is_waited_for_and_the_verdict_says_so(
+    gpus: Cluster, backend: KubernetesBackend, room: str
+) -> None:
+    first = await backend.submit(job("first", stays=True, gpu=0.5), secrets={})
+    assert await node_of(gpus, room, first) == "mixed"
+    second = await backend.submit(job("second", gpu=0.5), secrets={})
+    assert await verdict(backend, second) == "SCHED_GPU"
+    await backend.delete(first.id)
+    assert await node_of(gpus, room, second) == "mixed"
 
 
 async def test_a_claims_template_goes_with_its_job(
