@@ -27,6 +27,8 @@ BENCHES = (
     "cluster_panel",
     "cluster_events",
     "cluster_list",
+    "gpu_resolve",
+    "quota",
     "deadlock",
     "kubeflow_local",
 )

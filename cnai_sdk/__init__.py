@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnai_sdk.client import Client, gpus, job, jobs, quota, train, use
+    from cnai_sdk.client import Client, fits, gpus, job, jobs, quota, train, use
     from cnai_sdk.errors import (
         BackendUnavailable,
         CaptureError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cnai_sdk.worker import checkpoint_dir, output_dir, progress, rank, report, world_size
 
 _WHERE = {
-    **dict.fromkeys(("Client", "gpus", "job", "jobs", "quota", "train", "use"), "client"),
+    **dict.fromkeys(("Client", "fits", "gpus", "job", "jobs", "quota", "train", "use"), "client"),
     **dict.fromkeys(
         ("checkpoint_dir", "output_dir", "progress", "rank", "report", "world_size"), "worker"
     ),
@@ -70,6 +70,7 @@ __all__ = [
     "Unsupported",
     "WaitTimeout",
     "checkpoint_dir",
+    "fits",
     "gpus",
     "job",
     "jobs",

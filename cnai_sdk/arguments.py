@@ -13,6 +13,7 @@ from typing import Any
 
 from cnai_sdk.capture import check_secret
 from cnai_sdk.errors import InvalidRequest, SecretRefused
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation
 from cnai_sdk.model.quantity import parse_duration, parse_memory
 from cnai_sdk.model.spec import Resources
 from cnai_sdk.remote import outputs_of
@@ -35,7 +36,12 @@ _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
 def parse_resources(
-    cpu: object, memory: object, gpu: object, gpu_memory: object, gpu_model: object
+    cpu: object,
+    memory: object,
+    gpu: object,
+    gpu_memory: object,
+    gpu_model: object,
+    isolation: object = None,
 ) -> Resources:
     """What each worker asks for.
 
@@ -57,8 +63,111 @@ def parse_resources(
         memory=None if memory is None else parse_memory(memory),
         gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
         gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
-        gpu_model=None if gpu_model is None else str(gpu_model),
+        gpu_model=_model(gpu_model),
+        isolation=_isolation(isolation),
     )
+
+
+def _model(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
+        raise InvalidRequest(
+            f"gpu_model={value!r} is not a device's name.",
+            next_step='Write gpu_model="A100", for one; cnai.gpus() lists what there is.',
+        )
+    return value
+
+
+def _isolation(value: object) -> Isolation:
+    if value is None:
+        return "memory"
+    if value not in ISOLATIONS:
+        raise InvalidRequest(
+            f"isolation={value!r} is none that there is.",
+            why="It is what has to hold between those who share a GPU.",
+            next_step='Write isolation="memory" (the default), "hardware" or "none".',
+        )
+    return next(each for each in ISOLATIONS if each == value)
+
+
+_PLACED = (
+    "Where a worker runs is the scheduler's choice, by what it asks for.",
+    'Name a GPU with gpu_model="A100", or a queue with queue=; nodes are the administrator\'s.',
+)
+_MOUNTED = (
+    "A worker sees nothing of its node; what it mounts is a claim of the namespace.",
+    'Write data=["pvc://CLAIM/folder"] to read one, and outputs="pvc://CLAIM/folder" to write.',
+)
+_RAISED = (
+    'Workers keep the Pod Security Standard "restricted": an ordinary user, without privileges.',
+    "Build what needs root into the image, and name it with image=.",
+)
+_ACCOUNT = (
+    "Workers have no account of the cluster: no token is mounted.",
+    "Leave it out; secrets= hands a worker the credentials of something else.",
+)
+_WRITTEN = (
+    "The pods of a job are written by the SDK, so that a namespace with strict rules takes them.",
+    "Ask for what the worker needs: cpu=, memory=, gpu=, env=, secrets=, data=, image=.",
+)
+_ELSEWHERE = (
+    "A job runs in the namespace that was chosen with the cluster.",
+    'Choose it first: cnai.use("kubernetes", namespace="…").',
+)
+_OF_A_POD = {
+    **dict.fromkeys(("namespace", "context", "cluster"), _ELSEWHERE),
+    **dict.fromkeys(
+        ("node", "nodename", "nodeselector", "affinity", "nodeaffinity", "tolerations"), _PLACED
+    ),
+    **dict.fromkeys(("hostpath", "volume", "volumes", "volumemounts", "mounts"), _MOUNTED),
+    **dict.fromkeys(
+        (
+            "privileged",
+            "securitycontext",
+            "capabilities",
+            "runasuser",
+            "hostnetwork",
+            "hostpid",
+            "hostipc",
+        ),
+        _RAISED,
+    ),
+    **dict.fromkeys(("serviceaccount", "serviceaccountname"), _ACCOUNT),
+    **dict.fromkeys(
+        (
+            "podspec",
+            "podtemplate",
+            "podtemplateoverrides",
+            "podspecoverrides",
+            "runtimepatches",
+            "annotations",
+            "labels",
+            "initcontainers",
+            "runtimeclassname",
+            "schedulername",
+        ),
+        _WRITTEN,
+    ),
+}
+
+
+def refuse_of_a_pod(name: str, verb: str) -> None:
+    """Refuse what Kubernetes has a field for and a job does not offer, with the reason.
+
+    Raises:
+        InvalidRequest: it is such a field, in whatever spelling.
+
+    >>> refuse_of_a_pod("nodeSelector", "train")
+    Traceback (most recent call last):
+    cnai_sdk.errors.InvalidRequest: train() takes no nodeSelector.
+    Why: Where a worker runs is the scheduler's choice, by what it asks for.
+    What to do: Name a GPU with gpu_model="A100", or a queue with queue=; nodes are the \
+administrator's.
+    """
+    found = _OF_A_POD.get(name.lower().replace("_", "").replace("-", ""))
+    if found is not None:
+        raise InvalidRequest(f"{verb}() takes no {name}.", why=found[0], next_step=found[1])
 
 
 def parse_options(
@@ -93,7 +202,7 @@ def parse_options(
         "image": _image(image),
         "shm": None if shm is None else parse_memory(shm, argument="shm"),
         "queue": _object_name("queue", queue),
-        "priority": _object_name("priority", priority),
+        "priority": _priority(priority),
     }
 
 
@@ -119,6 +228,17 @@ def _object_name(label: str, value: object) -> str:
             next_step=f'Write {label}="team-a", for one.',
         )
     return value
+
+
+def _priority(value: object) -> str:
+    name = _object_name("priority", value)
+    if name.startswith("system-"):
+        raise InvalidRequest(
+            f"priority={name!r} is one of the cluster's own.",
+            why="What has it takes the place of anything else, also of what runs the cluster.",
+            next_step="Leave priority out, or ask the administrator for a priority class.",
+        )
+    return name
 
 
 def _image(value: object) -> str:

@@ -18,7 +18,7 @@ from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
 from cnai_sdk.joblist import JobList
 from cnai_sdk.model.phase import Kind
-from cnai_sdk.quotas import Devices, QuotaView
+from cnai_sdk.quotas import Devices, FitView, QuotaView
 
 if TYPE_CHECKING:
     from cnai_sdk.backends.base import Backend
@@ -122,6 +122,7 @@ class Client:
         gpu: float | None = None,
         gpu_memory: int | str | None = None,
         gpu_model: str | None = None,
+        isolation: str | None = None,
         timeout: float | str | None = None,
         retries: int = 0,
         env: Mapping[str, str] | None = None,
@@ -150,6 +151,8 @@ class Client:
             gpu: whole devices, or a share below 1 of one device for one worker.
             gpu_memory: memory of one device, such as '10Gi'.
             gpu_model: the device's name, such as 'A100'.
+            isolation: what has to hold between those who share a GPU: 'memory', which is the
+                default, 'hardware', or 'none'.
             timeout: seconds, or '30m'; a job that is not done by then fails.
             retries: how often a failed run starts again.
             env: plain environment variables; a secret is refused here.
@@ -184,6 +187,7 @@ class Client:
             gpu=gpu,
             gpu_memory=gpu_memory,
             gpu_model=gpu_model,
+            isolation=isolation,
             timeout=timeout,
             retries=retries,
             env=env,
@@ -235,6 +239,48 @@ class Client:
     def quota(self) -> QuotaView:
         """What may be used here, what is used, and by whom."""
         return QuotaView(runtime.call(self.backend.quota()))
+
+    def fits(
+        self,
+        *,
+        count: int = 1,
+        workers: int = 1,
+        cpu: float | None = None,
+        memory: int | str | None = None,
+        gpu: float | None = None,
+        gpu_memory: int | str | None = None,
+        gpu_model: str | None = None,
+        isolation: str | None = None,
+        timeout: float | str | None = None,
+        queue: str | None = None,
+        priority: str | None = None,
+        **unknown: Any,
+    ) -> FitView:
+        """Whether a job of that size would start now, wait and for how long, or never start.
+
+        It takes what `train` takes, and creates nothing.
+
+        Args:
+            count: how many such jobs, such as the trials of a search.
+
+        Raises:
+            InvalidRequest: something in the call cannot be carried out.
+        """
+        wished = {
+            "workers": workers,
+            "cpu": cpu,
+            "memory": memory,
+            "gpu": gpu,
+            "gpu_memory": gpu_memory,
+            "gpu_model": gpu_model,
+            "isolation": isolation,
+            "timeout": timeout,
+            "queue": queue,
+            "priority": priority,
+        }
+        spec = _training.fitting_spec(wished | unknown)
+        many = _training.how_many(count)
+        return FitView(runtime.call(self.backend.fits(spec, count=many)))
 
     def gpus(self) -> Devices:
         """The GPUs and slices that are on offer."""
@@ -302,10 +348,14 @@ def quota() -> QuotaView:
     return default_client().quota()
 
 
+def fits(**wishes: Any) -> FitView:
+    return default_client().fits(**wishes)
+
+
 def gpus() -> Devices:
     return default_client().gpus()
 
 
-for _verb in (train, jobs, job, use, quota, gpus):
+for _verb in (train, jobs, job, use, quota, fits, gpus):
     _method = getattr(Client, _verb.__name__)
     _verb.__doc__ = _method.__doc__

@@ -27,6 +27,9 @@ from cnai_sdk.model.quantity import parse_duration, parse_memory
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds the account that it runs under."""
 
+SHARED = "cnai-shared"
+"""The namespace of a cluster in which administrators publish what students only read."""
+
 OPERATORS = ("pytorchjob", "trainjob")
 """What can run training on a cluster."""
 
@@ -52,6 +55,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         image: of the workers on a cluster; '' for one that fits the notebook's Python.
         runtime: the ClusterTrainingRuntime that a TrainJob refers to.
         queue: the Kueue queue of jobs that name none; '' for none.
+        shared: the namespace in which an administrator publishes ceilings and the GPU profile.
     """
 
     home: Path
@@ -67,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     runtime: str = "torch-distributed"
     queue: str = ""
+    shared: str = SHARED
 
 
 def _path(value: object, name: str) -> Path:
@@ -90,6 +95,16 @@ def _word(value: object, name: str) -> str:
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str) or "\0" in value or len(value) > 512:
         raise InvalidRequest(f"{name}={value!r} is not text.", next_step=f'Write {name} = "…".')
+    return value
+
+
+def _namespace(value: object, name: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise InvalidRequest(
+            f"{name}={value!r} is not a namespace's name.",
+            why="It has a-z, 0-9 and '-', and at most 63 characters.",
+            next_step=f'Write {name} = "{SHARED}".',
+        )
     return value
 
 
@@ -143,6 +158,7 @@ _READERS = {
     "image": _text,
     "runtime": _text,
     "queue": _text,
+    "shared": _namespace,
 }
 
 

@@ -17,6 +17,7 @@ import msgspec
 from cnai_sdk import runtime
 from cnai_sdk.errors import JobFailed, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
+from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
 from cnai_sdk.model.event import LOG_GAPS, Event
 from cnai_sdk.model.metric import Metric
@@ -83,6 +84,12 @@ class Handle:
     def status(self) -> Phase:
         """Queued, Starting, Running, Succeeded, Failed or Stopped."""
         return self.workload.phase
+
+    @property
+    def granted(self) -> GrantedView | None:
+        """What was asked for, what each worker got, and what it is charged to; None until then."""
+        granted = self.workload.granted
+        return GrantedView(granted) if granted is not None else None
 
     def events(self) -> list[Event]:
         """What happened to it, oldest first."""

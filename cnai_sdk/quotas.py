@@ -6,7 +6,10 @@ import html
 from collections.abc import Sequence
 
 from cnai_sdk.model.quantity import show_bytes, show_number
-from cnai_sdk.model.quota import Device, Quota, QuotaItem
+from cnai_sdk.model.quota import Device, Fit, Line, Quota, QuotaItem
+from cnai_sdk.text.columns import display_width, pad
+from cnai_sdk.text.foreign import one_line
+from cnai_sdk.text.words import ordinal
 
 
 class QuotaView:
@@ -22,34 +25,81 @@ class QuotaView:
     def rows(self) -> list[tuple[str, str, str]]:
         """Resource, used of limit, and by whom."""
         return [
-            (item.label or item.resource, _used(item), _holders(item)) for item in self.quota.items
+            (one_line(item.label or item.resource), _used(item), one_line(_holders(item)))
+            for item in self.quota.items
         ]
+
+    def notes(self) -> list[str]:
+        """The queues, and what could not be seen."""
+        return [one_line(note) for note in (*map(_line, self.quota.lines), *self.quota.unseen)]
 
     def __repr__(self) -> str:
         rows = self.rows()
         widths = [max((len(row[n]) for row in rows), default=0) for n in (0, 1)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
-        return "\n".join([self.quota.place, *lines, *self.quota.unseen])
+        return "\n".join([self.quota.place, *lines, *self.notes()])
 
     def _repr_html_(self) -> str:
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
             for row in self.rows()
         )
-        return f"<table><tr><th>Resource</th><th>Used</th><th>By</th></tr>{body}</table>"
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes())
+        head = "<tr><th>Resource</th><th>Used</th><th>By</th></tr>"
+        return f"<table>{head}{body}</table>{notes}"
+
+
+class FitView:
+    """Whether something would start: true when all of it would start now.
+
+    Attributes:
+        fit: the answer.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+
+    def __bool__(self) -> bool:
+        return self.fit.answer == "now"
+
+    def __repr__(self) -> str:
+        return one_line(self.fit.sentence)
 
 
 def _used(item: QuotaItem) -> str:
-    show = show_bytes if item.resource == "memory" else show_number
-    return f"{show(item.used)} of {'–' if item.limit is None else show(item.limit)}"
+    if item.limit is None:
+        return f"{_amount(item, item.used)}, limit not known"
+    said = f"{_amount(item, item.used)} of {_amount(item, item.limit)}"
+    if item.borrowed:
+        said += f", {_amount(item, item.borrowed)} borrowed"
+    if item.lendable:
+        said += f", {_amount(item, item.lendable)} more to borrow"
+    return said
+
+
+def _amount(item: QuotaItem, amount: float) -> str:
+    memory = item.unit == "bytes" or item.resource == "memory"
+    return show_bytes(amount) if memory else show_number(amount)
 
 
 def _holders(item: QuotaItem) -> str:
-    show = show_bytes if item.resource == "memory" else show_number
-    named = [f"{h.name} {show(h.amount)}" for h in item.holders]
-    named += [f"other programs {show(item.others)}"] if item.others else []
-    named += [f"{show(item.queued)} waiting"] if item.queued else []
+    named = [f"{h.name} {_amount(item, h.amount)}" for h in item.holders]
+    rest = item.used - sum(h.amount for h in item.holders)
+    if rest > 1e-6 * max(item.used, 1.0):
+        named.append(f"others {_amount(item, rest)}")
+    named += [f"other programs {_amount(item, item.others)}"] if item.others else []
+    named += [f"{_amount(item, item.queued)} waiting"] if item.queued else []
+    bounds = (("least", item.least), ("most", item.most))
+    named += [f"one worker at {word} {_amount(item, b)}" for word, b in bounds if b is not None]
     return ", ".join(named)
+
+
+def _line(line: Line) -> str:
+    if line.stopped:
+        return f"Queue {line.name}: {line.stopped}."
+    count = "it is not known how many wait" if line.waiting is None else f"{line.waiting} wait"
+    mine = [f"{h.name} is {ordinal(h.position)}" for h in line.mine if h.mine and h.position]
+    return f"Queue {line.name}: {', '.join([count, *mine])}."
 
 
 class Devices(Sequence[Device]):
@@ -67,8 +117,38 @@ class Devices(Sequence[Device]):
     def __repr__(self) -> str:
         if not self._devices:
             return "No GPU was found here."
+        rows = [_HEAD, *(_device(each) for each in self._devices)]
+        widths = [max(display_width(row[n]) for row in rows) for n in range(len(_HEAD))]
         return "\n".join(
-            f"{d.model}  {d.profile or d.mechanism}  {show_bytes(d.memory)}  "
-            f"{show_number(d.free)} free  {d.id}"
-            for d in self._devices
+            "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
         )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(title)}</th>" for title in _HEAD)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _device(each)) + "</tr>"
+            for each in self._devices
+        )
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+_HEAD = ("GPU", "Shared by", "Memory", "Isolation", "How many", "Found by", "Key")
+
+
+def _device(device: Device) -> tuple[str, ...]:
+    """One row. Names and keys are a driver's or an administrator's own words."""
+    how = f"MIG {device.profile}" if device.profile else device.mechanism
+    each = f" ×{device.replicas}" if device.replicas > 1 else ""
+    left = f"{show_number(device.free)} free" if device.count is None and not device.found else ""
+    count = left or ("not visible" if device.count is None else str(device.count))
+    cells = (
+        device.model or "not visible",
+        how + each,
+        show_bytes(device.memory) if device.memory else "not visible",
+        device.isolation,
+        count,
+        device.found or "the driver",
+        device.id,
+    )
+    return tuple(one_line(cell, 80) for cell in cells)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.arguments import parse_args, parse_options, parse_resources
+from cnai_sdk.arguments import parse_args, parse_options, parse_resources, refuse_of_a_pod
 from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from cnai_sdk.config import Config
 
 _CHANGEABLE = (
-    "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model", "timeout",
+    "workers", "args", "name", "cpu", "memory", "gpu", "gpu_memory", "gpu_model",
+    "isolation", "timeout",
     "retries", "env", "secrets", "packages", "data", "outputs", "image", "shm", "queue",
     "priority",
 )  # fmt: skip
@@ -158,6 +159,42 @@ def train_script(
     wish = _wish(options, "train")
     payload = _script_payload(path)
     return _submit(backend, wish, payload=payload, title=path.stem, cell=path.name, argv=argv)
+
+
+_FITTING = (
+    "workers", "cpu", "memory", "gpu", "gpu_memory", "gpu_model",
+    "isolation", "timeout", "queue", "priority",
+)  # fmt: skip
+
+
+def fitting_spec(options: Mapping[str, Any]) -> TrainSpec:
+    """A job of that size, with nothing in it.
+
+    Raises:
+        InvalidRequest: something in the options cannot be carried out.
+    """
+    _refuse_unknown(options, _FITTING, "fits")
+    payload = Payload(entry="nothing", files={"script.py": b"def nothing():\n    pass\n"})
+    return TrainSpec(
+        name="fits",
+        resources=parse_resources(**{n: options.get(n) for n in Resources.__struct_fields__}),
+        payload=payload,
+        **parse_options(**{n: options.get(n, default) for n, default in _DEFAULTS.items()}),
+    )
+
+
+def how_many(count: object) -> int:
+    """A number of jobs.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 1000:
+        raise InvalidRequest(
+            f"count={count!r} is not a number of jobs.",
+            next_step="Write a whole number from 1 to 1000, such as count=4.",
+        )
+    return count
 
 
 class _Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,7 +326,10 @@ def _refuse_unknown(
 ) -> None:
     for name, value in ((n, v) for n, v in given.items() if n not in known):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        if callable(fn) and name in _parameters(fn):
+        belongs = callable(fn) and name in _parameters(fn)
+        if not belongs:
+            refuse_of_a_pod(name, verb)
+        if belongs:
             step = f"{name} belongs to the function: write args={{{name!r}: {value!r}}}."
         elif near:
             step = f"Did you mean {near[0]}={value!r}?"

@@ -72,8 +72,8 @@ class Backend(Protocol):
             Unsupported: not a kind that it runs.
         """
 
-    async def fits(self, spec: Spec) -> Fit:
-        """Whether the spec would run now, later or never; creates nothing."""
+    async def fits(self, spec: Spec, *, count: int = 1) -> Fit:
+        """Whether so many of the spec would run now, later or never; creates nothing."""
 
     async def get(self, id: str) -> Workload:
         """How one workload stands."""
@@ -140,6 +140,10 @@ class Backend(Protocol):
 
     async def quota(self) -> Quota:
         """What may be used here, what is used, and by whom."""
+
+    async def quota_stirs(self) -> None:
+        """Return when the quota may be another than before, beside what `watch` tells; never, where
+        only looking shows it."""
 
     async def devices(self) -> Sequence[Device]:
         """The GPUs and slices that are on offer."""

@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from cnai_sdk.cli.acting import delete, rerun, stop, train
+from cnai_sdk.cli.administering import admin
 from cnai_sdk.cli.checking import doctor
 from cnai_sdk.cli.completing import completion
 from cnai_sdk.cli.looking import events, explain, jobs, logs, status
 from cnai_sdk.cli.printing import print_error
+from cnai_sdk.cli.room import fits, quota
 from cnai_sdk.cli.settings import secrets, use
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
@@ -91,9 +93,12 @@ _COMMANDS: tuple[click.Command, ...] = (
     stop,
     rerun,
     delete,
+    quota,
+    fits,
     secrets,
     use,
     doctor,
+    admin,
     completion,
 )
 for _command in _COMMANDS:

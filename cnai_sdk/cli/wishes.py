@@ -1,9 +1,9 @@
-"""The options that `train` and `rerun` share: what each worker gets and what the job may do."""
+"""The options that several commands share: what each worker gets and what the job may do."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +13,20 @@ from cnai_sdk.errors import InvalidRequest
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_OPTIONS = (
+_SIZE = (
     click.option("--workers", type=int, metavar="N", help="Processes; the rest is for each."),
-    click.option("--name", metavar="NAME", help="At most 40 characters a-z, 0-9 and '-'."),
     click.option("--cpu", type=float, metavar="CORES", help="Cores for each worker."),
     click.option("--memory", metavar="8Gi", help="Memory for each worker."),
     click.option("--gpu", type=float, metavar="N", help="Whole GPUs, or a share below 1."),
     click.option("--gpu-memory", metavar="10Gi", help="Memory of one GPU."),
+    click.option("--gpu-model", metavar="NAME", help="The GPU's name, such as A100."),
+    click.option("--isolation", metavar="KIND", help="'memory', 'hardware' or 'none'."),
     click.option("--timeout", metavar="30m", help="A job not done by then fails."),
+    click.option("--queue", metavar="NAME", help="The queue that admits it on a cluster."),
+    click.option("--priority", metavar="CLASS", help="The priority class on a cluster."),
+)
+_REST = (
+    click.option("--name", metavar="NAME", help="At most 40 characters a-z, 0-9 and '-'."),
     click.option("--retries", type=int, metavar="N", help="Starts again after a failure."),
     click.option("--env", multiple=True, metavar="K=V", help="A plain variable; repeatable."),
     click.option("--secret", multiple=True, metavar="NAME", help="A secret's name; repeatable."),
@@ -39,14 +45,21 @@ _OPTIONS = (
     ),
     click.option("--image", metavar="IMAGE", help="The container image on a cluster."),
     click.option("--shm", metavar="2Gi", help="Shared memory of a worker on a cluster."),
-    click.option("--queue", metavar="NAME", help="The queue that admits it on a cluster."),
-    click.option("--priority", metavar="CLASS", help="The priority class on a cluster."),
 )
 
 
+def sizes(command: _F) -> _F:
+    """Add the options that say how large a job is, and where it waits."""
+    return _with(command, _SIZE)
+
+
 def wishes(command: _F) -> _F:
-    """Add the options, in the order in which help shows them."""
-    for option in reversed(_OPTIONS):
+    """Add all options, in the order in which help shows them."""
+    return _with(command, (*_SIZE, *_REST))
+
+
+def _with(command: _F, options: Sequence[Callable[[_F], _F]]) -> _F:
+    for option in reversed(options):
         command = option(command)
     return command
 

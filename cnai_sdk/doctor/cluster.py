@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cnai_sdk.config import Config, load_config
+from cnai_sdk.doctor.admin import administration
 from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
@@ -60,7 +61,7 @@ _RIGHTS = (
     ),
     _Right(_WATCH, "events", "why a pod waits or was refused is not told"),
     _Right(_WRITE, "configmaps", "code over 64 KiB cannot be sent"),
-    _Right(_WRITE, "secrets", "secrets= does not work"),
+    _Right(("list", "create", "patch", "delete"), "secrets", "secrets= does not work"),
     _Right(_WATCH, "resourcequotas", "quotas are not known before they refuse something"),
     _Right(_WATCH, "nodes", "whether a job will ever fit is not known beforehand", everywhere=True),
 )
@@ -145,6 +146,8 @@ async def _looked(config: Config) -> AsyncIterator[Finding]:
         async for finding in _queues(api, served, target.namespace):
             yield finding
         async for finding in _allowed(api, served, target.namespace, user):
+            yield finding
+        async for finding in administration(api, target.namespace, config.shared):
             yield finding
     except CnaiError as error:
         yield _failed("cluster", error)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from cnai_sdk.gpu.grant import GpuGrant, Wish
 from cnai_sdk.gpu.whole import visible
+from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.quota import Device
 
@@ -26,6 +27,7 @@ class Fraction:
     """Memory held by torch; compute shared freely."""
 
     name = "fraction"
+    isolation: Isolation = "memory"
 
     def serves(self, device: Device) -> bool:
         """Every card that is not cut into slices and has no MPS daemon."""

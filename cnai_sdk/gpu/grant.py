@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device
 
@@ -66,9 +67,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mechanism(Protocol):
-    """A way to give a worker a share of one device."""
+    """A way to give a worker a share of one device.
+
+    Attributes:
+        isolation: what holds between those who share it.
+    """
 
     name: str
+    isolation: Isolation
 
     def serves(self, device: Device) -> bool:
         """Whether shares of this device are made this way."""

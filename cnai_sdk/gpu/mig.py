@@ -14,19 +14,19 @@ from collections.abc import Mapping
 from cnai_sdk.gpu.fraction import too_small
 from cnai_sdk.gpu.grant import GpuGrant, Wish
 from cnai_sdk.gpu.whole import visible
+from cnai_sdk.gpu.wish import SLACK, Isolation
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.quota import Device
 
 ENFORCED = "The hardware holds memory, compute and faults to the slice."
 _SLICES = 7
-_SLACK = 0.05
-"""A 1g.10gb has 9.5 GiB: a wish for what the name says is granted, with a notice."""
 
 
 class Mig:
     """Slices made by the hardware."""
 
     name = "mig"
+    isolation: Isolation = "hardware"
 
     def serves(self, device: Device) -> bool:
         """Slices, and not the card they were cut from."""
@@ -37,7 +37,7 @@ class Mig:
     ) -> GpuGrant | str:
         """The slice, when it has the memory and, for a fraction, the compute."""
         wanted = max(wish.memory, int(wish.share * whole.memory))
-        if device.memory < wanted * (1 - _SLACK):
+        if device.memory < wanted * (1 - SLACK):
             return too_small(device)
         if wish.share and compute_slices(device.profile) < math.floor(_SLICES * wish.share):
             return f"{device.profile} has {compute_slices(device.profile)} of {_SLICES} slices"

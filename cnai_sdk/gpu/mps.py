@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from cnai_sdk.gpu.fraction import too_small, torch_limit
 from cnai_sdk.gpu.grant import GpuGrant, Wish
 from cnai_sdk.gpu.whole import visible
+from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quota import Device
 
 PIPES = "CUDA_MPS_PIPE_DIRECTORY"
@@ -25,6 +26,7 @@ class Mps:
     """Memory and compute held by NVIDIA's Multi-Process Service."""
 
     name = "mps"
+    isolation: Isolation = "memory"
 
     def serves(self, device: Device) -> bool:
         """Cards of a machine where the daemon runs; MIG slices are shared as they are."""

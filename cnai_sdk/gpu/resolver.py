@@ -14,46 +14,22 @@ from cnai_sdk.gpu.fraction import Fraction
 from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
 from cnai_sdk.gpu.mig import Mig
 from cnai_sdk.gpu.mps import Mps
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, asked, is_model
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
 
 MECHANISMS: tuple[Mechanism, ...] = (Mig(), Mps(), Fraction())
-SMALLEST = 0.01
 _TINY = 1e-9
 
 
-def check_wish(resources: Resources, workers: int) -> None:
-    """Refuse what no machine could give; asks no driver.
+def isolation_of(mechanism: str) -> Isolation:
+    """What holds between those who share a device, by the mechanism's name.
 
-    Raises:
-        InvalidRequest: with the choices.
+    >>> isolation_of("mps"), isolation_of("whole")
+    ('memory', 'hardware')
     """
-    gpu: object = resources.gpu
-    if isinstance(gpu, bool) or not isinstance(gpu, int | float) or not 0 <= gpu < 1e4:
-        raise InvalidRequest(
-            f"gpu={gpu!r} is not a number of GPUs.",
-            next_step="Write gpu=1 for one device per worker, or gpu=0.5 for half of one.",
-        )
-    if 0 < gpu < SMALLEST:
-        raise InvalidRequest(
-            f"gpu={gpu:g} is too small a share.",
-            why=f"The smallest is {SMALLEST}.",
-            next_step='Write gpu=0.1, or ask for memory: gpu_memory="2Gi".',
-        )
-    if gpu > 1 and gpu != int(gpu):
-        low, high = int(gpu), int(gpu) + 1
-        raise InvalidRequest(
-            f"gpu={gpu:g} cannot be given.",
-            why="Above 1 it is a number of whole devices per worker.",
-            next_step=f"Write gpu={low} or gpu={high}; below 1 it is a share, such as gpu=0.5.",
-        )
-    if workers > 1 and resources.wants_gpu and gpu < 1:
-        raise InvalidRequest(
-            f"{workers} workers cannot each have a share of a GPU.",
-            why="NCCL, which joins them, refuses two workers on one device (duplicate GPU).",
-            next_step=f"Write workers=1 with {_asked(resources)}, or gpu=1 for a device each.",
-        )
+    return next((m.isolation for m in MECHANISMS if m.name == mechanism), "hardware")
 
 
 def check_devices(
@@ -70,7 +46,7 @@ def check_devices(
     """
     if not devices:
         raise DoesNotFit(
-            f"There is no GPU here for {_asked(resources)}.",
+            f"There is no GPU here for {asked(resources)}.",
             why=looked,
             next_step=f"Leave {_arguments(resources)} out to train on the CPU (workers "
             "and cpu say on how much of it), or use a machine that has one.",
@@ -106,7 +82,7 @@ def assign(
     if resources.gpu >= 1:
         return _assign_whole(resources, workers, matching, free)
     wish = _wish(resources)
-    for mechanism in MECHANISMS:
+    for mechanism in _isolating(resources):
         offers = [
             (free[device.id] - offer.share, device.memory, device.index, offer)
             for device, offer in _offers(mechanism, wish, matching, surroundings or {})
@@ -137,8 +113,7 @@ def _wish(resources: Resources) -> Wish:
 
 
 def _of_model(resources: Resources, devices: Sequence[Device]) -> list[Device]:
-    model = (resources.gpu_model or "").lower()
-    return [device for device in devices if model in device.model.lower()]
+    return [device for device in devices if is_model(resources.gpu_model, device.model)]
 
 
 def _cards(devices: Sequence[Device]) -> list[Device]:
@@ -187,14 +162,33 @@ def _check_share(resources: Resources, devices: Sequence[Device]) -> tuple[str, 
     best = assign(resources, 1, devices)
     if not isinstance(best, str):
         return (best[0].notice,) if best[0].notice else ()
-    offers = (offer for m in MECHANISMS for _, offer in _offers(m, wish, devices, {}))
-    short = [offer for offer in offers if isinstance(offer, str)]
+    short = [o for m in MECHANISMS for o in _short(m, resources, wish, devices)]
     reasons = "; ".join(dict.fromkeys(short))
     raise DoesNotFit(
         f"No GPU here can give {wish}.",
         why=f"{_seen(devices)} {reasons}." if reasons else _seen(devices),
-        next_step=_share_choices(devices),
+        next_step=_share_choices(devices) if _isolating(resources) == MECHANISMS else _HELD,
     )
+
+
+def _isolating(resources: Resources) -> tuple[Mechanism, ...]:
+    """The mechanisms that hold what has to hold between those who share a device."""
+    least = ISOLATIONS.index(resources.isolation)
+    return tuple(m for m in MECHANISMS if ISOLATIONS.index(m.isolation) <= least)
+
+
+_HELD = 'Write isolation="memory", which is the default, or gpu=1 for a whole device.'
+
+
+def _short(
+    mechanism: Mechanism, resources: Resources, wish: Wish, devices: Sequence[Device]
+) -> list[str]:
+    """Why the devices of a mechanism fall short."""
+    if mechanism not in _isolating(resources):
+        there = any(mechanism.serves(device) for device in devices)
+        return [f"{mechanism.name} is not isolated by the hardware"] if there else []
+    answers = (offer for _, offer in _offers(mechanism, wish, devices, {}))
+    return [offer for offer in answers if isinstance(offer, str)]
 
 
 def _refuse_contradiction(wish: Wish, devices: Sequence[Device]) -> None:
@@ -260,10 +254,6 @@ def _seen(devices: Sequence[Device]) -> str:
     ]
     counted = [f"{words.count(w)} × {w}" if words.count(w) > 1 else w for w in dict.fromkeys(words)]
     return f"Seen: {', '.join(counted)}."
-
-
-def _asked(resources: Resources) -> str:
-    return f"gpu={show_number(resources.gpu)}" if resources.gpu else "gpu_memory"
 
 
 def _arguments(resources: Resources) -> str:

@@ -140,3 +140,16 @@ def show_duration(seconds: float) -> str:
         elif parts:
             break
     return " ".join(parts[:2])
+
+
+def show_about(seconds: float) -> str:
+    """An estimate, rounded to what it is worth.
+
+    >>> show_about(700), show_about(34)
+    ('12\xa0min', '30\xa0s')
+    """
+    space = "\N{NO-BREAK SPACE}"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)}{space}{unit}"
+    return f"{max(round(seconds, -1), 10):.0f}{space}s"

@@ -6,13 +6,25 @@ from typing import Literal
 
 import msgspec
 
+from cnai_sdk.model.quantity import show_about
+
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A workload or person behind a number."""
+    """A workload or person behind a number.
+
+    Attributes:
+        id: of the workload, or '' for one that is none of the SDK's list.
+        mine: whether it was made here.
+        position: its place in line, from 1, where it waits.
+        ends: Unix seconds at which it has to end, where it has a deadline and runs.
+    """
 
     name: str
     amount: float
     mine: bool = True
+    id: str = ""
+    position: int | None = None
+    ends: float | None = None
 
 
 class QuotaItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,8 +34,15 @@ class QuotaItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         resource: 'cpu' (cores), 'memory' (bytes) or 'gpu' (devices), or a cluster's own key.
         limit: what may be used in all; None is unknown, never 'unlimited'.
         used, mine, queued, borrowed: amounts in the same unit.
-        others: what processes outside the SDK use, when it can be seen.
+        others: what processes outside the SDK use, when it can be seen; `used` has no part of it.
+        lendable: what could be borrowed now beyond the limit.
+        least, most: what one worker may ask for, where that is bounded.
+        holders: who uses it, as far as that is visible.
+        waiting: who waits for it.
         label: the words to show, such as 'GPU, NVIDIA A100'.
+        unit: 'cores', 'bytes', 'GPUs', or '' for a plain number.
+        source: what sets the limit, such as 'the quota team-a'.
+        key: what it is charged to there, such as 'requests.nvidia.com/gpu'.
     """
 
     resource: str
@@ -33,17 +52,40 @@ class QuotaItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     others: float = 0.0
     queued: float = 0.0
     borrowed: float = 0.0
+    lendable: float = 0.0
+    least: float | None = None
+    most: float | None = None
     holders: tuple[Holder, ...] = ()
+    waiting: tuple[Holder, ...] = ()
     label: str = ""
+    unit: str = ""
+    source: str = ""
+    key: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A queue that admits workloads.
+
+    Attributes:
+        waiting: how many wait in it, of whomever; None when that is not visible.
+        mine: those of them that are known by name, from the head.
+        stopped: why it admits nothing now, or ''.
+    """
+
+    name: str
+    waiting: int | None = None
+    mine: tuple[Holder, ...] = ()
+    stopped: str = ""
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All resources of one place, and what could not be seen there."""
+    """All resources of one place, its queues, and what could not be seen there."""
 
     backend: str
     place: str
     items: tuple[QuotaItem, ...] = ()
     unseen: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +99,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         not_enforced: what does not.
         parent: the whole device's id, for a slice.
         free: the share of it that is not granted, 0 to 1.
+        isolation: what holds between those who share it: 'hardware', 'memory' or 'none'.
+        count: on a cluster, how many such there are; None when it cannot be seen.
+        replicas: how many share one card; 0 when it cannot be seen.
+        found: on a cluster, how it was found.
     """
 
     id: str
@@ -70,6 +116,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_enforced: str = ""
     parent: str = ""
     free: float = 1.0
+    isolation: str = ""
+    count: int | None = None
+    replicas: int = 1
+    found: str = ""
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,12 +127,45 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         answer: 'now', 'waits' or 'never'.
-        why: the sentence for a person.
+        why: the reason, for a person.
         position: its place in line, when it waits.
-        seconds: an estimate, when there is one.
+        seconds: after how long it starts at the latest, by the deadlines of what runs before it;
+            None when that is not known.
+        count: how many of them were asked about, and `now` how many of those fit now.
     """
 
     answer: Literal["now", "waits", "never"]
     why: str = ""
     position: int | None = None
     seconds: float | None = None
+    count: int = 1
+    now: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The whole answer, for a person.
+
+        >>> Fit(answer="waits", position=4, seconds=700.0).sentence
+        "Waits behind 3, about 12\\xa0min by the running jobs' deadlines."
+        >>> Fit(answer="never", why="the quota team-a gives 2 GPUs").sentence
+        'Never fits, because the quota team-a gives 2 GPUs.'
+        >>> Fit(answer="waits", count=4, now=3, position=1).sentence
+        '3 of 4 fit now; the others wait.'
+        """
+        if self.answer == "never":
+            return _ended(f"Never fits, because {self.why}")
+        if self.answer == "now":
+            said = "Fits now" if self.count == 1 else f"All {self.count} fit now"
+            return _ended(f"{said}; {self.why}" if self.why else said)
+        behind = (self.position or 1) - 1
+        if self.now:
+            said = f"{self.now} of {self.count} fit now; the others wait"
+        else:
+            said = f"Waits behind {behind}" if behind else "Waits, first in line"
+        if self.seconds is not None:
+            said += f", about {show_about(self.seconds)} by the running jobs' deadlines"
+        return _ended(f"{said}: {self.why}" if self.why else said)
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith((".", "!", "?")) else f"{said}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +18,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         gpu: devices; below 1 a share of one.
         gpu_memory: bytes of one device's memory; stands for a share.
         gpu_model: a device's name, such as 'A100'.
+        isolation: what has to hold between those who share a device: 'hardware', 'memory' or
+            'none'; never lowered without a word.
     """
 
     cpu: float | None = None
@@ -25,6 +27,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gpu: float = 0.0
     gpu_memory: int | None = None
     gpu_model: str | None = None
+    isolation: Literal["hardware", "memory", "none"] = "memory"
 
     @property
     def wants_gpu(self) -> bool:

@@ -55,6 +55,8 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         asked: the request in words.
         cpu, memory, gpu: what was granted per worker; None means no limit.
+        gpu_granted: the devices in words, such as '1 × MIG 3g.40gb of NVIDIA A100'.
+        isolation: what holds between those who share them: 'hardware', 'memory' or 'none'.
         how: one sentence per resource: what is enforced, by what, and what is not.
         devices: identifiers of the GPU devices or slices, per rank.
         quota_key: what it is charged to, such as 'requests.nvidia.com/gpu'.
@@ -65,6 +67,8 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory: int | None = None
     gpu: float = 0.0
     gpu_memory: int | None = None
+    gpu_granted: str = ""
+    isolation: str = ""
     how: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     quota_key: str = ""

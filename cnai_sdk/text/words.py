@@ -6,7 +6,13 @@ from collections.abc import Iterable
 
 from cnai_sdk.model.metric import Number, from_wire
 from cnai_sdk.model.phase import Phase
-from cnai_sdk.model.quantity import show_bytes, show_bytes_of, show_duration, show_number
+from cnai_sdk.model.quantity import (
+    show_about,
+    show_bytes,
+    show_bytes_of,
+    show_duration,
+    show_number,
+)
 from cnai_sdk.model.workload import Progress, Workload
 from cnai_sdk.text.foreign import one_line
 
@@ -78,14 +84,7 @@ def left_text(workload: Workload, now: float) -> str:
     if not since or not 0 < progress.fraction < 1:
         return ""
     seconds = (now - since) * (1 - progress.fraction) / progress.fraction
-    return f"about {_rounded(seconds)} left" if seconds >= _WORTH_SAYING else ""
-
-
-def _rounded(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{round(seconds / size)}{SPACE}{unit}"
-    return f"{max(round(seconds, -1), 10):.0f}{SPACE}s"
+    return f"about {show_about(seconds)} left" if seconds >= _WORTH_SAYING else ""
 
 
 def share_text(used: float | None, limit: float | None) -> str:

@@ -6,6 +6,7 @@ import {
   Act,
   Acted,
   Device,
+  Fit,
   Job,
   Lines,
   LogLine,
@@ -15,7 +16,8 @@ import {
   Row,
   Script,
   Serving,
-  Source
+  Source,
+  Wished
 } from './generated/wire';
 
 /**
@@ -119,6 +121,12 @@ export interface IStore {
    */
   act(source: string, act: Act): Promise<Acted>;
   choose(source: string): Promise<Serving>;
+  /**
+   * Whether jobs of a size would start; nothing is made.
+   *
+   * @throws ApiError when what is wished for makes no sense
+   */
+  fits(source: string, wished: Wished): Promise<Fit>;
   script(key: IKey): Promise<Script>;
   lines(
     key: IKey,

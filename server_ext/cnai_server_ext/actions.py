@@ -1,4 +1,4 @@
-"""What is done to workloads, and the backend of notebooks to come."""
+"""What is done to workloads, what would be, and the backend of notebooks to come."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from cnai_sdk.config import load_config, write_setting
 from cnai_sdk.errors import CnaiError, InvalidRequest
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.places import noted
-from cnai_sdk.training import submit_again
-from cnai_server_ext.answers import Act, Acted, Choose, Refused, Serving
+from cnai_sdk.training import fitting_spec, submit_again
+from cnai_server_ext.answers import (
+    Act,
+    Acted,
+    Choose,
+    Fitting,
+    Refused,
+    Serving,
+    Wished,
+)
 from cnai_server_ext.operation import Call, Operation
 from cnai_server_ext.wire import problem_of
 
@@ -104,7 +112,22 @@ def _write(source: str) -> None:
     write_setting("backend", source if place is None else "kubernetes")
 
 
+async def fits(call: Call) -> Fitting:
+    """Whether jobs of that size would start now, later or never."""
+    asked: Wished = call.body
+    backend = call.places.backend(call.path["source"])
+    return Fitting(fit=await backend.fits(fitting_spec(asked.wishes), count=asked.count))
+
+
 OPERATIONS = (
+    Operation(
+        method="POST",
+        path="fits/{source}",
+        body=Wished,
+        answer=Fitting,
+        summary="Whether jobs of a size would start now, wait and for how long, or never start.",
+        call=fits,
+    ),
     Operation(
         method="POST",
         path="jobs/{source}/actions",

@@ -14,7 +14,7 @@ from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric, Number
 from cnai_sdk.model.output import OutputFile
-from cnai_sdk.model.quota import Device, Quota
+from cnai_sdk.model.quota import Device, Fit, Quota
 from cnai_sdk.model.spec import DataLink, Resources
 from cnai_sdk.model.workload import Workload
 
@@ -225,6 +225,24 @@ class Acted(Said, frozen=True, kw_only=True, omit_defaults=True):
     done: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     made: tuple[Workload, ...] = ()
+
+
+class Wished(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether jobs would start; nothing is made.
+
+    Attributes:
+        wishes: arguments of fits(), such as 'workers', 'memory' or 'gpu'.
+        count: how many such jobs.
+    """
+
+    wishes: dict[str, Any] = {}
+    count: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class Fitting(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether they would, and when."""
+
+    fit: Fit
 
 
 class Choose(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,10 @@ class Reader(Protocol):
 
 _RETRY_FIRST = 0.5
 _RETRY_MOST = 15.0
-_QUOTA_SETTLE = 0.25
+_QUOTA_SETTLE = 0.05
+_QUOTA_SHARE = 4.0
+"""After a change, so many seconds for what belongs to it to come; and between two looks at the
+quota, so many times what a look takes."""
 
 
 class Hub:
@@ -159,7 +162,7 @@ class Hub:
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._settled.clear()
-            for work in (self._watch(), self._measure(), self._enricher.run()):
+            for work in (self._watch(), self._measure(), self._stir(), self._enricher.run()):
                 self._tasks.add(loop.create_task(work))
         self._unused()
 
@@ -250,13 +253,27 @@ class Hub:
     async def _measure(self) -> None:
         """Look at the quota soon after a change, and now and again; others use it too."""
         while True:
+            begun = time.monotonic()
+            self._moved.clear()
             if self._fresh and self.source.problem is None:
                 await self._look_at_quota()
-            self._moved.clear()
+            took = time.monotonic() - begun
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.quota):
                     await self._moved.wait()
-            await asyncio.sleep(_QUOTA_SETTLE)
+            await asyncio.sleep(_QUOTA_SETTLE + _QUOTA_SHARE * took)
+
+    async def _stir(self) -> None:
+        """Have the quota looked at when its backend says that it is another."""
+        while True:
+            try:
+                await self.backend().quota_stirs()
+            except CnaiError:
+                await asyncio.sleep(self._pace.quota)  # `_watch` tells why
+            except Exception:
+                self._log.exception("%s does not say when its quota changes", self.source.id)
+                await asyncio.sleep(self._pace.quota)
+            self._moved.set()
 
     async def _look_at_quota(self) -> None:
         try:

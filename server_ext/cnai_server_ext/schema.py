@@ -22,6 +22,8 @@ _ANSWERS = (
     answers.Lines,
     answers.Matches,
     answers.QuotaAnswer,
+    answers.Wished,
+    answers.Fitting,
     answers.Act,
     answers.Acted,
     answers.Choose,

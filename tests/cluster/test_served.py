@@ -137,7 +137,7 @@ async def test_the_doctor_names_the_rights_that_somebody_lacks(
         "You may not list and watch events",
         "You may not get pods/log",
         "You may not get, list, create, patch and delete configmaps",
-        "You may not get, list, create, patch and delete secrets",
+        "You may not list, create, patch and delete secrets",
         "You may not list and watch resourcequotas",
         "You may not list and watch nodes",
     }

@@ -29,6 +29,7 @@ _OF_THE_CLUSTER = frozenset(
         *("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace", "PersistentVolume"),
         *("ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "CSIDriver"),
         "ValidatingAdmissionPolicyBinding",
+        "Topology",
     }
 )
 SLEEPS = "import time; time.sleep(600)"
@@ -109,12 +110,14 @@ class Stage:
         return (await self.backend.submit(spec, secrets={})).name
 
     async def queue(self, name: str = "team", *, quota: dict[str, str], **fields: Any) -> None:
-        """A queue of this namespace, with a quota of its own."""
-        await self.have("ResourceFlavor", "default", QUEUES)
+        """A queue of this namespace, with a quota of its own; `flavor` is there already."""
+        flavor = fields.pop("flavor", "default")
+        if flavor == "default":
+            await self.have("ResourceFlavor", flavor, QUEUES)
         resources = [{"name": what, "nominalQuota": amount} for what, amount in quota.items()]
         group = {
             "coveredResources": list(quota),
-            "flavors": [{"name": "default", "resources": resources}],
+            "flavors": [{"name": flavor, "resources": resources}],
         }
         own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         spec = {"namespaceSelector": own, "resourceGroups": [group], **fields}

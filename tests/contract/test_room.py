@@ -112,5 +112,9 @@ async def test_what_waits_is_in_the_quota_as_queued(harness: Harness, kind: Kind
 async def test_devices_and_the_gpu_quota_tell_the_same(backend: Backend) -> None:
     whole = [device for device in await backend.devices() if not device.parent]
     limits = [item.limit for item in (await backend.quota()).items if item.resource == "gpu"]
-    assert bool(whole) == bool([limit for limit in limits if limit])
-    assert all(device.id and device.memory > 0 and 0 <= device.free <= 1 for device in whole)
+    if any(limits):
+        assert whole
+    for device in whole:
+        assert device.id and 0 <= device.free <= 1
+        assert device.isolation in ("hardware", "memory", "none")
+        assert device.memory > 0 or device.found  # a cluster may not tell how large its GPUs are

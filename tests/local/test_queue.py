@@ -158,3 +158,16 @@ async def test_a_job_that_asks_for_nothing_never_waits_on_an_idle_machine(plain:
     assert job.phase is Phase.SUCCEEDED
     assert any("share" in notice for notice in job.notices)
     assert "Queued" not in await plain.reasons(job.id)
+
+
+async def test_how_long_it_waits_is_told_by_the_deadlines_of_what_runs(machine: Machine) -> None:
+    first = await machine.submit(HOLD, name="first", resources=ALL, timeout=600.0)
+    await machine.running(first.id)
+    second = await machine.submit("return 2", name="second", resources=ALL, timeout=60.0)
+    assert any("by the running jobs' deadlines" in each for each in second.notices)
+    spec = await machine.backend.spec(second.id)
+    told = await machine.backend.fits(spec, count=2)
+    assert (told.answer, told.position, told.now) == ("waits", 2, 0)
+    assert told.seconds is not None and 600 < told.seconds <= 660
+    release(machine, first)
+    assert (await machine.ended(second.id)).phase is Phase.SUCCEEDED

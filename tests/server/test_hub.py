@@ -49,6 +49,7 @@ class Flaky(MemoryBackend):
         self.silent = False
         self.watched = 0
         self.asked_for_quota = 0
+        self.stirred = asyncio.Event()
         self._ended = asyncio.Event()
 
     def leave(self, error: Exception) -> None:
@@ -85,6 +86,10 @@ class Flaky(MemoryBackend):
     async def quota(self) -> Quota:
         self.asked_for_quota += 1
         return await super().quota()
+
+    async def quota_stirs(self) -> None:
+        await self.stirred.wait()
+        self.stirred.clear()
 
 
 class Interrupted(MemoryBackend):
@@ -281,6 +286,18 @@ class TestResting:
         hub.leave(reader)
         await until(lambda: not hub.watching)
         await until(lambda: not any("Hub." in name for name in running()))
+
+    async def test_the_quota_is_looked_at_when_it_has_stirred_and_not_before(self) -> None:
+        backend = Flaky()
+        hub = Hub("here", lambda: backend, pace=Pace(quota=3600), log=LOG)
+        reader = Reader()
+        hub.join(reader)
+        await until(lambda: hub.quota is not None)
+        await until(lambda: "Hub._measure" in str(running()))
+        asked = backend.asked_for_quota
+        backend.stirred.set()
+        await until(lambda: backend.asked_for_quota == asked + 1)
+        await hub.close()
 
 
 class TestTheVerdictOfAFailure:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BODIES: Mapping[str, Any] = {
     "jobs/{source}/actions": {"do": "rerun", "ids": ["never-was"]},
     "serving": {"source": "local"},
+    "fits/{source}": {"wishes": {"cpu": 1}, "count": 2},
 }
 
 

@@ -104,6 +104,39 @@ def test_the_quota_names_what_can_be_used(ask: Ask) -> None:
     assert body["quota"]["items"]
 
 
+class TestWhetherSomethingFits:
+    def fits(self, fetch: Fetch, **asked: Any) -> tuple[int, Any]:
+        answer = fetch("fits/memory", method="POST", body=asked)
+        return answer.code, json.loads(answer.body)
+
+    def test_the_place_itself_says(self, fetch: Fetch, ask: Ask) -> None:
+        status, body = self.fits(fetch, wishes={"workers": 1, "cpu": 1}, count=2)
+        assert (status, body["fit"]["answer"], body["fit"]["now"]) == (200, "now", 2)
+        status, body = self.fits(fetch, wishes={"cpu": 1000})
+        assert (status, body["fit"]["answer"]) == (200, "never")
+        assert body["fit"]["why"]
+        assert not ask("jobs/memory").body.get("rows")
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"wishes": {"cpu": "half"}},
+            {"wishes": {"memory": "10GB"}},
+            {"wishes": {"memroy": "1Gi"}},
+            {"wishes": {"env": {"TOKEN": "x"}}},
+            {"wishes": {}, "count": 0},
+            {"wishes": {}, "count": 1001},
+            {"of": {}},
+        ],
+    )
+    def test_what_makes_no_sense_is_refused_with_a_reason(
+        self, fetch: Fetch, asked: dict[str, Any]
+    ) -> None:
+        status, body = self.fits(fetch, **asked)
+        assert status == 400
+        assert body["what"] and body["next_step"]
+
+
 @pytest.mark.parametrize(
     "address",
     ["jobs/nowhere", "jobs/nowhere/x", "jobs/memory/never-was", "quota/nowhere"]

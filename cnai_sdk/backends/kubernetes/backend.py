@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from cnai_sdk.backends.base import Capabilities
-from cnai_sdk.backends.kubernetes import naming, payload, reading, room
+from cnai_sdk.backends.kubernetes import naming, payload, reading, room_items
 from cnai_sdk.backends.kubernetes.api import Missing
 from cnai_sdk.backends.kubernetes.changing import change
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
@@ -20,7 +20,7 @@ from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_ou
 from cnai_sdk.backends.kubernetes.plan import default_image
 from cnai_sdk.backends.kubernetes.session import Session, open_session
 from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
-from cnai_sdk.backends.kubernetes.submitting import Submitter, only_train
+from cnai_sdk.backends.kubernetes.submitting import Submitter, claims_now, only_train
 from cnai_sdk.config import Config
 from cnai_sdk.errors import NotFound, Unsupported
 from cnai_sdk.model.event import Event, LogLine
@@ -75,16 +75,18 @@ class KubernetesBackend:
 
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
         train, session = only_train(spec), await self._session()
-        if self._submitter is None:
-            self._submitter = Submitter(session, self._config)
-        made = await self._submitter.submit(train, secrets)
+        made = await self._submitting(session).submit(train, secrets)
         session.followers.begin(made.id)
         return made
 
-    async def fits(self, spec: Spec) -> Fit:
+    async def fits(self, spec: Spec, *, count: int = 1) -> Fit:
         train, session = only_train(spec), await self._session()
-        found = await session.surroundings.room(train.queue or self._config.queue)
-        return room.fit(train, train.resources, found, session.mirror.workloads())
+        return await self._submitting(session).fits(train, count)
+
+    def _submitting(self, session: Session) -> Submitter:
+        if self._submitter is None:
+            self._submitter = Submitter(session, self._config)
+        return self._submitter
 
     # -- looking -----------------------------------------------------------------
 
@@ -257,16 +259,26 @@ class KubernetesBackend:
     async def quota(self) -> Quota:
         session = await self._session()
         found = await session.surroundings.room(self._config.queue)
+        claims = claims_now(session)
         return Quota(
             backend=self.name,
             place=session.target.place,
-            items=room.items(found, session.mirror.workloads()),
+            items=room_items.items(found, claims),
             unseen=(*found.unseen, *session.mirror.problems),
+            lines=room_items.lines(found, claims),
         )
+
+    async def quota_stirs(self) -> None:
+        session, stirred = await self._session(), asyncio.Event()
+        end = session.surroundings.listen(stirred.set)
+        try:
+            await stirred.wait()
+        finally:
+            end()
 
     async def devices(self) -> Sequence[Device]:
         session = await self._session()
-        return (await session.surroundings.room(self._config.queue)).devices
+        return await session.sight.devices(self._config.queue)
 
     async def address(self, id: str) -> str:
         await self._job(id)

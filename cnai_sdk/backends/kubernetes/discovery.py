@@ -37,6 +37,8 @@ _GROUPS = frozenset(
         "scheduling.volcano.sh",
         "scheduling.x-k8s.io",
         "jobset.x-k8s.io",
+        "resource.k8s.io",
+        "scheduling.run.ai",
     )
 )
 _ACCEPT = (
@@ -61,6 +63,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
         kueue: the version of kueue.x-k8s.io, or None.
         visibility: the version of visibility.kueue.x-k8s.io, which tells places in a queue, or
             None.
+        dra: resource.k8s.io/v1 is served, by which pods claim devices.
+        kai: the queues of the KAI scheduler are served.
         unread: what could not be asked, a sentence each.
     """
 
@@ -76,6 +80,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     volcano: bool = False
     coscheduling: bool = False
     jobset: bool = False
+    dra: bool = False
+    kai: bool = False
     unread: tuple[str, ...] = ()
 
 
@@ -289,6 +295,11 @@ async def _ask(api: Api, version: str) -> Served:
         visibility=_first(resources, "visibility.kueue.x-k8s.io", "localqueues"),
         volcano=any(name.startswith("scheduling.volcano.sh/") for name in resources),
         coscheduling="podgroups" in resources.get("scheduling.x-k8s.io/v1alpha1", ()),
+        dra="resourceslices" in resources.get("resource.k8s.io/v1", ()),
+        kai=any(
+            name.startswith("scheduling.run.ai/") and "queues" in there
+            for name, there in resources.items()
+        ),
         jobset=any(name.startswith("jobset.x-k8s.io/") for name in resources),
         unread=tuple(unread),
     )

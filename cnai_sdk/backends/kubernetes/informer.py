@@ -23,9 +23,9 @@ _LOG = logging.getLogger(__name__)
 _FIRST = 0.05
 _SOON = 1.0
 _LATER = 10.0
-_MUCH_LATER = 60.0
+_MUCH_LATER = 600.0
 """Seconds between tries: the first, and the longest after a watch that ended, after a cut or a
-server's error, and after a refusal."""
+server's error, and after a refusal, which is asked about ever more rarely."""
 
 _STEADY = 5.0
 """Seconds that a watch must have held for the next try to be a first one again."""
@@ -144,7 +144,7 @@ class Informer(Generic[T]):
             except Exception as error:
                 longest = self._after(error, tries)
             tries = 0 if time.monotonic() - begun > _STEADY else tries + 1
-            pause = min(_FIRST * 2.0 ** min(tries, 12), longest)
+            pause = min(_FIRST * 2.0 ** min(tries, 14), longest)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
 
     def _after(self, error: Exception, tries: int) -> float:

@@ -279,13 +279,16 @@ def _from_files(files: _Files, context: str, namespace: str) -> Target:
     cluster, cluster_path = _part(files, "clusters", parts.get("cluster"), wanted, path)
     if cluster.cluster is None or not cluster.cluster.server:
         raise _unusable(cluster_path, f"the cluster {parts.get('cluster')!r} has no server")
+    chosen = namespace or str(parts.get("namespace") or "default")
+    if not _LABEL.fullmatch(chosen):  # it becomes a part of every path
+        raise _unusable(path, f"the namespace {chosen!r} of {wanted!r} is not a namespace's name")
     user = User()
     if parts.get("user"):
         named, user_path = _part(files, "users", parts["user"], wanted, path)
         user = _absolute_user(named.user or User(), user_path.parent)
     return Target(
         context=wanted,
-        namespace=namespace or str(parts.get("namespace") or "default"),
+        namespace=chosen,
         origin=str(path),
         cluster=_absolute_cluster(cluster.cluster, cluster_path.parent),
         user=user,

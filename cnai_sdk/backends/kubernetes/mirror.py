@@ -24,7 +24,8 @@ from cnai_sdk.backends.kubernetes.mirror_keeping import Keeping
 from cnai_sdk.backends.kubernetes.mirror_lines import Lines, Visibility
 from cnai_sdk.backends.kubernetes.mirror_paths import JOBS, paths_of, watched
 from cnai_sdk.backends.kubernetes.mirror_stream import Stream
-from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing import workload
 from cnai_sdk.backends.kubernetes.standing_events import happened, in_order, incomplete
 from cnai_sdk.backends.kubernetes.standing_pods import latest

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cnai_sdk.backends.kubernetes import naming
-from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import Asked, asked
 from cnai_sdk.backends.kubernetes.standing_pods import (
     PodFacts,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from cnai_sdk.backends.kubernetes.api import Api, Refused
 from cnai_sdk.backends.kubernetes.mirror_index import Job
-from cnai_sdk.backends.kubernetes.objects import PendingWorkloads, QueueWorkload, holds
+from cnai_sdk.backends.kubernetes.objects import holds
+from cnai_sdk.backends.kubernetes.queue_objects import PendingWorkloads, QueueWorkload
 from cnai_sdk.errors import CnaiError
 
 _VERSIONS = ("v1beta2", "v1beta1")

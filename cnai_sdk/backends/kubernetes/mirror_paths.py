@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnai_sdk.backends.kubernetes.discovery import Served
-from cnai_sdk.backends.kubernetes.objects import Pod, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 
 _PODS_OF = {
     "pytorchjobs": "training.kubeflow.org/job-name",
@@ -14,6 +15,9 @@ _PODS_OF = {
 }
 JOBS = tuple(_PODS_OF)
 """The plurals of the kinds that train."""
+
+OTHER_PODS = ",".join(f"!{label}" for label in _PODS_OF.values())
+"""Selects the pods that belong to no training job."""
 
 
 def paths_of(served: Served, namespace: str) -> dict[str, str]:

@@ -74,6 +74,15 @@ def payload_name(id: str) -> str:
     return f"cnai-payload-{id}"
 
 
+def claim_name(id: str) -> str:
+    """The template of the claims by which a job's workers get their devices.
+
+    >>> claim_name("ab12")
+    'cnai-gpu-ab12'
+    """
+    return f"cnai-gpu-{id}"
+
+
 def secret_name(id: str) -> str:
     """The Secret that holds a job's own secret values.
 

@@ -168,6 +168,8 @@ class PodSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel
     containers: list[Container] | None = None
     node_name: str = ""
     restart_policy: str = ""
+    priority_class_name: str = ""
+    active_deadline_seconds: int | None = None
 
 
 class PodStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
@@ -188,6 +190,11 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, so that no quota counts it any more."""
+        return self.status.phase in ("Succeeded", "Failed")
 
 
 # -- events ----------------------------------------------------------------------
@@ -331,59 +338,3 @@ class TrainingObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename
     metadata: Meta = Meta()
     spec: TrainingSpec = TrainingSpec()
     status: TrainingStatus = TrainingStatus()
-
-
-# -- queues ----------------------------------------------------------------------
-
-
-class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """Where a queue let it in."""
-
-    cluster_queue: str = ""
-
-
-class AdmissionCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """What a queue asks beyond quota."""
-
-    name: str = ""
-    state: str = ""
-    message: str = ""
-
-
-class QueueStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """How a queue's workload stands."""
-
-    conditions: list[Condition] | None = None
-    admission: Admission | None = None
-    admission_checks: list[AdmissionCheck] | None = None
-
-
-class QueueSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """What a queue's workload asks for."""
-
-    queue_name: str = ""
-    active: bool | None = None
-    priority: int | None = None
-
-
-class QueueWorkload(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """A Workload of Kueue, v1beta1 or v1beta2: one job in a line."""
-
-    metadata: Meta = Meta()
-    spec: QueueSpec = QueueSpec()
-    status: QueueStatus = QueueStatus()
-
-
-class Pending(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """One job in a line, as Kueue's visibility API answers."""
-
-    metadata: Meta = Meta()
-    local_queue_name: str = ""
-    position_in_cluster_queue: int = 0
-    position_in_local_queue: int = 0
-
-
-class PendingWorkloads(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """The line of one queue, from its head."""
-
-    items: list[Pending] | None = None

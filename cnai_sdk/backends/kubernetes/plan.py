@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnai_sdk.backends.kubernetes import naming, payload
 from cnai_sdk.errors import InvalidRequest, Unsupported
+from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.model.name import check_name
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.spec import DataLink, TrainSpec
@@ -19,8 +20,6 @@ from cnai_sdk.remote import on_cluster, scheme_of
 if TYPE_CHECKING:
     from cnai_sdk.backends.kubernetes.discovery import Served
     from cnai_sdk.config import Config
-
-GPU = "nvidia.com/gpu"
 
 IMAGE = "quay.io/jupyter/pytorch-notebook:{variant}python-{python}"
 """The image of a job that names none: public, with PyTorch and the usual libraries, and a tag for
@@ -42,6 +41,7 @@ class Plan:
         python: 'major.minor' of the notebook.
         packed: the code.
         queue: Kueue's or Volcano's queue, or ''.
+        ask: what a pod asks for to get its GPUs; None without.
         runtime: the ClusterTrainingRuntime of a TrainJob.
         base: the name without a number.
         notices: what its writer was told.
@@ -57,6 +57,7 @@ class Plan:
     python: str
     packed: payload.Packed
     granted: Granted
+    ask: PodAsk | None = None
     queue: str = ""
     runtime: str = ""
     base: str = ""
@@ -74,6 +75,11 @@ class Plan:
         return naming.labels(self.id, self.name, "train")
 
     @property
+    def claim_template(self) -> str:
+        """The template of its workers' claims, or '' when they claim no device."""
+        return naming.claim_name(self.id) if self.ask is not None and self.ask.claim else ""
+
+    @property
     def config_map(self) -> str:
         """The ConfigMap that holds the code, or '' when the job itself does."""
         return "" if self.packed.inline else naming.payload_name(self.id)
@@ -87,6 +93,7 @@ def planned(
     namespace: str,
     served: Served,
     config: Config,
+    ask: PodAsk | None = None,
     notices: Sequence[str] = (),
 ) -> Plan:
     """Decide everything that can be decided here, and refuse what this cluster cannot carry.
@@ -94,6 +101,7 @@ def planned(
     Args:
         id: see `naming.new_id`.
         name: the workload's name; it may have a number that `spec.name` has not.
+        ask: what its GPUs are asked for by; the resolver has decided on it.
 
     Raises:
         InvalidRequest: a wish that no cluster, or not this one, can grant; nothing was created.
@@ -117,7 +125,8 @@ def planned(
         image=image,
         python=_python(),
         packed=packed,
-        granted=granted(spec),
+        granted=granted(spec, ask),
+        ask=ask,
         queue=queue,
         runtime=config.runtime,
         base=spec.name,
@@ -134,7 +143,7 @@ def default_image(spec: TrainSpec) -> str:
     'quay.io/jupyter/pytorch-notebook:python-3.12'
     """
     python = spec.payload.python or _python()
-    return IMAGE.format(variant=_CUDA if spec.resources.gpu else "", python=python)
+    return IMAGE.format(variant=_CUDA if spec.resources.wants_gpu else "", python=python)
 
 
 def _python() -> str:
@@ -235,8 +244,8 @@ def bucket_folder(spec: TrainSpec, id: str) -> str:
     return f"{spec.outputs}/{id}" if scheme_of(spec.outputs) == "s3" else ""
 
 
-def granted(spec: TrainSpec) -> Granted:
-    """What each worker gets. Shares of a GPU will be granted here."""
+def granted(spec: TrainSpec, ask: PodAsk | None) -> Granted:
+    """What each worker gets."""
     wished = spec.resources
     words = ["1 worker" if spec.workers == 1 else f"{spec.workers} workers"]
     cpu = "CPU: none is reserved, since none was asked for; a node gives what is idle."
@@ -254,14 +263,21 @@ def granted(spec: TrainSpec) -> Granted:
         memory = f"Memory: {amount} reserved for each worker; one that exceeds it is ended."
     if wished.gpu:
         words.append(f"gpu {show_number(wished.gpu)}")
-        gpu = ("GPU: whole devices, handed out by the node; no other pod has them.",)
+    if wished.gpu_memory:
+        words.append(f"gpu_memory {show_bytes(wished.gpu_memory)}")
+    if ask is not None:
+        held = f"{ask.enforced} {ask.not_enforced}".strip()
+        gpu = (f"GPU: {ask.granted}. {held} Found by {ask.found}.",)
     return Granted(
         asked=", ".join(words),
         cpu=wished.cpu,
         memory=wished.memory,
-        gpu=wished.gpu,
+        gpu=ask.count * ask.share if ask is not None else 0.0,
+        gpu_memory=(ask.memory or None) if ask is not None else None,
+        gpu_granted=ask.granted if ask is not None else "",
+        isolation=ask.isolation if ask is not None else "",
         how=(cpu, memory, *gpu),
-        quota_key=f"requests.{GPU}" if wished.gpu else "",
+        quota_key=ask.quota_key if ask is not None else "",
     )
 
 
@@ -295,19 +311,6 @@ def _check(spec: TrainSpec) -> None:
             f"workers={spec.workers!r} is not a number of workers.",
             next_step="Write a whole number from 1, such as workers=2.",
         )
-    if resources.gpu != int(resources.gpu) or resources.gpu < 0:
-        raise InvalidRequest(
-            f"gpu={resources.gpu:g} is a share of a GPU, which this cluster cannot give yet.",
-            why="Its nodes give out whole devices.",
-            next_step="Write gpu=1.",
-        )
-    for wish in ("gpu_memory", "gpu_model"):
-        if getattr(resources, wish):
-            raise InvalidRequest(
-                f"{wish}= cannot be granted on a cluster yet.",
-                why="Its nodes give out whole devices, without a choice of them.",
-                next_step=f"Leave {wish} out, and write gpu=1.",
-            )
     if resources.cpu is not None and not 0.01 <= resources.cpu < 1e5:
         raise InvalidRequest(
             f"cpu={resources.cpu!r} is not a number of cores.",
@@ -347,10 +350,10 @@ def _check_sizes(spec: TrainSpec) -> None:
 
 
 def _queue(spec: TrainSpec, served: Served, config: Config) -> str:
-    if spec.queue and not (served.kueue or served.volcano):
+    if spec.queue and not (served.kueue or served.volcano or served.kai):
         raise InvalidRequest(
             f"queue={spec.queue!r} names a queue, and this cluster has none.",
-            why="It has neither Kueue nor Volcano, so the job would run without one.",
+            why="It has neither Kueue nor Volcano nor KAI, so the job would run without one.",
             next_step="Leave queue out.",
         )
-    return spec.queue or (config.queue if served.kueue or served.volcano else "")
+    return spec.queue or (config.queue if served.kueue or served.volcano or served.kai else "")

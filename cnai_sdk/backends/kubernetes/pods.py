@@ -17,12 +17,13 @@ from cnai_sdk.backends.kubernetes import naming, payload
 from cnai_sdk.backends.kubernetes.plan import (
     CLAIM_OF_OUTPUTS,
     CLAIMS_OF_DATA,
-    GPU,
     Plan,
     claim_of_outputs,
     claims_of_data,
 )
 from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.gpu.cluster.offer import PRODUCT, PodAsk
+from cnai_sdk.gpu.cluster.seen import GPU
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import TrainSpec
 
@@ -42,6 +43,11 @@ CONTAINER_SECURITY: Mapping[str, Any] = {
 }
 
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+CLAIM = "gpu"
+"""The name of the claim in a pod; its template is beside the job."""
+
+_NOTHING = PodAsk(mechanism="", isolation="none")
+_BORNE = {"operator": "Exists", "effect": "NoSchedule"}
 _OBJECT = 1_400 * 2**10
 _ANNOTATIONS = 256 * 2**10
 
@@ -59,7 +65,7 @@ def worker_pod(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str
         "metadata": {
             "generateName": f"{plan.object_name}-check-",
             "namespace": plan.namespace,
-            "labels": plan.labels,
+            **pod_metadata(plan, role=False),
         },
         "spec": pod | {"restartPolicy": "Never"},
     }
@@ -72,7 +78,7 @@ def pod_spec(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str, 
         "image": plan.image,
         "command": list(COMMAND),
         "env": environment(spec, plan),
-        "resources": resources(spec),
+        "resources": resources(spec, plan),
         "volumeMounts": mounts(spec, plan),
     }
     pod: dict[str, Any] = {"containers": [container], "volumes": volumes(spec, plan)}
@@ -83,12 +89,44 @@ def pod_spec(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str, 
     pod["enableServiceLinks"] = False
     if spec.priority:
         pod["priorityClassName"] = spec.priority
-    return pod
+    return pod | _placed(plan)
 
 
-def pod_metadata(plan: Plan) -> dict[str, Any]:
-    """The metadata of a worker's pod."""
-    return {"labels": plan.labels | {naming.ROLE: naming.WORKER}}
+def pod_metadata(plan: Plan, *, role: bool = True) -> dict[str, Any]:
+    """The metadata of a worker's pod.
+
+    Args:
+        role: whether it is a worker, and not a pod that is only tried.
+    """
+    ask = plan.ask or _NOTHING
+    labels = plan.labels | ({naming.ROLE: naming.WORKER} if role else {}) | ask.labels
+    return {"labels": labels} | ({"annotations": ask.annotations} if ask.annotations else {})
+
+
+def _placed(plan: Plan) -> dict[str, Any]:
+    """Where a pod with GPUs goes, and by whom it is put there."""
+    ask = plan.ask
+    if ask is None:
+        return {}
+    placed: dict[str, Any] = {"tolerations": [{"key": key, **_BORNE} for key in _taints(ask)]}
+    if len(ask.products) == 1:
+        placed["nodeSelector"] = {PRODUCT: ask.products[0]}
+    elif ask.products:
+        within = {"key": PRODUCT, "operator": "In", "values": list(ask.products)}
+        terms = {"nodeSelectorTerms": [{"matchExpressions": [within]}]}
+        required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+        placed["affinity"] = {"nodeAffinity": required}
+    if ask.scheduler:
+        placed["schedulerName"] = ask.scheduler
+    if ask.claim:
+        claim = {"name": CLAIM, "resourceClaimTemplateName": plan.claim_template}
+        placed["resourceClaims"] = [claim]
+    return placed
+
+
+def _taints(ask: PodAsk) -> list[str]:
+    """What administrators keep other pods off nodes with GPUs by."""
+    return list(dict.fromkeys([GPU, *(key for key in ask.limits if key.startswith("nvidia.com/"))]))
 
 
 def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
@@ -97,7 +135,7 @@ def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     Raises:
         InvalidRequest: what describes the job is larger than its annotations may be.
     """
-    labels = dict(plan.labels)
+    labels = plan.labels | (plan.ask or _NOTHING).labels
     if plan.queue and plan.served.kueue:
         labels[naming.QUEUE] = plan.queue
     bare = msgspec.structs.replace(spec, payload=msgspec.structs.replace(spec.payload, files={}))
@@ -137,12 +175,20 @@ def environment(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
     }
     if plan.packed.inline:
         plain[payload.ENV] = plan.packed.text
-    if not spec.resources.gpu:
+    if plan.ask is None:
         plain["NVIDIA_VISIBLE_DEVICES"] = "void"  # else images of CUDA see all of the node's
     found: list[dict[str, Any]] = [
-        {"name": name, "value": literal(value)} for name, value in (plain | spec.env).items()
+        {"name": name, "value": literal(value)}
+        for name, value in (plain | _capped(plan, spec.env)).items()
     ]
     return found + [secret_variable(secret, plan.id) for secret in spec.secrets]
+
+
+def _capped(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    """What the job's writer set, with torch's cap beside settings of torch's allocator."""
+    told = (plan.ask or _NOTHING).environment
+    both = {name: f"{env[name]},{cap}" for name, cap in told.items() if env.get(name)}
+    return told | dict(env) | both
 
 
 def literal(value: str) -> str:
@@ -168,7 +214,7 @@ def own_secrets(spec: TrainSpec) -> tuple[str, ...]:
     return tuple(secret for secret in spec.secrets if "/" not in secret)
 
 
-def resources(spec: TrainSpec) -> dict[str, Any]:
+def resources(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     """Requests and limits, which are the same: what is promised is what is given."""
     wished = spec.resources
     amounts: dict[str, str] = {}
@@ -176,9 +222,12 @@ def resources(spec: TrainSpec) -> dict[str, Any]:
         amounts["cpu"] = f"{math.ceil(wished.cpu * 1000 - 1e-6)}m"
     if wished.memory is not None:
         amounts["memory"] = str(wished.memory)
-    if wished.gpu:
-        amounts[GPU] = str(int(wished.gpu))
-    return {"requests": dict(amounts), "limits": dict(amounts)} if amounts else {}
+    ask = plan.ask or _NOTHING
+    amounts |= ask.limits
+    found: dict[str, Any] = {}
+    if amounts:
+        found = {"requests": dict(amounts), "limits": dict(amounts)}
+    return found | ({"claims": [{"name": CLAIM}]} if ask.claim else {})
 
 
 def volumes(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
@@ -248,6 +297,17 @@ def config_map(plan: Plan) -> dict[str, Any]:
         "metadata": _beside(plan, naming.payload_name(plan.id)),
         "binaryData": {payload.KEY: plan.packed.text},
         "immutable": True,
+    }
+
+
+def claim_template(plan: Plan) -> dict[str, Any]:
+    """The template of the claims by which workers get their devices; made before the job."""
+    assert plan.ask is not None
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": _beside(plan, plan.claim_template),
+        "spec": {"spec": plan.ask.claim},
     }
 
 

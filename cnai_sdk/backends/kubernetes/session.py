@@ -13,6 +13,8 @@ from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target, find
 from cnai_sdk.backends.kubernetes.mirror import Mirror
+from cnai_sdk.backends.kubernetes.published import Published
+from cnai_sdk.backends.kubernetes.sight import Sight
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.config import Config
 from cnai_sdk.places import Place, note
@@ -27,6 +29,8 @@ class Session:
         kept: what this machine keeps of the namespace's workloads.
         mirror: the workloads as they are now.
         followers: read the logs that somebody wants.
+        published: what an administrator lets everybody read.
+        sight: the GPUs that can be seen.
     """
 
     target: Target
@@ -37,6 +41,8 @@ class Session:
     mirror: Mirror
     followers: Followers
     surroundings: Surroundings
+    published: Published
+    sight: Sight
 
     async def close(self) -> None:
         """Give everything back; workloads go on."""
@@ -64,6 +70,8 @@ async def open_session(config: Config) -> Session:
             log_limit=config.log_limit,
         )
         mirror = Mirror(informers, served, target, kept)
+        surroundings = Surroundings(informers, served, target.namespace)
+        published = Published(informers, config.shared)
         session = Session(
             target=target,
             api=api,
@@ -72,7 +80,9 @@ async def open_session(config: Config) -> Session:
             kept=kept,
             mirror=mirror,
             followers=Followers(mirror, api, kept, target.namespace),
-            surroundings=Surroundings(informers, served, target.namespace),
+            surroundings=surroundings,
+            published=published,
+            sight=Sight(api, informers, served, surroundings, published, target.namespace),
         )
         await mirror.start()
     except BaseException:

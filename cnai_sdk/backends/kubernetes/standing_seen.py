@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from cnai_sdk.backends.kubernetes.kept import Heard
-from cnai_sdk.backends.kubernetes.objects import KubeEvent, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import KubeEvent, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.model.phase import Phase

@@ -10,7 +10,8 @@ import re
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.objects import QueueWorkload, condition, holds
+from cnai_sdk.backends.kubernetes.objects import condition, holds
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
 from cnai_sdk.model.quantity import show_number
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import time
 from collections.abc import Mapping
@@ -17,17 +18,28 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes import naming, pods, room
+from cnai_sdk.backends.kubernetes import naming, pods, room_fit
 from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.objects import Meta, seconds
 from cnai_sdk.backends.kubernetes.plan import Plan, planned
+from cnai_sdk.backends.kubernetes.room import Room
+from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
+from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_manifest
 from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.config import Config
-from cnai_sdk.errors import BackendUnavailable, InvalidRequest, NameInUse, Unsupported
+from cnai_sdk.errors import (
+    BackendUnavailable,
+    CnaiError,
+    InvalidRequest,
+    NameInUse,
+    Unsupported,
+)
 from cnai_sdk.explain import diagnose_refusal
+from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.model.name import check_name, numbered
+from cnai_sdk.model.quota import Fit
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import without_credentials
@@ -68,15 +80,24 @@ class Submitter:
     async def submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
         """Make the job. When this raises, nothing was created."""
         check_name(spec.name)
-        await self._check_room(spec)
         id, notices = naming.new_id(), _remarks(spec)
         name = self._free_name(spec, ())
-        plan = await self._plan(spec, id, name, notices)
+        await self._check_queue(spec)
+        ask = await self._ask(spec)
+        notices += ask.notices if ask is not None else ()
+        plan = await self._plan(spec, id, name, ask, notices)
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
-        if notice := await self._try_pod(spec, plan, kind):
+        wish, found = _wish(spec, plan), await self._room(spec)
+        room_fit.check(wish, found)
+        notices += await self._advice(spec, plan)
+        told = room_fit.fit(wish, found, self._claims(), now=time.time())
+        notice = await self._try_pod(spec, plan, kind)
+        if told.answer == "waits":
+            notice = told.sentence
+        if notice:
             notices.append(notice)
-            plan = await self._plan(spec, id, name, notices)
+        plan = dataclasses.replace(plan, notices=tuple(notices))
         beside = await self._make_beside(plan, secrets)
         try:
             job, plan = await self._make_job(spec, plan, kind, notices)
@@ -90,14 +111,45 @@ class Submitter:
 
     # -- before anything is made ------------------------------------------------------
 
-    async def _check_room(self, spec: TrainSpec) -> None:
-        queue = spec.queue or self._config.queue
-        if queue:
-            await self._session.surroundings.check_queue(queue)
-        found = await self._session.surroundings.room(queue)
-        room.check(spec, spec.resources, found)
+    async def fits(self, spec: TrainSpec, count: int) -> Fit:
+        """Whether so many such jobs would run now, later or never; creates nothing."""
+        try:
+            await self._check_queue(spec)
+            ask = await self._ask(spec)
+            plan = await self._plan(spec, naming.new_id(), spec.name, ask, [])
+            KINDS[plan.kind].manifest(spec, plan)
+            await self._advice(spec, plan)
+        except CnaiError as error:
+            return Fit(answer="never", why=f"{error.what} {error.why}".strip(), count=count)
+        found = await self._room(spec)
+        wish = _wish(spec, plan)
+        return room_fit.fit(wish, found, self._claims(), now=time.time(), count=count)
 
-    async def _plan(self, spec: TrainSpec, id: str, name: str, notices: list[str]) -> Plan:
+    async def _advice(self, spec: TrainSpec, plan: Plan) -> list[str]:
+        """What the administrator's ceilings say of it."""
+        return await self._session.published.advice(
+            spec,
+            plan.granted.gpu,
+            self._session.mirror.workloads(),
+            place=self._session.target.namespace,
+        )
+
+    async def _check_queue(self, spec: TrainSpec) -> None:
+        if queue := spec.queue or self._config.queue:
+            await self._session.surroundings.check_queue(queue)
+
+    async def _room(self, spec: TrainSpec) -> Room:
+        return await self._session.surroundings.room(spec.queue or self._config.queue)
+
+    def _claims(self) -> list[Claim]:
+        return claims_now(self._session)
+
+    async def _ask(self, spec: TrainSpec) -> PodAsk | None:
+        return await self._session.sight.ask(spec, spec.queue or self._config.queue)
+
+    async def _plan(
+        self, spec: TrainSpec, id: str, name: str, ask: PodAsk | None, notices: list[str]
+    ) -> Plan:
         return await asyncio.to_thread(
             planned,
             spec,
@@ -106,6 +158,7 @@ class Submitter:
             namespace=self._session.target.namespace,
             served=self._session.served,
             config=self._config,
+            ask=ask,
             notices=notices,
         )
 
@@ -161,6 +214,8 @@ class Submitter:
             wanted.append((f"{here}/configmaps", pods.config_map(plan)))
         if secrets:
             wanted.append((f"{here}/secrets", pods.secret(plan, secrets)))
+        if plan.claim_template:
+            wanted.append((_templates(plan.namespace), pods.claim_template(plan)))
         made: list[str] = []
         try:
             for path, body in wanted:
@@ -185,7 +240,7 @@ class Submitter:
                 # Somebody else took the name since the namespace was last heard of.
                 taken += (plan.object_name,)
                 name = self._free_name(spec, taken)
-                plan = await self._plan(spec, plan.id, name, notices)
+                plan = await self._plan(spec, plan.id, name, plan.ask, notices)
             except Missing as error:
                 distrust(self._api, self._config)
                 raise _gone(error, plan) from error
@@ -233,10 +288,12 @@ class Submitter:
 
     async def _sweep(self) -> None:
         """Remove what was made for a job that never came, and give an owner to what has none."""
-        here = f"/api/v1/namespaces/{self._session.target.namespace}"
-        for what in ("configmaps", "secrets"):
+        namespace = self._session.target.namespace
+        paths = [f"/api/v1/namespaces/{namespace}/{what}" for what in ("configmaps", "secrets")]
+        if self._session.served.dra:
+            paths.append(_templates(namespace))
+        for path in paths:
             with contextlib.suppress(Refused, Unreachable):
-                path = f"{here}/{what}"
                 found = await self._api.list(
                     path, params={"labelSelector": naming.SELECTOR}, type=_Beside
                 )
@@ -264,6 +321,28 @@ def _remarks(spec: TrainSpec) -> list[str]:
     return without_credentials(addresses, spec.secrets, spec.env)
 
 
+def claims_now(session: Session) -> list[Claim]:
+    """Everybody in the namespace who holds something or waits."""
+    return claims_of(
+        session.mirror.workloads(),
+        session.mirror.job,
+        queued=session.surroundings.queued,
+        pods=session.surroundings.other_pods,
+        now=time.time(),
+    )
+
+
+def _wish(spec: TrainSpec, plan: Plan) -> Wish:
+    """What the job will ask for, read from the pod that it will make."""
+    pod = pods.worker_pod(spec, plan)
+    claims = {name: float(count) for name, count in plan.ask.devices.items()} if plan.ask else {}
+    return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind, claims=claims)
+
+
+def _templates(namespace: str) -> str:
+    return f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaimtemplates"
+
+
 def refused(error: Refused) -> InvalidRequest:
     """A refusal of the API server at the call, with its verdict."""
     found = diagnose_refusal(error.message or error.what)
@@ -277,7 +356,8 @@ def _not_beside(error: Refused) -> BackendUnavailable:
         "What the job needs beside it cannot be made; nothing was created.",
         why=error.message or error.what,
         next_step="Large code needs the right to create ConfigMaps, secrets= that to create "
-        "Secrets; ask the cluster's administrator.",
+        "Secrets, GPUs by DRA that to create ResourceClaimTemplates; ask the cluster's "
+        "administrator.",
     )
 
 

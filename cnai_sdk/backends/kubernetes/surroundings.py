@@ -1,22 +1,43 @@
-"""Watches what bounds a namespace: its quotas, its queue and the nodes."""
+"""Watches what bounds a namespace: its quotas and ranges, its queues, the nodes, and other pods."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnai_sdk.backends.kubernetes.api import Refused
 from cnai_sdk.backends.kubernetes.discovery import Served
-from cnai_sdk.backends.kubernetes.informer import Informer, Informers
+from cnai_sdk.backends.kubernetes.informer import Informer, Informers, Object, T
+from cnai_sdk.backends.kubernetes.mirror_paths import OTHER_PODS, paths_of
+from cnai_sdk.backends.kubernetes.objects import Pod
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.room import Room, room_of
+from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_room
 from cnai_sdk.backends.kubernetes.room_objects import (
     ClusterQueue,
+    Cohort,
+    LimitRange,
     LocalQueue,
     Node,
     ResourceQuota,
+    VolcanoQueue,
 )
 from cnai_sdk.errors import InvalidRequest
+
+_WITHOUT = {
+    "resourcequotas": "what the namespace may use in all",
+    "limitranges": "what one worker may ask for",
+    "nodes": "how large a worker may be, and which GPUs there are beyond the quotas",
+    "localqueues": "which queues the namespace has",
+    "clusterqueues": "what the queue has in all, and what others use of it",
+    "cohorts": "what a cohort has beside its queues",
+    "queues": "what the queue has in all",
+    "workloads": "who else waits in the queue",
+    "pods": "which other pods use the quota",
+}
+"""What is not known without a kind of object."""
 
 
 class Surroundings:
@@ -30,17 +51,46 @@ class Surroundings:
 
     def __init__(self, informers: Informers, served: Served, namespace: str) -> None:
         self._informers = informers
-        get = informers.get
+        self._all: list[Informer[Any]] = []
         here = f"/api/v1/namespaces/{namespace}"
-        self._quotas: Informer[ResourceQuota] = get(f"{here}/resourcequotas", ResourceQuota)
-        self._nodes: Informer[Node] = get("/api/v1/nodes", Node)
+        self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
+        self._ranges = self._watch(f"{here}/limitranges", LimitRange)
+        self._nodes = self._watch("/api/v1/nodes", Node)
+        self._pods = self._watch(f"{here}/pods", Pod, {"labelSelector": OTHER_PODS})
         self._queues: Informer[LocalQueue] | None = None
         self._cluster_queues: Informer[ClusterQueue] | None = None
+        self._cohorts: Informer[Cohort] | None = None
+        self._queued: Informer[QueueWorkload] | None = None
+        self._volcano: Informer[VolcanoQueue] | None = None
         if served.kueue:
             kueue = f"/apis/kueue.x-k8s.io/{served.kueue}"
-            queues = f"{kueue}/namespaces/{namespace}/localqueues"
-            self._queues = get(queues, LocalQueue)
-            self._cluster_queues = get(f"{kueue}/clusterqueues", ClusterQueue)
+            self._queues = self._watch(f"{kueue}/namespaces/{namespace}/localqueues", LocalQueue)
+            self._cluster_queues = self._watch(f"{kueue}/clusterqueues", ClusterQueue)
+            self._cohorts = self._watch(f"{kueue}/cohorts", Cohort)
+            self._queued = self._watch(paths_of(served, namespace)["workloads"], QueueWorkload)
+        elif served.volcano:
+            path = "/apis/scheduling.volcano.sh/v1beta1/queues"
+            self._volcano = self._watch(path, VolcanoQueue)
+
+    def _watch(self, path: str, type: type[T], params: dict[str, str] | None = None) -> Informer[T]:
+        found = self._informers.get(path, type, params=params)
+        self._all.append(found)
+        return found
+
+    def listen(self, stirred: Callable[[], None]) -> Callable[[], None]:
+        """Call when anything of it has changed; returns what ends it."""
+
+        def changed(verb: str, each: Object) -> None:
+            stirred()
+
+        ends = [each.listen(changed) for each in self._all]
+        ends += [each.heed(stirred) for each in self._all]
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end
 
     async def room(self, queue: str) -> Room:
         """The room now.
@@ -48,15 +98,27 @@ class Surroundings:
         Args:
             queue: the queue that would admit; '' for none.
         """
-        await asyncio.gather(*(each.synced() for each in self._all()))
+        await asyncio.gather(*(each.synced() for each in self._all))
         local = self._local(queue)
+        found = self._kueue(local)
         return room_of(
             quotas=self._quotas.objects.values(),
-            queue=local,
-            cluster_queue=self._cluster_queue(local),
+            ranges=self._ranges.objects.values(),
+            queue=found,
+            volcano=self._of_volcano(queue),
             nodes=self._nodes.objects.values(),
-            unseen=[each.problem for each in self._all() if each.problem],
+            unseen=self._unseen(found),
         )
+
+    @property
+    def queued(self) -> Sequence[QueueWorkload]:
+        """Kueue's workloads of the namespace, of whatever kind."""
+        return tuple(self._queued.objects.values()) if self._queued is not None else ()
+
+    @property
+    def other_pods(self) -> Sequence[Pod]:
+        """Pods of the namespace that belong to no training job."""
+        return tuple(self._pods.objects.values())
 
     async def check_queue(self, name: str) -> None:
         """Refuse a queue that is known not to be there.
@@ -83,17 +145,31 @@ class Surroundings:
             else "Leave queue out, or ask the cluster's administrator for a LocalQueue.",
         )
 
-    def _all(self) -> list[Informer[Any]]:
-        kinds = (self._quotas, self._nodes, self._queues, self._cluster_queues)
-        return [each for each in kinds if each is not None]
-
     def _local(self, name: str) -> LocalQueue | None:
         queues = self._queues.objects.values() if self._queues is not None and name else ()
         return next((queue for queue in queues if queue.metadata.name == name), None)
 
-    def _cluster_queue(self, queue: LocalQueue | None) -> ClusterQueue | None:
-        if queue is None or self._cluster_queues is None:
+    def _kueue(self, queue: LocalQueue | None) -> QueueRoom | None:
+        if queue is None or self._cluster_queues is None or self._cohorts is None:
             return None
-        wanted = queue.spec.cluster_queue
         every = self._cluster_queues.objects.values()
-        return next((each for each in every if each.metadata.name == wanted), None)
+        return queue_room(queue, every, self._cohorts.objects.values())
+
+    def _of_volcano(self, name: str) -> VolcanoQueue | None:
+        queues = self._volcano.objects.values() if self._volcano is not None else ()
+        wanted = name or "default"
+        return next((queue for queue in queues if queue.metadata.name == wanted), None)
+
+    def _unseen(self, queue: QueueRoom | None) -> list[str]:
+        """What is not known here; only what would tell something."""
+        told = []
+        for each in self._all:
+            what, _, why = each.problem.partition(": ")
+            if not what or (what == "cohorts" and (why == "not served" or queue is None)):
+                continue
+            if what == "clusterqueues" and queue is None:
+                continue
+            reason = "not visible to you" if why == "not allowed" else f"not known ({why})"
+            missing = _WITHOUT.get(what, what)
+            told.append(f"{missing[:1].upper()}{missing[1:]}: {reason}, for want of {what}.")
+        return told

@@ -14,14 +14,13 @@ import msgspec
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.local import control, tree, turns
+from cnai_sdk.backends.local.fitting import fit
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.machine import (
-    Ask,
     LocalMachine,
     devices_now,
-    grant,
     quota_of,
     validate,
 )
@@ -86,22 +85,16 @@ class LocalBackend:
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
         return await asyncio.to_thread(self._submitter.submit, spec, dict(secrets))
 
-    async def fits(self, spec: Spec) -> Fit:
-        return await asyncio.to_thread(self._fits, only_train(spec))
+    async def fits(self, spec: Spec, *, count: int = 1) -> Fit:
+        return await asyncio.to_thread(self._fits, only_train(spec), count)
 
-    def _fits(self, spec: TrainSpec) -> Fit:
+    def _fits(self, spec: TrainSpec, count: int) -> Fit:
         capacity = self._machine.capacity(gpus=spec.resources.wants_gpu)
-        ask = Ask(workers=spec.workers, resources=spec.resources)
         try:
             validate(spec.resources, spec.workers, capacity)
         except CnaiError as error:
-            return Fit(answer="never", why=error.what)
-        held, waiting = self._turns()
-        answer = grant(ask, capacity, turns.as_held(held))
-        if not waiting and not isinstance(answer, str):
-            return Fit(answer="now")
-        why = answer if isinstance(answer, str) else f"{len(waiting)} jobs wait before it"
-        return Fit(answer="waits", why=why, position=len(waiting) + 1)
+            return Fit(answer="never", why=error.what, count=count)
+        return fit(spec, capacity, self._index, self._host.is_mine, count)
 
     # -- looking -----------------------------------------------------------------
 
@@ -309,6 +302,9 @@ class LocalBackend:
             return Quota(backend=self.name, place="this machine", items=items)
 
         return await asyncio.to_thread(work)
+
+    async def quota_stirs(self) -> None:
+        await asyncio.Event().wait()  # what other programs use is found by looking only
 
     async def devices(self) -> Sequence[Device]:
         return await asyncio.to_thread(

@@ -10,7 +10,7 @@ from cnai_sdk.backends.local.capacity import Capacity
 from cnai_sdk.gpu.fraction import ALLOCATOR
 from cnai_sdk.gpu.grant import GpuGrant
 from cnai_sdk.gpu.mps import PIPES
-from cnai_sdk.gpu.resolver import assign, free_shares
+from cnai_sdk.gpu.resolver import assign, free_shares, isolation_of
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device, Holder, QuotaItem
 from cnai_sdk.model.spec import Resources
@@ -180,9 +180,18 @@ def describe(lease: Lease, resources: Resources, workers: int) -> Granted:
         memory=resources.memory,
         gpu=len(gpu.devices) * gpu.share if gpu else 0.0,
         gpu_memory=gpu.memory if gpu else None,
+        gpu_granted=_devices_in_words(gpu) if gpu else "",
+        isolation=isolation_of(gpu.mechanism) if gpu else "",
         how=_how(lease, resources),
         devices=tuple(",".join(g.devices) for g in lease.gpus),
     )
+
+
+def _devices_in_words(gpu: GpuGrant) -> str:
+    share = f"{show_number(100 * gpu.share)} % of " if gpu.share < 1 else ""
+    each = " each" if len(gpu.devices) > 1 else ""
+    kind = {"mig": "MIG slice", "whole": "whole GPU"}.get(gpu.mechanism, f"GPU by {gpu.mechanism}")
+    return f"{len(gpu.devices)} × {share}{kind}, {show_bytes(gpu.memory)}{each}"
 
 
 def _asked(resources: Resources, workers: int) -> str:
@@ -262,4 +271,7 @@ def _item(
 def devices_now(capacity: Capacity, held: Sequence[Held]) -> tuple[Device, ...]:
     """The devices, each with the share of it that is free."""
     free = free_shares(capacity.gpus, [g for h in held for g in h.lease.gpus])
-    return tuple(msgspec.structs.replace(d, free=free[d.id]) for d in capacity.gpus)
+    return tuple(
+        msgspec.structs.replace(d, free=free[d.id], isolation=isolation_of(d.mechanism))
+        for d in capacity.gpus
+    )

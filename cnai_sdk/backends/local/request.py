@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cnai_sdk.backends.local.capacity import Capacity
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
-from cnai_sdk.gpu.resolver import check_devices, check_wish
+from cnai_sdk.gpu.resolver import check_devices
+from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number
 from cnai_sdk.model.spec import Resources, TrainSpec
 from cnai_sdk.remote import on_cluster, scheme_of
@@ -154,11 +155,6 @@ def _cpu_notices(resources: Resources, workers: int, capacity: Capacity) -> tupl
 def _gpu_notices(resources: Resources, workers: int, capacity: Capacity) -> tuple[str, ...]:
     if resources.wants_gpu:
         return check_devices(resources, workers, capacity.gpus, capacity.gpu_looked)
-    if resources.gpu_model:
-        raise InvalidRequest(
-            f"gpu_model={resources.gpu_model!r} needs a number of GPUs.",
-            next_step=f"Write gpu=1, gpu_model={resources.gpu_model!r}.",
-        )
     if capacity.gpu_present:
         return ("No GPU was asked for, so the workers see none: write gpu=1, or gpu=0.5.",)
     return ()

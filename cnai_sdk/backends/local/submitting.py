@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnai_sdk.backends.local import control, launch, request
+from cnai_sdk.backends.local.fitting import fit
 from cnai_sdk.backends.local.folder import JobFolder, retries_of
 from cnai_sdk.backends.local.host import Host
 from cnai_sdk.backends.local.index import Index
@@ -51,10 +52,13 @@ class Submitter:
         train = only_train(spec)
         check_name(train.name)
         capacity = self._machine.capacity(gpus=train.resources.wants_gpu)
-        notices = (
+        notices = [
             *validate(train.resources, train.workers, capacity),
             *request.cluster_only(train),
-        )
+        ]
+        told = fit(train, capacity, self._index, self._host.is_mine, 1)
+        if told.answer == "waits":
+            notices.append(told.sentence)
         try:
             return self._make(train, self._first_state(train, notices), secrets)
         except OSError as error:

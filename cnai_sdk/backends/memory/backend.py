@@ -107,16 +107,13 @@ class MemoryBackend(Driver):
             self._line_up()
             return self._shelf.find(fresh.id).workload
 
-    async def fits(self, spec: Spec) -> Fit:
+    async def fits(self, spec: Spec, *, count: int = 1) -> Fit:
         try:
             self._refuse(spec, dict.fromkeys(spec.secrets, ""))
         except CnaiError as refusal:
-            return Fit(answer="never", why=refusal.what)
+            return Fit(answer="never", why=refusal.what, count=count)
         with self._shelf.lock:
-            place = self._room.place(spec, self._queue(), self._shelf.records())
-        if place.position == 1 and not place.waits_for:
-            return Fit(answer="now")
-        return Fit(answer="waits", why=f"Waits for {place.waits_for}", position=place.position)
+            return self._room.fit(spec, self._queue(), self._shelf.records(), count)
 
     async def get(self, id: str) -> Workload:
         return self._shelf.find(id).workload
@@ -236,6 +233,9 @@ class MemoryBackend(Driver):
     async def quota(self) -> Quota:
         items = self._room.quota(self._shelf.records())
         return Quota(backend=self.name, place=_PLACE, items=items, unseen=("memory",))
+
+    async def quota_stirs(self) -> None:
+        await asyncio.Event().wait()  # `watch` tells of all that moves it
 
     async def devices(self) -> Sequence[Device]:
         return self._room.devices(self._shelf.records())

@@ -11,7 +11,7 @@ from cnai_sdk.backends.memory.shelf import Record
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.quantity import show_number
-from cnai_sdk.model.quota import Device, Holder, QuotaItem
+from cnai_sdk.model.quota import Device, Fit, Holder, QuotaItem
 from cnai_sdk.model.spec import Spec, replicas_of
 from cnai_sdk.model.workload import Granted, Queued
 
@@ -82,6 +82,20 @@ class Room:
         if ahead and not waits_for:
             waits_for = f"{ahead[-1].workload.name}, which is ahead"
         return Queued(position=len(ahead) + 1, waits_for=waits_for)
+
+    def fit(self, spec: Spec, ahead: Sequence[Record], others: Sequence[Record], count: int) -> Fit:
+        """How many of a spec would start now; nothing here has a deadline."""
+        place = self.place(spec, ahead, others)
+        free = [
+            (most - self.used(need, others)) / need(spec)
+            for need, most in ((self.need_cores, self.cores), (self.need_gpus, len(self.gpus)))
+            if need(spec)
+        ]
+        now = 0 if ahead else min(int(min(free) + 1e-9), count)
+        if now == count:
+            return Fit(answer="now", count=count, now=now)
+        why = f"it needs {place.waits_for}" if place.waits_for else "the others need as much again"
+        return Fit(answer="waits", why=why, position=place.position, count=count, now=now)
 
     def quota(self, records: Sequence[Record]) -> tuple[QuotaItem, ...]:
         """What there is, what is used, and by whom."""

@@ -3,12 +3,14 @@ import { Signal } from '@lumino/signaling';
 import {
   Act,
   Acted,
+  Fit,
   Lines,
   Matches,
   Row,
   Script,
   Serving,
   Source,
+  Wished,
   Workload
 } from '../generated/wire';
 import { byCreation } from '../store/place';
@@ -122,6 +124,9 @@ export class FakeStore implements IStore {
   readonly opened: FakeOpenJob[] = [];
   readonly feeds: FakeLogFeed[] = [];
   readonly chosen: string[] = [];
+  readonly wished: { source: string; wished: Wished }[] = [];
+  /** What a question whether something fits is answered; may throw. */
+  fitting: (wished: Wished) => Fit = () => ({ answer: 'now' });
   retries = 0;
   rest: number | null = null;
   /** What an act answers; may throw. */
@@ -177,6 +182,11 @@ export class FakeStore implements IStore {
   act(source: string, act: Act): Promise<Acted> {
     this.acts.push({ source, act });
     return new Promise(resolve => resolve(this.answer(act)));
+  }
+
+  async fits(source: string, wished: Wished): Promise<Fit> {
+    this.wished.push({ source, wished });
+    return Promise.resolve(this.fitting(wished));
   }
 
   choose(source: string): Promise<Serving> {

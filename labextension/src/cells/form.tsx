@@ -3,9 +3,8 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { ISignal, Signal } from '@lumino/signaling';
 import React, { useId, useState } from 'react';
 
-import { PhaseMark } from '../parts/marks';
-import { IPlace } from '../tokens';
-import { fitOf, IFit } from './fit';
+import { Fits } from '../parts/fit';
+import { IPlace, IStore } from '../tokens';
 import { IFunction } from './python';
 import { emptyWish, IWish, problems, trainCall } from './wish';
 
@@ -13,7 +12,8 @@ import { emptyWish, IWish, problems, trainCall } from './wish';
 export class TrainForm extends ReactWidget {
   constructor(
     private readonly _fn: IFunction,
-    private readonly _place: () => IPlace | null,
+    private readonly _store: IStore,
+    private readonly _place: IPlace | null,
     private readonly _trans: TranslationBundle
   ) {
     super();
@@ -39,6 +39,7 @@ export class TrainForm extends ReactWidget {
     return (
       <Fields
         fn={this._fn}
+        store={this._store}
         place={this._place}
         trans={this._trans}
         tell={wish => {
@@ -55,11 +56,12 @@ export class TrainForm extends ReactWidget {
 
 function Fields(props: {
   readonly fn: IFunction;
-  readonly place: () => IPlace | null;
+  readonly store: IStore;
+  readonly place: IPlace | null;
   readonly trans: TranslationBundle;
   readonly tell: (wish: IWish) => void;
 }): JSX.Element {
-  const { fn, place, trans, tell } = props;
+  const { fn, store, place, trans, tell } = props;
   const [wish, setWish] = useState(() => emptyWish(fn));
   const wrong = problems(fn, wish, trans);
   const set = (part: Partial<IWish>): void => {
@@ -114,27 +116,11 @@ function Fields(props: {
         </div>
       )}
       <p className="cnai-TrainForm-said" role="status">
-        {first ?? <Fit fit={fitOf(wish, place(), trans)} trans={trans} />}
+        {first ?? (place && <Fits {...{ store, place, trans }} size={{ ...wish, count: '1' }} />)}
       </p>
       <pre className="cnai-TrainForm-code" aria-label={trans.__('The line that runs')}>
         {trainCall(fn, wish)}
       </pre>
-    </>
-  );
-}
-
-const MARKS = { now: 'Succeeded', later: 'Queued', never: 'Failed' } as const;
-
-function Fit(props: { fit: IFit | null; trans: TranslationBundle }): JSX.Element {
-  const { fit, trans } = props;
-  return (
-    <>
-      {fit && (
-        <span aria-hidden="true">
-          <PhaseMark phase={MARKS[fit.when]} trans={trans} />
-        </span>
-      )}
-      {fit?.text}
     </>
   );
 }

@@ -83,7 +83,7 @@ async function train(
 
 /** The line of code that the form stands for; null when it was cancelled. */
 async function ask(fn: IFunction, store: IStore, trans: TranslationBundle): Promise<string | null> {
-  const form = new TrainForm(fn, () => servingPlace(store), trans);
+  const form = new TrainForm(fn, store, servingPlace(store), trans);
   const dialog = new Dialog<string>({
     title: trans.__('Train %1', fn.name),
     body: form,

@@ -224,6 +224,8 @@ export interface Progress {
  *     gpu: devices; below 1 a share of one.
  *     gpu_memory: bytes of one device's memory; stands for a share.
  *     gpu_model: a device's name, such as 'A100'.
+ *     isolation: what has to hold between those who share a device: 'hardware', 'memory' or
+ *         'none'; never lowered without a word.
  */
 export interface Resources {
   cpu?: number | null;
@@ -231,6 +233,7 @@ export interface Resources {
   gpu?: number;
   gpu_memory?: number | null;
   gpu_model?: string | null;
+  isolation?: 'hardware' | 'memory' | 'none';
 }
 /**
  * What each worker really got, and how.
@@ -238,6 +241,8 @@ export interface Resources {
  * Attributes:
  *     asked: the request in words.
  *     cpu, memory, gpu: what was granted per worker; None means no limit.
+ *     gpu_granted: the devices in words, such as '1 × MIG 3g.40gb of NVIDIA A100'.
+ *     isolation: what holds between those who share them: 'hardware', 'memory' or 'none'.
  *     how: one sentence per resource: what is enforced, by what, and what is not.
  *     devices: identifiers of the GPU devices or slices, per rank.
  *     quota_key: what it is charged to, such as 'requests.nvidia.com/gpu'.
@@ -248,6 +253,8 @@ export interface Granted {
   memory?: number | null;
   gpu?: number;
   gpu_memory?: number | null;
+  gpu_granted?: string;
+  isolation?: string;
   how?: string[];
   devices?: string[];
   quota_key?: string;
@@ -291,13 +298,14 @@ export interface QuotaChange {
   devices?: Device[];
 }
 /**
- * All resources of one place, and what could not be seen there.
+ * All resources of one place, its queues, and what could not be seen there.
  */
 export interface Quota {
   backend: string;
   place: string;
   items?: QuotaItem[];
   unseen?: string[];
+  lines?: Line[];
 }
 /**
  * One resource.
@@ -306,8 +314,15 @@ export interface Quota {
  *     resource: 'cpu' (cores), 'memory' (bytes) or 'gpu' (devices), or a cluster's own key.
  *     limit: what may be used in all; None is unknown, never 'unlimited'.
  *     used, mine, queued, borrowed: amounts in the same unit.
- *     others: what processes outside the SDK use, when it can be seen.
+ *     others: what processes outside the SDK use, when it can be seen; `used` has no part of it.
+ *     lendable: what could be borrowed now beyond the limit.
+ *     least, most: what one worker may ask for, where that is bounded.
+ *     holders: who uses it, as far as that is visible.
+ *     waiting: who waits for it.
  *     label: the words to show, such as 'GPU, NVIDIA A100'.
+ *     unit: 'cores', 'bytes', 'GPUs', or '' for a plain number.
+ *     source: what sets the limit, such as 'the quota team-a'.
+ *     key: what it is charged to there, such as 'requests.nvidia.com/gpu'.
  */
 export interface QuotaItem {
   resource: string;
@@ -317,16 +332,46 @@ export interface QuotaItem {
   others?: number;
   queued?: number;
   borrowed?: number;
+  lendable?: number;
+  least?: number | null;
+  most?: number | null;
   holders?: Holder[];
+  waiting?: Holder[];
   label?: string;
+  unit?: string;
+  source?: string;
+  key?: string;
 }
 /**
  * A workload or person behind a number.
+ *
+ * Attributes:
+ *     id: of the workload, or '' for one that is none of the SDK's list.
+ *     mine: whether it was made here.
+ *     position: its place in line, from 1, where it waits.
+ *     ends: Unix seconds at which it has to end, where it has a deadline and runs.
  */
 export interface Holder {
   name: string;
   amount: number;
   mine?: boolean;
+  id?: string;
+  position?: number | null;
+  ends?: number | null;
+}
+/**
+ * A queue that admits workloads.
+ *
+ * Attributes:
+ *     waiting: how many wait in it, of whomever; None when that is not visible.
+ *     mine: those of them that are known by name, from the head.
+ *     stopped: why it admits nothing now, or ''.
+ */
+export interface Line {
+  name: string;
+  waiting?: number | null;
+  mine?: Holder[];
+  stopped?: string;
 }
 /**
  * One GPU, or one slice of one.
@@ -339,6 +384,10 @@ export interface Holder {
  *     not_enforced: what does not.
  *     parent: the whole device's id, for a slice.
  *     free: the share of it that is not granted, 0 to 1.
+ *     isolation: what holds between those who share it: 'hardware', 'memory' or 'none'.
+ *     count: on a cluster, how many such there are; None when it cannot be seen.
+ *     replicas: how many share one card; 0 when it cannot be seen.
+ *     found: on a cluster, how it was found.
  */
 export interface Device {
   id: string;
@@ -352,6 +401,10 @@ export interface Device {
   not_enforced?: string;
   parent?: string;
   free?: number;
+  isolation?: string;
+  count?: number | null;
+  replicas?: number;
+  found?: string;
 }
 /**
  * An opened job, with its row as it is now.
@@ -654,6 +707,31 @@ export interface DataLink {
   source: string;
 }
 /**
+ * Whether a spec would run.
+ *
+ * Attributes:
+ *     answer: 'now', 'waits' or 'never'.
+ *     why: the reason, for a person.
+ *     position: its place in line, when it waits.
+ *     seconds: after how long it starts at the latest, by the deadlines of what runs before it;
+ *         None when that is not known.
+ *     count: how many of them were asked about, and `now` how many of those fit now.
+ */
+export interface Fit {
+  answer: 'never' | 'now' | 'waits';
+  why?: string;
+  position?: number | null;
+  seconds?: number | null;
+  count?: number;
+  now?: number;
+}
+/**
+ * Whether they would, and when.
+ */
+export interface Fitting {
+  fit: Fit;
+}
+/**
  * All workloads of a source, newest first.
  */
 export interface Jobs {
@@ -730,4 +808,17 @@ export interface Sources {
 export interface Version {
   version: string;
   protocol: number;
+}
+/**
+ * Whether jobs would start; nothing is made.
+ *
+ * Attributes:
+ *     wishes: arguments of fits(), such as 'workers', 'memory' or 'gpu'.
+ *     count: how many such jobs.
+ */
+export interface Wished {
+  wishes?: {
+    [k: string]: unknown;
+  };
+  count?: number;
 }

@@ -2,7 +2,17 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { problemOf, request, ROOT } from '../api';
-import { Act, Acted, Lines, Matches, Script, Serving } from '../generated/wire';
+import {
+  Act,
+  Acted,
+  Fit,
+  Fitting,
+  Lines,
+  Matches,
+  Script,
+  Serving,
+  Wished
+} from '../generated/wire';
 import { IKey } from '../tokens';
 
 /** As many as the server takes in one request. */
@@ -35,6 +45,11 @@ export class Requests {
 
   choose(source: string): Promise<Serving> {
     return this._send('serving', 'PUT', { source });
+  }
+
+  async fits(source: string, wished: Wished): Promise<Fit> {
+    const path = `fits/${encodeURIComponent(source)}`;
+    return (await this._send<Fitting>(path, 'POST', wished)).fit;
   }
 
   script(key: IKey): Promise<Script> {

@@ -7,6 +7,7 @@ import { request } from '../api';
 import {
   Act,
   Acted,
+  Fit,
   Hello,
   Lines,
   Matches,
@@ -14,7 +15,8 @@ import {
   Row,
   Script,
   Serving,
-  Source
+  Source,
+  Wished
 } from '../generated/wire';
 import { Heard, IListener, Spoken, Stream } from '../stream';
 import {
@@ -137,6 +139,10 @@ export class Store implements IStore, IListener, IDisposable {
 
   choose(backend: string): Promise<Serving> {
     return this._requests.choose(backend);
+  }
+
+  fits(source: string, wished: Wished): Promise<Fit> {
+    return this._requests.fits(source, wished);
   }
 
   script(key: IKey): Promise<Script> {

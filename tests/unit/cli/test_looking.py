@@ -195,3 +195,22 @@ def test_what_is_not_ours_keeps_its_traceback(cnai: Cnai, memory: MemoryBackend)
 def test_the_phases_that_can_be_asked_for_are_all_of_them(cnai: Cnai) -> None:
     for phase in Phase:
         assert cnai("jobs", "--phase", phase.value).exit_code == 0
+
+
+def test_the_quota_says_what_may_be_used(cnai: Cnai) -> None:
+    assert "cores" in cnai("quota").stdout
+    found = msgspec.json.decode(cnai("quota", "--json").stdout)
+    assert found["backend"] == "memory"
+    assert found["items"]
+
+
+def test_whether_something_fits_is_the_exit_code_too(cnai: Cnai) -> None:
+    answer = cnai("fits", "--cpu", "1")
+    assert (answer.exit_code, answer.stdout) == (0, "Fits now.\n")
+    answer = cnai("fits", "--cpu", "1000")
+    assert answer.exit_code == 1
+    assert answer.stdout.startswith("Never fits, because")
+    found = msgspec.json.decode(cnai("fits", "--cpu", "1", "--count", "2", "--json").stdout)
+    assert (found["answer"], found["now"]) == ("now", 2)
+    assert cnai("fits", "--count", "0").exit_code == 2
+    assert cnai("jobs", "--json").stdout.strip() == "[]"

@@ -122,6 +122,10 @@ TAKEN = [
     ({"conditions": {"DisruptionTarget": {"reason": "PreemptionByScheduler"}}}, "PREEMPTED_SCHED"),
     ({"reason": "UnexpectedAdmissionError"}, "GPU_ADMIT"),
     ({"reason": "OutOfcpu"}, "GPU_ADMIT"),
+    ({"reason": "UnexpectedAdmissionError",
+      "message": "Allocate failed due to rpc error: code = Unknown desc = invalid request for "
+      "'nvidia.com/gpu': maximum request size for shared resources is 1; found 2"},
+     "GPU_SHARED_COUNT"),
 ]  # fmt: skip
 
 

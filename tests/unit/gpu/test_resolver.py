@@ -6,7 +6,8 @@ import pytest
 from cnai_sdk.backends.local.nvml import read_gpus
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.gpu.grant import GpuGrant
-from cnai_sdk.gpu.resolver import MECHANISMS, assign, check_devices, check_wish
+from cnai_sdk.gpu.resolver import MECHANISMS, assign, check_devices
+from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
 

@@ -11,7 +11,8 @@ import msgspec
 
 from cnai_sdk.backends.kubernetes.kept import Heard
 from cnai_sdk.backends.kubernetes.mirror_index import Index, Job
-from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, QueueWorkload, TrainingObject
+from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing import workload
 from cnai_sdk.backends.kubernetes.standing_events import happened, in_order
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen

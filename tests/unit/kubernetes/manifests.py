@@ -12,7 +12,9 @@ from cnai_sdk.backends.kubernetes.kinds import KINDS
 from cnai_sdk.backends.kubernetes.payload import DIGEST, ENV, LOADER
 from cnai_sdk.backends.kubernetes.plan import Plan, planned
 from cnai_sdk.config import Config
+from cnai_sdk.gpu.cluster.resolver import resolve
 from cnai_sdk.model.spec import Payload, TrainSpec
+from tests.vendors import seen, whole
 
 ID = "abcdefghijklmnop"
 LABELS = {
@@ -42,6 +44,8 @@ def plan_of(spec: TrainSpec, served: Served = PYTORCH, **fields: Any) -> Plan:
     """Its plan on a cluster."""
     settings: dict[str, Any] = {"home": Path("/none"), **fields.pop("config", {})}
     told = {"id": ID, "name": spec.name, "namespace": "team-a", "served": served, **fields}
+    if spec.resources.wants_gpu and "ask" not in told:
+        told["ask"] = resolve(spec.resources, spec.workers, seen(whole(count=8)))
     return planned(spec, config=Config(**settings), **told)
 
 

@@ -22,6 +22,7 @@ from .https import (
 )
 
 Examined = Callable[[], Sequence[Finding]]
+CEILINGS = {"gpus-per-job": "4", "hours-per-job": "12"}
 
 
 class Rights:
@@ -32,6 +33,10 @@ class Rights:
         self.user = "ann"
         self.namespace: Reply = Reply(200, {"metadata": {"name": "team-a"}})
         self.queues = ["gold"]
+        self.quotas = ["team"]
+        self.ceilings: dict[str, dict[str, str]] = {"cnai-ceilings": CEILINGS}
+        self.missing: set[str] = set()
+        self.hostile: Reply = status(403, "Forbidden", 'violates PodSecurity "restricted:latest"')
         server.answer = self._answer
 
     def _answer(self, request: Request) -> Reply:
@@ -45,6 +50,15 @@ class Rights:
             return Reply(201, {"status": {"allowed": wish not in self.denied}})
         if path == "/api/v1/namespaces/team-a":
             return self.namespace
+        if path == "/api/v1/namespaces/cnai-shared/configmaps":
+            maps = [{"metadata": {"name": n}, "data": d} for n, d in self.ceilings.items()]
+            return Reply(200, {"items": maps})
+        if path == "/api/v1/namespaces/team-a/pods":
+            return self.hostile
+        if path == "/api/v1/namespaces/team-a/resourcequotas":
+            return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.quotas]})
+        if path in self.missing:
+            return status(404, "NotFound")
         if path.endswith("/localqueues"):
             return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.queues]})
         if path == "/apis":
@@ -100,10 +114,53 @@ def test_a_cluster_on_which_all_works(server: Server, rights: Rights, examined: 
     assert [finding.what for finding in of(found, "rights")] == ["All that jobs need in team-a"]
 
 
+def test_what_an_administrator_has_set_up_is_said(examined: Examined, rights: Rights) -> None:
+    found = examined()
+    (ceilings,) = of(found, "ceilings")
+    assert ceilings.what == "gpus-per-job 4, hours-per-job 12, by cnai-shared/cnai-ceilings"
+    assert [finding.what for finding in of(found, "quota")] == ["team"]
+    assert "are refused" in of(found, "confinement")[0].what
+    assert "are there" in of(found, "administration")[0].what
+
+
+def test_what_is_missing_is_said_with_the_command_that_sets_it_up(
+    examined: Examined, rights: Rights
+) -> None:
+    rights.quotas, rights.hostile = [], Reply(201, {"kind": "Pod"})
+    rights.ceilings = {}
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    rights.missing = {f"{policies}/cnai-confinement"}
+    found = examined()
+    for check in ("ceilings", "quota", "confinement", "administration"):
+        (finding,) = of(found, check)
+        assert finding.state == "note"
+        assert "An administrator" in finding.fix or "Run: cnai admin manifests" in finding.fix
+    (whole,) = of(found, "administration")
+    assert "ValidatingAdmissionPolicy cnai-confinement not found" in whole.what
+
+
+def test_who_cannot_set_a_cluster_up_is_not_told_to(examined: Examined, rights: Rights) -> None:
+    rights.denied = {"create validatingadmissionpolicies"}
+    assert of(examined(), "administration") == []
+
+
+def test_a_ceiling_that_cannot_be_used_is_said_and_the_others_hold(
+    examined: Examined, rights: Rights
+) -> None:
+    rights.ceilings = {"cnai-ceilings": {"gpus-per-job": "four", "hours-per-job": "12"}}
+    wrong, known = of(examined(), "ceilings")
+    assert wrong.state == "note"
+    assert "'four'" in wrong.what
+    assert "edit configmap" in wrong.fix
+    assert known.what.startswith("hours-per-job 12,")
+
+
 def test_nothing_is_created_by_looking(server: Server, rights: Rights, examined: Examined) -> None:
     examined()
     assert server.asked("POST")
-    assert all("review" in path for path in server.asked("POST"))
+    for request in server.requests:
+        if request.method == "POST":
+            assert "review" in request.path or request.query["dryRun"] == "All"
 
 
 def test_a_missing_right_says_what_is_lost_and_how_it_is_given(

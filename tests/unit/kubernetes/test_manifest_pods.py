@@ -210,15 +210,12 @@ def test_the_image_is_the_calls_then_the_settings_then_the_default() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"resources": Resources(gpu=0.5)}, "gpu=0.5 is a share"),
-        ({"resources": Resources(gpu=1, gpu_memory=2**30)}, "gpu_memory="),
-        ({"resources": Resources(gpu=1, gpu_model="A100")}, "gpu_model="),
         ({"workers": 0}, "workers=0"),
         ({"data": (DataLink(path="a.csv", source="/srv/a.csv"),)}, "lies on this machine"),
         ({"env": {"A": "x" * 200_000}}, "env has 'A'"),
         ({"env": {f"A{n}": "x" * 120_000 for n in range(3)}}, "annotations|describes this job"),
     ],
-    ids=["share", "gpu-memory", "gpu-model", "workers", "local-data", "large-env", "many-env"],
+    ids=["workers", "local-data", "large-env", "many-env"],
 )
 def test_what_a_cluster_cannot_carry_is_refused_with_a_way_out(
     fields: dict[str, Any], said: str

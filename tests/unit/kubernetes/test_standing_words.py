@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cnai_sdk.backends.kubernetes.objects import QueueWorkload
+from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import quantity, resources_of
 from cnai_sdk.backends.kubernetes.standing_words import denied, queue_wait, scheduling, starting
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.kinds.pytorchjob import PyTorchJobKind
 from cnai_sdk.backends.kubernetes.kinds.steering import Change
 from cnai_sdk.backends.kubernetes.kinds.trainjob import TrainJobKind
@@ -37,6 +38,9 @@ class TrainingKind(Protocol):
         Raises:
             InvalidRequest: a wish that this kind, or the version of it here, cannot carry.
         """
+
+    def carries(self, served: Served) -> frozenset[str]:
+        """What its pods can say of what GPUs need, of `gpu.cluster.seen.EVERYTHING`."""
 
     def secured(self, plan: Plan) -> bool:
         """Whether the pods get the security context of the standard "restricted"."""

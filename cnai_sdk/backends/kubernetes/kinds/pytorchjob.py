@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnai_sdk.backends.kubernetes import pods
+from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.kinds.steering import Change, active, queued, stopped
 from cnai_sdk.backends.kubernetes.plan import Plan
+from cnai_sdk.gpu.cluster.seen import EVERYTHING
 from cnai_sdk.model.spec import TrainSpec
 
 PORT = 23456
@@ -60,6 +62,10 @@ class PyTorchJobKind:
         }
         pods.check_size(manifest)
         return manifest
+
+    def carries(self, served: Served) -> frozenset[str]:
+        """Whole pods."""
+        return EVERYTHING
 
     def secured(self, plan: Plan) -> bool:
         """Always."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnai_sdk.backends.kubernetes import naming, pods
+from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.kinds.steering import Change, active, queued, stopped
 from cnai_sdk.backends.kubernetes.plan import Plan
 from cnai_sdk.errors import InvalidRequest
@@ -23,6 +24,7 @@ _RESERVED = frozenset(
     f"PET_{name}"
     for name in ("NNODES", "NPROC_PER_NODE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 )
+_PLACES = ("nodeSelector", "affinity", "tolerations")
 _PRIORITY = "kueue.x-k8s.io/priority-class"
 
 
@@ -74,6 +76,11 @@ class TrainJobKind:
         }
         pods.check_size(manifest)
         return manifest
+
+    def carries(self, served: Served) -> frozenset[str]:
+        """No scheduler and no claims: those only an administrator's runtime can name."""
+        older = served.overrides == "podSpecOverrides"
+        return frozenset() if older else frozenset({"metadata", "affinity"})
 
     def secured(self, plan: Plan) -> bool:
         """Where the served version has a place to say it."""
@@ -135,6 +142,7 @@ def _overrides(pod: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     if "securityContext" in container:
         own["securityContext"] = container["securityContext"]
     spec = {"volumes": pod["volumes"], "containers": [own]}
+    spec |= {name: pod[name] for name in _PLACES if name in pod}
     if "securityContext" in pod:
         spec["securityContext"] = pod["securityContext"]
     shape = plan.served.overrides

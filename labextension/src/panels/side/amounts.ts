@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Device, QuotaItem, Row } from '../../generated/wire';
-import { IPlace } from '../../tokens';
+import { IEntry, IPlace } from '../../tokens';
 import { bytesOfText, bytesText, gpusOf, numberText } from '../../words';
 
 /** The parts of a gauge, in the item's unit: you, others, free, in that order. */
@@ -16,7 +16,7 @@ const MOST_CELLS = 16;
 const TINY = 1e-6;
 
 export function isMemory(item: QuotaItem): boolean {
-  return /(^|\.)memory$/.test(item.resource);
+  return item.unit === 'bytes' || /(^|\.)memory$/.test(item.resource);
 }
 
 export function isCpu(item: QuotaItem): boolean {
@@ -25,7 +25,11 @@ export function isCpu(item: QuotaItem): boolean {
 
 export function isGpu(item: QuotaItem): boolean {
   return (
-    !isMemory(item) && !isCpu(item) && /gpu|mig-/i.test(`${item.resource} ${item.label ?? ''}`)
+    item.unit === 'GPUs' ||
+    (!item.unit &&
+      !isMemory(item) &&
+      !isCpu(item) &&
+      /gpu|mig-/i.test(`${item.resource} ${item.label ?? ''}`))
   );
 }
 
@@ -41,7 +45,7 @@ export function labelOf(item: QuotaItem, trans: TranslationBundle): string {
     return trans.__('CPU');
   }
   if (isMemory(item)) {
-    return trans.__('Memory');
+    return /gpu/i.test(item.label ?? '') ? trans.__('GPU memory') : trans.__('Memory');
   }
   const model = (item.label ?? '').replace(/^GPU,?\s*/, '');
   return isGpu(item) && model ? trans.__('GPU %1', model) : item.label || item.resource;
@@ -111,22 +115,57 @@ export function cellShares(shares: IShares, at: number): IShares {
   return { mine, others: used - mine, free: 1 - used };
 }
 
-/** The names of the workloads that hold something of an item now. */
-export function namesBehind(place: IPlace | null, item: QuotaItem): ReadonlySet<string> {
+/** Which number of an item somebody wants to know more of. */
+export type Part = 'holders' | 'waiting';
+
+/** The names of the workloads that hold something of an item now, or that wait for it. */
+export function namesBehind(
+  place: IPlace | null,
+  item: QuotaItem,
+  part: Part = 'holders'
+): ReadonlySet<string> {
   const now = place?.quota?.items?.find(
     ({ resource, label }) => resource === item.resource && label === item.label
   );
-  return new Set((now?.holders ?? []).map(holder => holder.name));
+  if (now && part === 'waiting' && !now.waiting?.length) {
+    return new Set(waitersOf(now, place!).map(({ row }) => row.workload.name));
+  }
+  return new Set((now?.[part] ?? []).map(holder => holder.name));
+}
+
+/** 'of these 1 borrowed, 2 more to borrow, at most 1 for each worker'; '' when there is nothing. */
+export function boundsText(item: QuotaItem, trans: TranslationBundle): string {
+  const said = (amount: number) => amountText(item, amount, trans);
+  const { borrowed = 0, lendable = 0, least, most } = item;
+  const parts = [
+    borrowed > 0 ? trans.__('%1 of it borrowed', said(borrowed)) : '',
+    lendable > 0 ? trans.__('%1 more can be borrowed', said(lendable)) : '',
+    typeof least === 'number' ? trans.__('a worker gets at least %1', said(least)) : '',
+    typeof most === 'number' ? trans.__('a worker gets at most %1', said(most)) : ''
+  ];
+  return parts.filter(Boolean).join(' · ');
 }
 
 /** The queued workloads of a place that wait for this item, and how much they need together. */
 export function waitingFor(item: QuotaItem, place: IPlace): { count: number; amount: number } {
-  const items = place.quota?.items ?? [];
-  const waiting = place.entries.filter(
-    ({ row }) => row.workload.phase === 'Queued' && lacking(row, items) === item
-  );
+  const named = item.waiting ?? [];
+  if (named.length) {
+    return { count: named.length, amount: named.reduce((sum, { amount }) => sum + amount, 0) };
+  }
+  const waiting = waitersOf(item, place);
   const amount = waiting.reduce((sum, { row }) => sum + needOf(row, item), 0);
   return { count: waiting.length, amount };
+}
+
+/** Of a place that does not name those who wait, the jobs of the list that lack this item most. */
+function waitersOf(item: QuotaItem, place: IPlace): readonly IEntry[] {
+  const items = place.quota?.items ?? [];
+  const named = items.some(({ waiting }) => waiting?.length);
+  return named
+    ? []
+    : place.entries.filter(
+        ({ row }) => row.workload.phase === 'Queued' && lacking(row, items) === item
+      );
 }
 
 /** '1 waiting needs 2 GPU'; '' when nothing waits. */

@@ -3,12 +3,15 @@ import React from 'react';
 
 import { Device, QuotaItem } from '../../generated/wire';
 import { IPlace } from '../../tokens';
+import { oneLine } from '../../foreign';
 import {
+  boundsText,
   cellShares,
   cellsOf,
   IShares,
   labelOf,
   meterText,
+  Part,
   sharesOf,
   usedText,
   waitingText
@@ -18,8 +21,8 @@ import { PhaseMark } from '../../parts/marks';
 interface IGaugeProps {
   readonly item: QuotaItem;
   readonly place: IPlace;
-  readonly pressed: boolean;
-  readonly onPick: () => void;
+  readonly pressed: Part | null;
+  readonly onPick: (part: Part) => void;
   readonly trans: TranslationBundle;
 }
 
@@ -28,18 +31,24 @@ export function Gauge({ item, place, pressed, onPick, trans }: IGaugeProps): JSX
   const label = labelOf(item, trans);
   const used = (item.used ?? 0) + (item.others ?? 0);
   const waits = waitingText(item, place, trans);
+  const bounds = boundsText(item, trans);
   return (
     <div className="cnai-Gauge">
       <button
         type="button"
         className="cnai-Gauge-label cnai-Cut"
-        aria-pressed={pressed}
+        aria-pressed={pressed === 'holders'}
         title={trans.__('Show the jobs that use %1', label)}
-        onClick={onPick}
+        onClick={() => onPick('holders')}
       >
         {label}
       </button>
-      <span className="cnai-Gauge-value">{usedText(item, trans)}</span>
+      <span
+        className="cnai-Gauge-value"
+        title={item.source && oneLine(`${item.source}: ${item.key ?? ''}`)}
+      >
+        {usedText(item, trans)}
+      </span>
       <div
         role="meter"
         className="cnai-Gauge-meter"
@@ -51,11 +60,18 @@ export function Gauge({ item, place, pressed, onPick, trans }: IGaugeProps): JSX
       >
         <Picture item={item} devices={place.devices} />
       </div>
+      {bounds && <span className="cnai-Gauge-note">{bounds}</span>}
       {waits && (
-        <span className="cnai-Gauge-note">
+        <button
+          type="button"
+          className="cnai-Gauge-note cnai-Gauge-waits"
+          aria-pressed={pressed === 'waiting'}
+          title={trans.__('Show the jobs that wait for %1', label)}
+          onClick={() => onPick('waiting')}
+        >
           <PhaseMark phase="Queued" size={12} trans={trans} />
           {waits}
-        </span>
+        </button>
       )}
     </div>
   );

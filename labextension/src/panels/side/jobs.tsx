@@ -108,7 +108,10 @@ function Only({ store, model, trans }: Pick<IJobsProps, 'store' | 'model' | 'tra
   }
   return (
     <p className="cnai-Others">
-      {query.behind && trans.__('Only jobs that use %1.', query.behind.label)}{' '}
+      {query.behind &&
+        (query.behind.part === 'waiting'
+          ? trans.__('Only jobs that wait for %1.', query.behind.label)
+          : trans.__('Only jobs that use %1.', query.behind.label))}{' '}
       {source && trans.__('Only jobs on %1.', placeText(source, trans))}{' '}
       <button
         type="button"

@@ -8,6 +8,8 @@ export interface IPanelState {
   readonly query: IQuery;
   /** 'Who uses what' is open. */
   readonly holders: boolean;
+  /** The form of 'Would it fit?' is open. */
+  readonly whatIf: boolean;
   /** Jobs that the list shows. */
   readonly matching: number;
   /** Why the last act on a job was refused, by key. */
@@ -53,6 +55,7 @@ export class PanelModel {
   private _state: IPanelState = {
     query: EVERYTHING,
     holders: false,
+    whatIf: false,
     matching: 0,
     refusals: new Map()
   };

@@ -1,12 +1,14 @@
 import { IEntry } from '../../tokens';
 import { shownName } from '../../words';
+import { Part } from './amounts';
 
 export type SortBy = 'created' | 'name' | 'phase';
 
-/** The workloads behind one gauge. */
+/** The workloads behind one number of a gauge. */
 export interface IBehind {
   readonly source: string;
   readonly label: string;
+  readonly part: Part;
   /** Asked each time, since workloads come and go while the list shows them. */
   readonly names: () => ReadonlySet<string>;
 }

@@ -2,16 +2,18 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { caretRightIcon } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 
-import { QuotaItem } from '../../generated/wire';
+import { oneLine } from '../../foreign';
+import { Line, QuotaItem } from '../../generated/wire';
 import { PlaceMark } from '../../parts/marks';
 import { useStore } from '../../parts/useStore';
 import { IPlace, IStore } from '../../tokens';
 import { numberText } from '../../words';
-import { isCpu, isGpu, labelOf, namesBehind } from './amounts';
+import { isCpu, isGpu, labelOf, namesBehind, Part } from './amounts';
 import { Gauge, Legend } from './gauge';
 import { Holders } from './holders';
 import { PanelModel, usePanel } from './model';
 import { isThisMachine, placeText, servingPlace } from './places';
+import { WhatIf } from './whatIf';
 
 interface IQuotaProps {
   readonly store: IStore;
@@ -22,7 +24,7 @@ interface IQuotaProps {
 /** What may be used and what is left: the serving place whole, each other one in a line. */
 export function Quota({ store, model, trans }: IQuotaProps): JSX.Element {
   useStore(store);
-  const { holders } = usePanel(model);
+  const { holders, whatIf } = usePanel(model);
   const first = servingPlace(store);
   const others = store.places.filter(place => place !== first);
   return (
@@ -31,6 +33,7 @@ export function Quota({ store, model, trans }: IQuotaProps): JSX.Element {
       {others.map(place => (
         <OtherPlace key={place.source.id} {...{ store, place, model, trans }} />
       ))}
+      {whatIf && first && <WhatIf key={first.source.id} place={first} {...{ store, trans }} />}
       {holders && <Holders places={store.places} model={model} trans={trans} />}
     </div>
   );
@@ -50,28 +53,66 @@ function Gauges({ store, place, model, trans }: IGaugesProps): JSX.Element | nul
     return null;
   }
   const items = quota.items ?? [];
-  const pick = (item: QuotaItem) => {
+  const pressed = (item: QuotaItem): Part | null => {
+    const { behind } = query;
+    const same = behind?.source === source.id && behind.label === labelOf(item, trans);
+    return same ? behind.part : null;
+  };
+  const pick = (item: QuotaItem, part: Part) => {
     const label = labelOf(item, trans);
-    const again = query.behind?.source === source.id && query.behind.label === label;
-    const names = () => namesBehind(store.place(source.id), item);
-    model.narrow({ behind: again ? null : { source: source.id, label, names } });
+    const names = () => namesBehind(store.place(source.id), item, part);
+    const again = pressed(item) === part;
+    model.narrow({ behind: again ? null : { source: source.id, label, part, names } });
   };
   return (
     <div className="cnai-Gauges">
-      {items.map(item => {
-        const label = labelOf(item, trans);
-        const pressed = query.behind?.source === source.id && query.behind.label === label;
-        return (
-          <Gauge
-            key={`${item.resource} ${item.label ?? ''}`}
-            {...{ item, place, pressed, trans }}
-            onPick={() => pick(item)}
-          />
-        );
-      })}
+      {items.map(item => (
+        <Gauge
+          key={`${item.resource} ${item.label ?? ''}`}
+          pressed={pressed(item)}
+          {...{ item, place, trans }}
+          onPick={part => pick(item, part)}
+        />
+      ))}
       {items.length > 0 && <Legend trans={trans} />}
+      <Queues lines={quota.lines ?? []} {...{ model, trans }} />
       <Unseen place={place} trans={trans} />
     </div>
+  );
+}
+
+/** How long the lines are, and where in them one's own jobs stand. */
+function Queues(props: {
+  readonly lines: readonly Line[];
+  readonly model: PanelModel;
+  readonly trans: TranslationBundle;
+}): JSX.Element {
+  const { lines, model, trans } = props;
+  return (
+    <>
+      {lines.map(({ name, waiting, mine = [], stopped }) => (
+        <div className="cnai-Queue" key={name}>
+          <span>
+            {typeof waiting === 'number'
+              ? trans._n('Queue %2: %1 waits', 'Queue %2: %1 wait', waiting, oneLine(name))
+              : trans.__('Queue %1', oneLine(name))}
+          </span>
+          {stopped && <span className="cnai-Note">{oneLine(stopped)}</span>}
+          {mine.map(holder => (
+            <button
+              type="button"
+              className="cnai-Link cnai-Cut"
+              key={holder.id || holder.name}
+              onClick={() => model.narrow({ text: holder.name, phase: '', behind: null })}
+            >
+              {holder.position
+                ? trans.__('%1: place %2', oneLine(holder.name), String(holder.position))
+                : oneLine(holder.name)}
+            </button>
+          ))}
+        </div>
+      ))}
+    </>
   );
 }
 

@@ -10,6 +10,10 @@ function icon(name: string, path: string): LabIcon {
 
 // JupyterLab has none for these.
 export const sortIcon = icon('sort', 'M5 3v10M2.5 10.5L5 13l2.5-2.5M11 13V3M8.5 5.5L11 3l2.5 2.5');
+export const fitIcon = icon(
+  'fit',
+  'M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10M5.5 8L7.5 10l3.5-4'
+);
 export const logsIcon = icon('logs', 'M2.5 3.5h11M2.5 6.5h11M2.5 9.5h11M2.5 12.5h6');
 export const cellIcon = icon('cell', 'M2 4.5h12v7H2zM4.5 8h0M4.5 6.5L6 8 4.5 9.5M8 9.5h3.5');
 export const openIcon = icon('open', 'M6.25 3H3v10h10V9.75M9.25 3H13v3.75M13 3L7.5 8.5');

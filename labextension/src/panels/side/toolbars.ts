@@ -8,7 +8,7 @@ import { Commands } from '../../tokens';
 import { PanelModel } from './model';
 import { SortBy } from './query';
 import { Section } from './sections';
-import { sortIcon } from './symbols';
+import { fitIcon, sortIcon } from './symbols';
 
 interface IToolbars {
   readonly quota: Section;
@@ -31,6 +31,15 @@ export function fillToolbars({ quota, jobs, model, commands, trans }: IToolbars)
       own.notifyCommandChanged('holders');
     }
   });
+  own.addCommand('whatIf', {
+    caption: () => (model.state.whatIf ? trans.__('Hide the form') : trans.__('Would it fit?')),
+    icon: fitIcon,
+    execute: () => {
+      model.set({ whatIf: !model.state.whatIf });
+      own.notifyCommandChanged('whatIf');
+    }
+  });
+  quota.toolbar.addItem('whatIf', new CommandToolbarButton({ commands: own, id: 'whatIf' }));
   quota.toolbar.addItem('holders', new CommandToolbarButton({ commands: own, id: 'holders' }));
   const menu = sortMenu(own, model, trans);
   own.addCommand('sort', {

@@ -69,11 +69,72 @@ describe('a gauge', () => {
     expect(screen.queryByText(/waiting/)).toBeNull();
   });
 
+  test('says who waits where the place knows it; a click shows them', () => {
+    const item = { ...GPU, waiting: [{ name: 'second', amount: 2, position: 1 }] };
+    const { model } = mount(quota([CPU, item]));
+    const waits = screen.getByRole('button', { name: /1 waiting needs 2 GPU/ });
+    fireEvent.click(waits);
+    const { names, part } = model.state.query.behind!;
+    expect([...names()]).toEqual(['second']);
+    expect(part).toBe('waiting');
+    expect(waits.getAttribute('aria-pressed')).toBe('true');
+    const label = screen.getByRole('button', { name: 'GPU H100' });
+    expect(label.getAttribute('aria-pressed')).toBe('false');
+    fireEvent.click(label);
+    expect(model.state.query.behind!.part).toBe('holders');
+  });
+
+  test('says what is borrowed, what could be, and what a worker may have', () => {
+    mount(quota([{ ...GPU, borrowed: 1, lendable: 2, most: 1 }]));
+    const said = '1 GPU of it borrowed · 2 GPU more can be borrowed · a worker gets at most 1 GPU';
+    expect(screen.getByText(said)).toBeTruthy();
+  });
+
+  test('each kind of GPU has its own, and its memory is in bytes', () => {
+    const mig = { resource: 'nvidia.com/mig-1g.10gb', label: 'GPU, MIG 1g.10gb', unit: 'GPUs' };
+    const memory = { resource: 'nvidia.com/gpumem', label: 'GPU memory', unit: 'bytes' };
+    mount(
+      quota([
+        { ...mig, limit: 7 },
+        { ...memory, limit: 8 * GIB, used: 2 * GIB }
+      ])
+    );
+    expect(meter('GPU MIG 1g.10gb').querySelectorAll('.cnai-Cells-group')).toHaveLength(2);
+    expect(meter('GPU memory').getAttribute('aria-valuetext')).toContain('2 of 8\u00a0GiB');
+  });
+
   test('moves when the quota does', () => {
     const { store } = mount(quota([CPU]));
     act(() => store.setPlace({ quota: quota([{ ...CPU, used: 8 }]) }));
     expect(meter('CPU').getAttribute('aria-valuenow')).toBe('8');
   });
+});
+
+describe('a queue', () => {
+  const line = {
+    name: 'team',
+    waiting: 3,
+    mine: [{ id: 'digits-1', name: 'digits', amount: 1, position: 2 }]
+  };
+
+  test('says how many wait and where one stands; a click shows the job', () => {
+    const { model } = mount({ ...quota([CPU]), lines: [line] });
+    expect(screen.getByText('Queue team: 3 wait')).toBeTruthy();
+    fireEvent.click(screen.getByRole('button', { name: 'digits: place 2' }));
+    expect(model.state.query.text).toBe('digits');
+  });
+
+  test('says why it admits nothing', () => {
+    mount({ ...quota([CPU]), lines: [{ ...line, stopped: 'the queue team is paused' }] });
+    expect(screen.getByText('the queue team is paused')).toBeTruthy();
+  });
+});
+
+test('the form is shown on demand', () => {
+  const { model } = mount(quota([CPU]));
+  expect(screen.queryByRole('region', { name: 'Would it fit?' })).toBeNull();
+  act(() => model.set({ whatIf: true }));
+  expect(screen.getByRole('region', { name: 'Would it fit?' })).toBeTruthy();
 });
 
 describe('in the place of a gauge', () => {

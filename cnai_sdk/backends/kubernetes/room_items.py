@@ -1,0 +1,176 @@
+"""What may be used in a namespace, what is used, and by whom, for a person; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from cnai_sdk.backends.kubernetes.room import Bound, Bucket, Room
+from cnai_sdk.backends.kubernetes.room_claims import Claim, waiting_in
+from cnai_sdk.backends.kubernetes.room_keys import bare, is_gpu, named
+from cnai_sdk.backends.kubernetes.room_wish import numbers
+from cnai_sdk.model.quota import Holder, Line, QuotaItem
+
+_ALWAYS = ("cpu", "memory")
+_FIRST = ("cpu", "memory", "nvidia.com/gpu")
+
+
+class _Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """What one number is made of: the buckets of one resource, or of one kind of it."""
+
+    key: str
+    flavor: str
+    buckets: dict[Bucket, Bound]
+
+
+def items(room: Room, claims: Sequence[Claim]) -> tuple[QuotaItem, ...]:
+    """Every resource that is bounded here, and cores and memory in any case."""
+    charged = [(claim, claim.charged(room)) for claim in claims]
+    return tuple(_item(room, gauge, charged) for gauge in _gauges(room))
+
+
+def lines(room: Room, claims: Sequence[Claim]) -> tuple[Line, ...]:
+    """The queue that admits here."""
+    if room.queue is not None:
+        here = waiting_in(claims, room.queue.name)
+        waiting: int | None = max(room.queue.waiting, len(here))
+        mine = tuple(_holder(claim, 1.0) for claim in here)
+        return (Line(name=room.queue.name, waiting=waiting, mine=mine, stopped=room.queue.stopped),)
+    if room.volcano is not None:
+        name, status = room.volcano.metadata.name, room.volcano.status
+        open_ = status.state in ("", "Open")
+        stopped = "" if open_ else f"the queue {name} is {status.state.lower()}"
+        return (Line(name=name, waiting=status.pending, stopped=stopped),)
+    return ()
+
+
+def _gauges(room: Room) -> list[_Gauge]:
+    """GPUs one for each flavor of a queue, everything else one for each resource."""
+    bounds = room.bounds()
+    keys = {bare(bucket.key): None for bucket in bounds}
+    keys |= dict.fromkeys(_ALWAYS)
+    keys |= dict.fromkeys([*_ranged(room), *_own(room)])
+    keys |= {key: None for node in room.nodes for key, a in node.items() if a and is_gpu(key)}
+    order = {key: n for n, key in enumerate(_FIRST)}
+    found = []
+    for key in sorted(keys, key=lambda k: (order.get(k, 9 if is_gpu(k) else 99), k)):
+        here = {b: bound for b, bound in bounds.items() if bare(b.key) == key}
+        flavors = list(dict.fromkeys(b.flavor for b in here if b.flavor))
+        if is_gpu(key) and len(flavors) > 1:
+            kinds = ["", *flavors] if any(not b.flavor for b in here) else flavors
+            for kind in kinds:
+                own = {b: bound for b, bound in here.items() if b.flavor == kind}
+                found.append(_Gauge(key=key, flavor=kind, buckets=own))
+        else:
+            found.append(_Gauge(key=key, flavor="", buckets=here))
+    return found
+
+
+def _own(room: Room) -> dict[str, float]:
+    """What the namespace has reserved by a queue whose own quota is not visible."""
+    found: dict[str, float] = {}
+    if room.queue is not None and room.queue.groups is None:
+        for (_, key), amount in room.queue.own.items():
+            found[key] = found.get(key, 0.0) + amount
+    return {key: amount for key, amount in found.items() if named(key) is not None}
+
+
+def _ranged(room: Room) -> Iterable[str]:
+    for found in room.ranges:
+        for each in found.spec.limits or ():
+            if each.type in ("Container", "Pod"):
+                yield from (k for k in {**(each.min or {}), **(each.max or {})} if named(k))
+
+
+def _item(
+    room: Room, gauge: _Gauge, charged: Sequence[tuple[Claim, dict[Bucket, float]]]
+) -> QuotaItem:
+    known = named(gauge.key)
+    assert known is not None
+    size = known.size
+    source, buckets, bound = _tightest(room, gauge)
+    holding = [(c, _of(c, held, gauge, buckets)) for c, held in charged if not c.waits]
+    waiting = [(c, _of(c, held, gauge, buckets)) for c, held in charged if c.waits]
+    mine = sum(amount for claim, amount in holding if claim.mine)
+    told = bound.used if bound else _own(room).get(gauge.key, 0.0)
+    used = max(told, sum(amount for _, amount in holding))
+    if not source and told and room.queue is not None:
+        source = f"the queue {room.queue.name}"
+    least, most = _range(room, gauge.key)
+    label = f"{known.label}, {gauge.flavor}" if gauge.flavor else known.label
+    return QuotaItem(
+        resource=known.resource,
+        limit=None if bound is None else bound.amount * size,
+        used=used * size,
+        mine=mine * size,
+        queued=sum(amount for _, amount in waiting) * size,
+        borrowed=bound.borrowed * size if bound else 0.0,
+        lendable=bound.lendable * size if bound else 0.0,
+        least=None if least is None else least * size,
+        most=None if most is None else most * size,
+        holders=tuple(_holder(c, a * size) for c, a in holding if a),
+        waiting=tuple(_holder(c, a * size) for c, a in waiting if a),
+        label=label,
+        unit=known.unit,
+        source=source,
+        key=next(iter(buckets)).key if buckets else "",
+    )
+
+
+def _tightest(room: Room, gauge: _Gauge) -> tuple[str, list[Bucket], Bound | None]:
+    """Of all that bounds it the least, a queue's flavors counted together; else the nodes."""
+    by_source: dict[tuple[str, str], list[Bucket]] = {}
+    for bucket in gauge.buckets:
+        by_source.setdefault((bucket.source, bucket.key), []).append(bucket)
+    sums = [
+        (source, those, _sum([gauge.buckets[b] for b in those]))
+        for (source, _), those in by_source.items()
+    ]
+    if sums:
+        return min(sums, key=lambda each: (each[2].amount, each[2].free))
+    total = sum(node.get(gauge.key, 0.0) for node in room.nodes)
+    if total and is_gpu(gauge.key):
+        return "the nodes", [], Bound(amount=total, most=total, free=total)
+    return "", [], None
+
+
+def _sum(bounds: Sequence[Bound]) -> Bound:
+    return Bound(
+        amount=sum(b.amount for b in bounds),
+        most=sum(b.most for b in bounds),
+        used=sum(b.used for b in bounds),
+        free=sum(b.free for b in bounds),
+        borrowed=sum(b.borrowed for b in bounds),
+        lendable=sum(b.lendable for b in bounds),
+    )
+
+
+def _of(claim: Claim, held: dict[Bucket, float], gauge: _Gauge, buckets: Sequence[Bucket]) -> float:
+    """How much of a gauge's number is this one's."""
+    if not buckets:
+        return claim.wish.charged(gauge.key) if claim.pods or claim.waits else 0.0
+    return sum(held.get(bucket, 0.0) for bucket in buckets)
+
+
+def _range(room: Room, key: str) -> tuple[float | None, float | None]:
+    ranges = [
+        each
+        for found in room.ranges
+        for each in found.spec.limits or ()
+        if each.type in ("Container", "Pod")
+    ]
+    least = [numbers(each.min)[key] for each in ranges if key in (each.min or {})]
+    most = [numbers(each.max)[key] for each in ranges if key in (each.max or {})]
+    return max(least, default=None), min(most, default=None)
+
+
+def _holder(claim: Claim, amount: float) -> Holder:
+    return Holder(
+        id=claim.id,
+        name=claim.name,
+        amount=amount,
+        mine=claim.mine,
+        position=claim.position,
+        ends=claim.ends,
+    )

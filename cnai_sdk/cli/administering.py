@@ -1,0 +1,79 @@
+"""Commands for whoever runs a cluster: admin."""
+
+from __future__ import annotations
+
+import click
+
+from cnai_sdk.cli.printing import json_option, print_json
+from cnai_sdk.config import SHARED
+
+_CEILINGS = {
+    "workers": ("workers-per-job", "Workers that one job may have."),
+    "gpus": ("gpus-per-job", "GPUs that one job may have."),
+    "hours": ("hours-per-job", "Hours that one job with GPUs may run."),
+    "gpu_hours": ("gpu-hours-per-job", "GPU-hours that one job may use."),
+    "gpu_hours_in_all": ("gpu-hours-per-namespace", "GPU-hours of a namespace's jobs; advice."),
+}
+
+
+@click.group()
+def admin() -> None:
+    """Set a cluster up for students, with the least rights that suffice."""
+
+
+def _ceilings(command: click.Command) -> click.Command:
+    for name, (_, help) in reversed(_CEILINGS.items()):
+        option = f"--{name.replace('_', '-')}"
+        click.option(option, metavar="N", help=f"{help} '' for no ceiling.")(command)
+    return command
+
+
+@_ceilings
+@admin.command()
+@click.option(
+    "--student",
+    multiple=True,
+    metavar="NAMESPACE=WHO",
+    help="A namespace and whom it is for; repeatable.",
+)
+@click.option("--teacher", multiple=True, metavar="WHO", help="Looks at all of them; repeatable.")
+@click.option("--quota", multiple=True, metavar="KEY=AMOUNT", help="Of each namespace; repeatable.")
+@click.option("--shared", default=SHARED, metavar="NAMESPACE", help="What students only read.")
+@json_option
+def manifests(
+    student: tuple[str, ...],
+    teacher: tuple[str, ...],
+    quota: tuple[str, ...],
+    shared: str,
+    as_json: bool,
+    **ceilings: str | None,
+) -> None:
+    """Print the objects of a setup, for `kubectl apply -f -`; nothing is sent anywhere.
+
+    WHO is a user's name, group:NAME, or serviceaccount:NAMESPACE:NAME.
+    """
+    from cnai_sdk.admin import manifests as made
+    from cnai_sdk.admin.manifests import (
+        Setup,
+        Subject,
+        checked_namespace,
+        checked_quota,
+        written,
+    )
+    from cnai_sdk.admin.manifests import student as parsed
+    from cnai_sdk.backends.kubernetes.ceilings import check_ceiling
+
+    given = ((_CEILINGS[name][0], value) for name, value in ceilings.items() if value is not None)
+    documents = made(
+        Setup(
+            shared=checked_namespace(shared),
+            students=tuple(parsed(each) for each in student),
+            teachers=tuple(Subject.parse(each) for each in teacher),
+            ceilings={name: check_ceiling(name, value) for name, value in given},
+            quota=dict(checked_quota(each) for each in quota),
+        )
+    )
+    if as_json:
+        print_json({"apiVersion": "v1", "kind": "List", "items": documents})
+    else:
+        click.echo(written(documents), nl=False)

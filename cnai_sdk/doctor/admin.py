@@ -1,0 +1,188 @@
+"""What an administrator has set up on a cluster for students, and what is missing of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cnai_sdk.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from cnai_sdk.backends.kubernetes.api import Api
+
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
+    "Role": _RBAC + "/namespaces/{namespace}/roles",
+    "ClusterRole": f"{_RBAC}/clusterroles",
+    "ValidatingAdmissionPolicy": f"{_ADMISSION}/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": f"{_ADMISSION}/validatingadmissionpolicybindings",
+}
+_SET_UP = "cnai admin manifests --student {namespace}=NAME | kubectl apply -f -"
+
+
+class _Meta(msgspec.Struct):
+    name: str = ""
+
+
+class _ConfigMap(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+    data: dict[str, str] | None = None
+
+
+async def administration(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
+    """What holds students of a namespace, as far as this user can see it; nothing is changed."""
+    async for finding in _ceilings(api, namespace, shared):
+        yield finding
+    async for finding in _confinement(api, namespace):
+        yield finding
+    async for finding in _bounds(api, namespace):
+        yield finding
+    async for finding in _base(api, namespace, shared):
+        yield finding
+
+
+async def _ceilings(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
+    from cnai_sdk.backends.kubernetes.api import Refused
+    from cnai_sdk.backends.kubernetes.ceilings import NAME, read
+
+    try:
+        found = await api.list(f"/api/v1/namespaces/{shared}/configmaps", type=_ConfigMap)
+    except Refused:
+        found = None
+    data = {each.metadata.name: each.data for each in found.items} if found is not None else {}
+    if NAME not in data:
+        yield Finding(
+            check="ceilings",
+            state="note",
+            what=f"Nothing bounds one job: no {NAME} can be read in the namespace {shared}.",
+            fix=f"An administrator sets it up: {_SET_UP.format(namespace=namespace)}",
+        )
+        return
+    known = read(data[NAME], where=f"{shared}/{NAME}")
+    for sentence in known.ignored:
+        yield Finding(
+            check="ceilings",
+            state="note",
+            what=sentence,
+            fix=f"An administrator corrects it: kubectl -n {shared} edit configmap {NAME}",
+        )
+    said = ", ".join(f"{name} {amount:g}" for name, amount in known.amounts.items())
+    what = f"{said or 'None'}, by {shared}/{NAME}"
+    yield Finding(check="ceilings", state="ok", what=what)
+
+
+async def _confinement(api: Api, namespace: str) -> AsyncIterator[Finding]:
+    """Try a pod that takes its node over, in a dry run: what refuses it holds."""
+    from cnai_sdk.backends.kubernetes.api import Refused
+
+    try:
+        await api.create(f"/api/v1/namespaces/{namespace}/pods", _hostile(), dry_run=True)
+    except Refused as error:
+        if "PodSecurity" in error.message or "ValidatingAdmissionPolicy" in error.message:
+            what = "Pods that are privileged or use paths of their node are refused."
+            yield Finding(check="confinement", state="ok", what=what)
+        return  # otherwise it is the quota, or a right that is said among the rights
+    yield Finding(
+        check="confinement",
+        state="note",
+        what=f"Pods of {namespace} may be privileged and use paths of their node: who makes pods "
+        "there can take the node over.",
+        fix=f"An administrator runs: kubectl label namespace {namespace} "
+        "pod-security.kubernetes.io/enforce=restricted",
+    )
+
+
+def _hostile() -> Mapping[str, Any]:
+    container = {
+        "name": "check",
+        "image": "none",
+        "securityContext": {"privileged": True},
+        "resources": {"limits": {"cpu": "1m", "memory": "1Mi"}},
+    }
+    host = {"name": "host", "hostPath": {"path": "/"}}
+    spec = {"restartPolicy": "Never", "containers": [container], "volumes": [host]}
+    metadata = {"generateName": "cnai-doctor-"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+async def _bounds(api: Api, namespace: str) -> AsyncIterator[Finding]:
+    from cnai_sdk.backends.kubernetes.api import Refused
+
+    try:
+        found = await api.list(f"/api/v1/namespaces/{namespace}/resourcequotas", type=_ConfigMap)
+    except Refused:
+        return  # said among the rights
+    names = ", ".join(sorted(each.metadata.name for each in found.items))
+    if names:
+        yield Finding(check="quota", state="ok", what=names)
+    else:
+        yield Finding(
+            check="quota",
+            state="note",
+            what=f"Nothing bounds what all jobs of {namespace} take together: it has no "
+            "ResourceQuota.",
+            fix=f"An administrator sets one: {_SET_UP.format(namespace=namespace)}",
+        )
+
+
+# -- as an administrator ---------------------------------------------------------------
+
+
+async def _base(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
+    """Which objects of the base are not there; only for those who could make them."""
+    if not await _may_set_up(api):
+        return
+    from cnai_sdk.admin import Setup, manifests
+
+    wanted = manifests(Setup(shared=shared))
+    there = await asyncio.gather(*(_is_there(api, each) for each in wanted))
+    missing = [each for each, yes in zip(wanted, there, strict=True) if not yes]
+    if not missing:
+        what = f"All {len(wanted)} objects of the base for students are there."
+        yield Finding(check="administration", state="ok", what=what)
+        return
+    names = [f"{each['kind']} {each['metadata']['name']}" for each in missing]
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    all_of_it = len(missing) == len(wanted)
+    yield Finding(
+        check="administration",
+        state="note",
+        what="This cluster is not set up for students: it has none of the roles, ceilings and "
+        "policies."
+        if all_of_it
+        else f"The base for students is not whole: {listed} not found.",
+        fix=f"Run: {_SET_UP.format(namespace=namespace)}",
+    )
+
+
+async def _may_set_up(api: Api) -> bool:
+    asked = {
+        "verb": "create",
+        "group": "admissionregistration.k8s.io",
+        "resource": "validatingadmissionpolicies",
+        "subresource": "",
+        "namespace": "",
+    }
+    told = await api.create(_REVIEWS, {"spec": {"resourceAttributes": asked}}, dry_run=True)
+    return bool(told.get("status", {}).get("allowed"))
+
+
+async def _is_there(api: Api, document: Mapping[str, Any]) -> bool:
+    from cnai_sdk.backends.kubernetes.api import Missing, Refused
+
+    meta = document["metadata"]
+    path = _PATHS[document["kind"]].format(namespace=meta.get("namespace", ""))
+    try:
+        await api.get(f"{path}/{meta['name']}")
+    except Missing:
+        return False
+    except Refused:
+        return True  # it may not be looked at, so nothing is claimed
+    return True

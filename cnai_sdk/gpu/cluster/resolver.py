@@ -1,0 +1,142 @@
+"""From a wish for GPUs to what each worker's pod asks for, by the best that a cluster has.
+
+The rules: what isolation was asked for is never lowered; a share is rounded up only, and the
+smallest waste wins; what a quota, a queue or the kind of job cannot give is left out; a share
+becomes a whole GPU only where the administrator allows it; where nothing fits, everything that was
+seen and every choice is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from cnai_sdk.gpu.cluster import refusals, told
+from cnai_sdk.gpu.cluster.dra import Dra, DraMig, DraShared
+from cnai_sdk.gpu.cluster.hami import Hami
+from cnai_sdk.gpu.cluster.kai import Kai
+from cnai_sdk.gpu.cluster.mig import Mig
+from cnai_sdk.gpu.cluster.mps import Mps
+from cnai_sdk.gpu.cluster.offer import Mechanism, Offer, PodAsk
+from cnai_sdk.gpu.cluster.seen import Seen
+from cnai_sdk.gpu.cluster.time_slicing import TimeSlicing
+from cnai_sdk.gpu.cluster.volcano import Volcano
+from cnai_sdk.gpu.cluster.whole import Whole, together
+from cnai_sdk.gpu.wish import ISOLATIONS, check_wish, is_model
+from cnai_sdk.model.spec import Resources
+
+MECHANISMS: tuple[Mechanism, ...] = (
+    Mig(), DraMig(), Hami(), Volcano(), Mps(), DraShared(), Kai(), TimeSlicing(), Whole(), Dra(),
+)  # fmt: skip
+BY_NAME = {name: mechanism for mechanism in MECHANISMS for name in mechanism.names}
+WHOLE = ("whole", "dra")
+
+
+def offers(seen: Seen) -> tuple[Offer, ...]:
+    """All that is on offer, best first: as the administrator says, or as it can be seen."""
+    if seen.profile is not None and seen.profile.offer:
+        found = list(told.offers_of(seen.profile))
+        return tuple(sorted(found, key=lambda each: BY_NAME[each.mechanism].rank))
+    return tuple(offer for mechanism in MECHANISMS for offer in mechanism.find(seen))
+
+
+def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
+    """What each worker's pod asks for.
+
+    Raises:
+        InvalidRequest: a wish that no cluster could grant.
+        DoesNotFit: nothing here satisfies it; with what was seen, and the choices.
+    """
+    check_wish(wish, workers)
+    there = offers(seen)
+    refusals.check_contradiction(wish, there)
+    tried = list(_tried(wish, workers, seen, there))
+    fitting = [(offer, answer) for offer, answer in tried if isinstance(answer, PodAsk)]
+    if fitting:
+        return _chosen(wish, fitting, there)
+    short = [(offer, answer) for offer, answer in tried if isinstance(answer, str)]
+
+    def would(other: Resources, sight: Seen) -> bool:
+        found = _tried(other, workers, sight, there)
+        return any(isinstance(answer, PodAsk) for _, answer in found)
+
+    raise refusals.nothing(wish, workers, seen, short, would)
+
+
+def _tried(
+    wish: Resources, workers: int, seen: Seen, there: Sequence[Offer]
+) -> Iterator[tuple[Offer, PodAsk | str]]:
+    """Each offer, with what a pod would ask for, or why it falls short."""
+    every = there if wish.gpu_model else together(there)
+    if wish.gpu_memory and wish.gpu >= 1:
+        every = together([o for o in there if not o.memory or o.memory >= wish.gpu_memory]) or there
+    for offer in every:
+        if (offer.mechanism in WHOLE) == (wish.gpu >= 1) or _rounds_up(offer, seen):
+            yield offer, _answer(wish, workers, seen, offer)
+        elif offer.mechanism in WHOLE:
+            yield offer, "a whole GPU, and a share was asked for"
+
+
+def _rounds_up(offer: Offer, seen: Seen) -> bool:
+    return offer.mechanism in WHOLE and seen.profile is not None and seen.profile.round_up
+
+
+def _answer(wish: Resources, workers: int, seen: Seen, offer: Offer) -> PodAsk | str:
+    mechanism = BY_NAME[offer.mechanism]
+    if wish.gpu_model and offer.mechanism != "hami" and not is_model(wish.gpu_model, offer.model):
+        return f"not a {wish.gpu_model}" if offer.model else "its model cannot be seen"
+    if wish.gpu_model and offer.model and not is_model(wish.gpu_model, offer.model):
+        return f"not a {wish.gpu_model}"
+    if ISOLATIONS.index(mechanism.isolation) > ISOLATIONS.index(wish.isolation):
+        return refusals.ISOLATED[wish.isolation]
+    if missing := mechanism.needs - seen.carries:
+        return refusals.carried(seen.kind, missing)
+    ask = mechanism.ask(wish, offer, seen)
+    return ask if isinstance(ask, str) else _allowed(ask, workers, seen)
+
+
+def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | str:
+    """The ask, when the quotas and the queue of the namespace could ever give it."""
+    amounts = {key: float(amount) for key, amount in ask.limits.items()}
+    if ask.devices:
+        amounts[ask.quota_key] = float(sum(ask.devices.values()))
+    for key, amount in amounts.items():
+        allowance = seen.allowances.get(key)
+        if allowance is not None and allowance.hard < amount * workers:
+            return f"the quota {allowance.quota} gives {allowance.hard:g}"
+        if seen.queue_keys is not None and key not in seen.queue_keys and key in ask.limits:
+            return f"the queue {seen.queue} has no {key}"
+    return ask
+
+
+def _chosen(
+    wish: Resources, fitting: Sequence[tuple[Offer, PodAsk]], there: Sequence[Offer]
+) -> PodAsk:
+    """The one that wastes least, kept on its own nodes where its key is also something else."""
+    offer, ask = min(fitting, key=lambda pair: _order(*pair))
+    alike = [o for o in there if o.key == offer.key and o.key in ask.limits]
+    apart = any(not set(o.products) <= set(offer.products) or not o.products for o in alike)
+    apart = apart or offer.found == told.FOUND  # an administrator says where it is for a reason
+    apart = apart or any(o.mechanism not in (offer.mechanism, "kai") for o in alike)
+    fields: dict[str, object] = {"products": ask.products if apart or wish.gpu_model else ()}
+    if ask.scheduler == "kai-scheduler" and len([o for o in there if o.mechanism == "kai"]) > 1:
+        fields["products"] = offer.products  # a fraction is one of this model
+    models = list(dict.fromkeys(o.model for o, _ in fitting if o.model))
+    if not wish.gpu_model and " or " in offer.model:
+        fields["notices"] = (
+            *ask.notices,
+            f"The GPU may be a {offer.model}: gpu_model= names one.",
+        )
+    elif not wish.gpu_model and len(models) > 1 and ask.model:
+        others = ", ".join(model for model in models if model != ask.model)
+        fields["notices"] = (
+            *ask.notices,
+            f"{ask.model} was taken; gpu_model= names another: {others}.",
+        )
+    return msgspec.structs.replace(ask, **fields)
+
+
+def _order(offer: Offer, ask: PodAsk) -> tuple[float, ...]:
+    free = -(offer.count or 0)
+    return (BY_NAME[offer.mechanism].rank, ask.waste, offer.memory, free)

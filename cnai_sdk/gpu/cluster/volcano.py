@@ -1,0 +1,83 @@
+"""Parts of a card that Volcano's vGPU plugin cuts, in software.
+
+What a pod asks for: schedulerName volcano, volcano.sh/vgpu-number, vgpu-memory (in units of the
+plugin's factor) and vgpu-cores (%). What is enforced: memory and cores, by a library in the pod.
+How it shows: the allocatable keys, and the annotation volcano.sh/node-vgpu-register.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
+from cnai_sdk.gpu.cluster.registered import cards
+from cnai_sdk.gpu.cluster.seen import NodeSeen, Seen
+from cnai_sdk.gpu.wish import Isolation
+from cnai_sdk.model.spec import Resources
+
+NUMBER, MEMORY, CORES = (f"volcano.sh/vgpu-{what}" for what in ("number", "memory", "cores"))
+_REGISTERED = "volcano.sh/node-vgpu-register"
+_QUEUE = "scheduling.volcano.sh/queue-name"
+
+
+class Volcano:
+    """A part of any size, held in software."""
+
+    names: tuple[str, ...] = ("volcano-vgpu",)
+    rank = 2
+    isolation: Isolation = "memory"
+    needs = frozenset({"scheduler"})
+    enforced = "A library in the pod holds its processes to their memory and share of the cores."
+    not_enforced = "It is software: a fault in one pod can end the others on the device."
+
+    def find(self, seen: Seen) -> Iterator[Offer]:
+        """Per model and factor."""
+        if seen.nodes is None:
+            if NUMBER in seen.keys:
+                yield Offer(mechanism="volcano-vgpu", key=NUMBER, unit=0, found=seen.told)
+            return
+        yield from grouped(
+            Offer(
+                mechanism="volcano-vgpu",
+                key=NUMBER,
+                model=card.model,
+                memory=card.memory,
+                card=card.memory,
+                count=1,
+                unit=_factor(node),
+                found=seen.found("annotations"),
+            )
+            for node in seen.having(NUMBER)
+            for card in cards(node.annotations.get(_REGISTERED, ""))
+        )
+
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+        """One part of one card."""
+        part = share_of(wish, offer)
+        if isinstance(part, str):
+            return part
+        if not offer.card:
+            return "the size of its cards cannot be seen"
+        memory = max(wish.gpu * offer.card, float(wish.gpu_memory or 0))
+        units = math.ceil(round(memory / MIB / offer.unit, 6))
+        return made(
+            self,
+            offer,
+            limits={
+                NUMBER: "1",
+                MEMORY: str(units),
+                CORES: str(math.ceil(round(100 * memory / offer.card, 6))),
+            },
+            annotations={_QUEUE: seen.queue} if seen.queue and seen.volcano else {},
+            scheduler="volcano",
+            share=round(memory / offer.card, 4),
+            memory=units * offer.unit * MIB,
+        )
+
+
+def _factor(node: NodeSeen) -> int:
+    """MiB behind one unit: what the cards have in all, against what the node says it has."""
+    whole = sum(card.memory for card in cards(node.annotations.get(_REGISTERED, ""))) // MIB
+    units = node.allocatable.get(MEMORY, 0)
+    return max(1, round(whole / units)) if units else 1

@@ -1,0 +1,83 @@
+"""What a person may wish for of GPUs, on whatever place it is granted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.quantity import show_number
+from cnai_sdk.model.spec import Resources
+
+Isolation = Literal["hardware", "memory", "none"]
+ISOLATIONS: tuple[Isolation, ...] = ("hardware", "memory", "none")
+"""From what holds most to what holds nothing."""
+
+SMALLEST = 0.01
+SLACK = 0.05
+"""A slice has less than its name says, a 1g.10gb 9.5 GiB: a wish for what the name says, or for a
+half of the card, is granted with a notice when at most this much is missing."""
+
+
+def check_wish(resources: Resources, workers: int) -> None:
+    """Refuse what no place could give; asks no driver and no cluster.
+
+    Raises:
+        InvalidRequest: with the choices.
+    """
+    gpu: object = resources.gpu
+    if isinstance(gpu, bool) or not isinstance(gpu, int | float) or not 0 <= gpu < 1e4:
+        raise InvalidRequest(
+            f"gpu={gpu!r} is not a number of GPUs.",
+            next_step="Write gpu=1 for one device per worker, or gpu=0.5 for half of one.",
+        )
+    if 0 < gpu < SMALLEST:
+        raise InvalidRequest(
+            f"gpu={gpu:g} is too small a share.",
+            why=f"The smallest is {SMALLEST}.",
+            next_step='Write gpu=0.1, or ask for memory: gpu_memory="2Gi".',
+        )
+    if gpu > 1 and gpu != int(gpu):
+        low, high = int(gpu), int(gpu) + 1
+        raise InvalidRequest(
+            f"gpu={gpu:g} cannot be given.",
+            why="Above 1 it is a number of whole devices per worker.",
+            next_step=f"Write gpu={low} or gpu={high}; below 1 it is a share, such as gpu=0.5.",
+        )
+    if workers > 1 and resources.wants_gpu and gpu < 1:
+        raise InvalidRequest(
+            f"{workers} workers cannot each have a share of a GPU.",
+            why="NCCL, which joins them, refuses two workers on one device (duplicate GPU).",
+            next_step=f"Write workers=1 with {asked(resources)}, or gpu=1 for a device each.",
+        )
+    _check_company(resources)
+
+
+def _check_company(resources: Resources) -> None:
+    if resources.isolation not in ISOLATIONS:
+        raise InvalidRequest(
+            f"isolation={resources.isolation!r} is none that there is.",
+            next_step='Write isolation="memory", "hardware" or "none".',
+        )
+    if not resources.wants_gpu and resources.gpu_model:
+        raise InvalidRequest(
+            f"gpu_model={resources.gpu_model!r} names a model, and no GPU is asked for.",
+            next_step='Write how much of it too: gpu=1, gpu=0.5 or gpu_memory="10Gi".',
+        )
+
+
+def asked(resources: Resources) -> str:
+    """The wish as it was written, shortly."""
+    return f"gpu={show_number(resources.gpu)}" if resources.gpu else "gpu_memory"
+
+
+def is_model(wish: str | None, model: str) -> bool:
+    """Whether a device's name is the model that was asked for; '' and None ask for none.
+
+    >>> is_model("a100 sxm4", "NVIDIA-A100-SXM4-80GB"), is_model("H100", "NVIDIA A100-PCIE-40GB")
+    (True, False)
+    """
+    return _plain(wish or "") in _plain(model)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,0 +1,109 @@
+import { act, fireEvent, render, screen } from '@testing-library/react';
+import React from 'react';
+
+import { ApiError } from '../../../api';
+import { FakeStore } from '../../../__tests__/fakes';
+import { Fit } from '../../../generated/wire';
+import { fitText, PAUSE, wishedOf } from '../../../parts/fit';
+import { WhatIf } from '../whatIf';
+import { trans } from './mounted';
+
+const EMPTY = { count: '', workers: '1', cpu: '', memory: '', gpu: '' };
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+async function settled(): Promise<void> {
+  await act(async () => {
+    jest.advanceTimersByTime(PAUSE);
+    await Promise.resolve();
+  });
+}
+
+function mount(store = new FakeStore()): FakeStore {
+  const whole = (at: FakeStore) => <WhatIf store={at} place={at.places[0]!} trans={trans} />;
+  const { rerender } = render(whole(store));
+  store.changed.connect(() => rerender(whole(store)));
+  return store;
+}
+
+const type = (label: string, value: string) =>
+  fireEvent.change(screen.getByLabelText(label), { target: { value } });
+
+describe('what is asked', () => {
+  test('is what was typed, and nothing that was left out', () => {
+    expect(wishedOf(EMPTY)).toEqual({ wishes: { workers: 1 }, count: 1 });
+    expect(wishedOf({ ...EMPTY, count: '4', gpu: '0.25', memory: '8', cpu: '2' })).toEqual({
+      wishes: { workers: 1, gpu: 0.25, memory: '8Gi', cpu: 2 },
+      count: 4
+    });
+  });
+
+  test('keeps what makes no sense, for the server to say so', () => {
+    expect(wishedOf({ ...EMPTY, gpu: 'half', memory: '10GB' }).wishes).toEqual({
+      ...{ workers: 1, gpu: 'half', memory: '10GB' }
+    });
+  });
+});
+
+describe('what is said', () => {
+  const cases: [Fit, string][] = [
+    [{ answer: 'now' }, 'Fits now'],
+    [{ answer: 'now', count: 4, now: 4 }, 'All 4 fit now'],
+    [{ answer: 'waits', count: 4, now: 3 }, '3 of 4 fit now, the others wait'],
+    [{ answer: 'waits', position: 1, why: 'no GPU' }, 'Waits, first in line: no GPU'],
+    [
+      { answer: 'waits', position: 4, seconds: 720 },
+      'Waits behind 3, about 12\u00a0m by the deadlines of what runs'
+    ],
+    [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2']
+  ];
+  test.each(cases)('%j', (fit, said) => {
+    expect(fitText(fit, trans)).toBe(said);
+  });
+});
+
+describe('the form', () => {
+  test('asks once when somebody stops to type', async () => {
+    const store = mount();
+    await settled();
+    store.fitting = () => ({ answer: 'waits', count: 4, now: 3, position: 1 });
+    const before = store.wished.length;
+    type('Jobs', '4');
+    type('GPU each', '0.2');
+    type('GPU each', '0.25');
+    await settled();
+    expect(store.wished).toHaveLength(before + 1);
+    expect(store.wished[before]).toEqual({
+      source: 'local',
+      wished: { wishes: { workers: 1, gpu: 0.25 }, count: 4 }
+    });
+    expect(screen.getByRole('status').textContent).toContain('3 of 4 fit now, the others wait');
+  });
+
+  test('asks again when the quota has moved, and not otherwise', async () => {
+    const store = mount();
+    await settled();
+    expect(screen.getByRole('status').textContent).toContain('Fits now');
+    const before = store.wished.length;
+    await settled();
+    expect(store.wished).toHaveLength(before);
+    store.fitting = () => ({ answer: 'waits', position: 2 });
+    act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
+    await settled();
+    expect(screen.getByRole('status').textContent).toContain('Waits behind 1');
+  });
+
+  test('shows why something makes no sense, as text', async () => {
+    const store = new FakeStore();
+    store.fitting = () => {
+      const refusal = { what: '<b>gpu</b> is no number.', why: '', next_step: 'Write gpu=1.' };
+      throw new ApiError(400, refusal);
+    };
+    mount(store);
+    await settled();
+    const said = screen.getByRole('status');
+    expect(said.textContent).toBe('<b>gpu</b> is no number. Write gpu=1.');
+    expect(said.querySelector('b')).toBeNull();
+  });
+});

@@ -1,0 +1,63 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React, { useId, useState } from 'react';
+
+import { Fits, ISize } from '../../parts/fit';
+import { IPlace, IStore } from '../../tokens';
+
+interface IWhatIfProps {
+  readonly store: IStore;
+  readonly place: IPlace;
+  readonly trans: TranslationBundle;
+}
+
+/** Would so many jobs of a size start? */
+export function WhatIf({ store, place, trans }: IWhatIfProps): JSX.Element {
+  const [size, setSize] = useState<ISize>({
+    ...{ count: '1', workers: '1', cpu: '', memory: '', gpu: '' }
+  });
+  const field = (name: keyof ISize, label: string, hint: string) => (
+    <Field
+      label={label}
+      hint={hint}
+      value={size[name]}
+      onChange={value => setSize({ ...size, [name]: value })}
+    />
+  );
+  return (
+    <section className="cnai-WhatIf" aria-label={trans.__('Would it fit?')}>
+      <div className="cnai-WhatIf-grid">
+        {field('count', trans.__('Jobs'), '1')}
+        {field('workers', trans.__('Workers each'), '1')}
+        {field('gpu', trans.__('GPU each'), trans.__('none'))}
+        {field('memory', trans.__('Memory each'), trans.__('shared'))}
+        {field('cpu', trans.__('CPU each'), trans.__('shared'))}
+      </div>
+      <p className="cnai-WhatIf-said" role="status">
+        <Fits {...{ store, place, size, trans }} />
+      </p>
+    </section>
+  );
+}
+
+function Field(props: {
+  readonly label: string;
+  readonly hint: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}): JSX.Element {
+  const id = useId();
+  return (
+    <div className="cnai-TrainForm-field">
+      <label htmlFor={id}>{props.label}</label>
+      <input
+        id={id}
+        className="jp-mod-styled"
+        value={props.value}
+        placeholder={props.hint}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={event => props.onChange(event.target.value)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,112 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React, { useEffect, useState } from 'react';
+
+import { problemOf, problemText } from '../api';
+import { oneLine } from '../foreign';
+import { Fit, Wished } from '../generated/wire';
+import { IPlace, IStore } from '../tokens';
+import { durationText } from '../words';
+import { PhaseMark } from './marks';
+
+/** A question is asked when nothing was typed for so many milliseconds. */
+export const PAUSE = 250;
+
+const MARKS = { now: 'Succeeded', waits: 'Queued', never: 'Failed' } as const;
+const BARE = /^\d+(\.\d+)?$/;
+
+/** Jobs of one size, as a form has them; '' is left out. */
+export interface ISize {
+  readonly count: string;
+  readonly workers: string;
+  readonly cpu: string;
+  readonly memory: string;
+  readonly gpu: string;
+}
+
+type Answer = { readonly fit: Fit } | { readonly problem: string } | null;
+
+interface IFitsProps {
+  readonly store: IStore;
+  readonly place: IPlace;
+  readonly size: ISize;
+  readonly trans: TranslationBundle;
+}
+
+/** Whether such jobs would start: the place itself answers, and again when its quota moves. */
+export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
+  const [answer, setAnswer] = useState<Answer>(null);
+  const { quota } = place;
+  const source = place.source.id;
+  const wished = JSON.stringify(wishedOf(size));
+  useEffect(() => {
+    let current = true;
+    const put = (next: Answer) => current && setAnswer(next);
+    const ask = async () => {
+      try {
+        put({ fit: await store.fits(source, JSON.parse(wished) as Wished) });
+      } catch (error) {
+        put({ problem: problemText(problemOf(error)) });
+      }
+    };
+    const timer = window.setTimeout(() => void ask(), PAUSE);
+    return () => {
+      current = false;
+      window.clearTimeout(timer);
+    };
+  }, [store, source, wished, quota]);
+  return (
+    <>
+      {answer && 'fit' in answer && (
+        <>
+          <span aria-hidden="true">
+            <PhaseMark phase={MARKS[answer.fit.answer]} trans={trans} />
+          </span>
+          {fitText(answer.fit, trans)}
+        </>
+      )}
+      {answer && 'problem' in answer && oneLine(answer.problem)}
+    </>
+  );
+}
+
+/** What the server is asked; what was left out is left out. A bare number of memory is GiB. */
+export function wishedOf(size: ISize): Wished {
+  const wishes: Record<string, unknown> = {};
+  for (const name of ['workers', 'cpu', 'gpu'] as const) {
+    const value = size[name].trim();
+    if (value) {
+      wishes[name] = BARE.test(value) ? Number(value) : value;
+    }
+  }
+  const memory = size.memory.trim();
+  if (memory) {
+    wishes.memory = BARE.test(memory) ? `${memory}Gi` : memory;
+  }
+  return { wishes, count: Number(size.count.trim() || '1') };
+}
+
+/** 'Fits now', '3 of 4 fit now', 'Waits behind 3, about 12 m by the running jobs\u2019 deadlines'. */
+export function fitText(fit: Fit, trans: TranslationBundle): string {
+  const { answer, count = 1, now = 0, position, seconds } = fit;
+  const why = oneLine(fit.why ?? '');
+  const and = (said: string) => (why ? trans.__('%1: %2', said, why) : said);
+  if (answer === 'never') {
+    return trans.__('Never fits: %1', why);
+  }
+  if (answer === 'now') {
+    const said = count === 1 ? trans.__('Fits now') : trans.__('All %1 fit now', String(count));
+    return and(said);
+  }
+  const behind = (position ?? 1) - 1;
+  let said = behind
+    ? trans.__('Waits behind %1', String(behind))
+    : trans.__('Waits, first in line');
+  if (now > 0) {
+    said = trans.__('%1 of %2 fit now, the others wait', String(now), String(count));
+  }
+  if (typeof seconds === 'number') {
+    const about = durationText(seconds, trans);
+    said = trans.__('%1, about %2 by the deadlines of what runs', said, about);
+  }
+  return and(said);
+}

@@ -1,0 +1,383 @@
+"""The rights of students and teachers: every verb that the SDK uses, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import re
+from collections.abc import AsyncIterator, Iterator
+from importlib import resources
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+import yaml
+
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.config import Config
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.spec import Resources
+from tests.cluster.classroom import Classroom, classroom_on, objects
+from tests.cluster.test_example import EXAMPLES, outputs
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.external import External
+from tests.cluster.testbed.faults import Request
+from tests.cluster.trained import spec_of
+
+Right = tuple[str, str, str]
+
+
+@pytest.fixture(scope="module")
+def room(cluster: Cluster | External) -> Iterator[Classroom]:
+    with classroom_on(cluster) as found:
+        yield found
+
+
+# -- the base ------------------------------------------------------------------------------
+
+
+def test_the_shipped_base_is_one_that_kubectl_builds(room: Classroom) -> None:
+    folder = resources.files("cnai_sdk.admin")
+    built = [
+        each
+        for name in ("base", "student")
+        for each in objects(room.admin("kustomize", str(folder.joinpath(name))))
+    ]
+    shipped = [
+        each
+        for name, files in (
+            ("base", ["shared", "roles", "confinement", "ceilings", "steering"]),
+            ("student", ["namespace"]),
+        )
+        for file in files
+        for each in yaml.safe_load_all(folder.joinpath(name, f"{file}.yaml").read_text())
+    ]
+    assert sorted(map(json.dumps, map(_sorted, built))) == sorted(
+        map(json.dumps, map(_sorted, shipped))
+    )
+
+
+def _sorted(document: dict) -> dict:
+    return json.loads(json.dumps(document, sort_keys=True))
+
+
+def test_setting_it_up_again_changes_nothing(room: Classroom) -> None:
+    room.admin("apply", "-f", "-", input=room.printed())
+    assert room.admin("diff", "-f", "-", input=room.printed()) == ""
+
+
+def test_the_policies_are_understood_by_the_server(room: Classroom) -> None:
+    for name in ("cnai-confinement", "cnai-ceilings", "cnai-ceilings-form", "cnai-steering"):
+        text = room.admin("get", "validatingadmissionpolicy", name, "-o", "json")
+        assert json.loads(text)["spec"]["failurePolicy"] == "Fail"
+
+
+# -- the matrix ----------------------------------------------------------------------------
+
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+_JOBS = ("get", "list", "watch", "create", "patch", "delete")
+_LOOK = ("list", "watch")
+STUDENT: dict[tuple[str, str], tuple[str, ...]] = {
+    ("kubeflow.org", "pytorchjobs"): _JOBS,
+    ("trainer.kubeflow.org", "trainjobs"): _JOBS,
+    ("", "pods"): ("get", "list", "watch", "create", "delete"),
+    ("", "pods/log"): ("get",),
+    ("", "events"): _LOOK,
+    ("", "configmaps"): ("get", "list", "create", "patch", "delete"),
+    ("", "secrets"): ("list", "create", "patch", "delete"),
+    ("", "persistentvolumeclaims"): ("get",),
+    ("", "resourcequotas"): _LOOK,
+    ("", "limitranges"): _LOOK,
+    ("kueue.x-k8s.io", "workloads"): ("list", "watch", "patch"),
+    ("kueue.x-k8s.io", "localqueues"): _LOOK,
+    ("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads"): ("get",),
+}
+_STEER = ("get", "list", "watch", "patch", "delete")
+TEACHER: dict[tuple[str, str], tuple[str, ...]] = {
+    **STUDENT,
+    ("kubeflow.org", "pytorchjobs"): _STEER,
+    ("trainer.kubeflow.org", "trainjobs"): _STEER,
+    ("", "pods"): ("get", "list", "watch", "delete"),
+    ("", "configmaps"): ("get",),
+    ("", "secrets"): (),
+    ("", "persistentvolumeclaims"): (),
+}
+NEVER = (
+    ("", "pods/exec"),
+    ("", "pods/attach"),
+    ("", "pods/portforward"),
+    ("", "pods/ephemeralcontainers"),
+    ("", "pods/eviction"),
+    ("", "pods/binding"),
+    ("", "pods/status"),
+    ("", "nodes"),
+    ("", "namespaces"),
+    ("", "serviceaccounts"),
+    ("", "serviceaccounts/token"),
+    ("", "services"),
+    ("", "persistentvolumes"),
+    ("apps", "deployments"),
+    ("batch", "jobs"),
+    ("jobset.x-k8s.io", "jobsets"),
+    ("kueue.x-k8s.io", "clusterqueues"),
+    ("kueue.x-k8s.io", "resourceflavors"),
+    ("kueue.x-k8s.io", "workloads/status"),
+    ("kubeflow.org", "pytorchjobs/status"),
+    ("trainer.kubeflow.org", "trainingruntimes"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("scheduling.k8s.io", "priorityclasses"),
+)
+# Of the whole cluster. A student's SDK asks for it too, and goes on without.
+OVERSEEN: set[Right] = {
+    (verb, group, resource)
+    for verb in ("list", "watch")
+    for group, resource in (("", "nodes"), ("kueue.x-k8s.io", "clusterqueues"))
+}
+EVERY = [
+    (verb, group, resource)
+    for verb, (group, resource) in itertools.product(VERBS, [*STUDENT, *NEVER])
+]
+
+
+def rights(table: dict[tuple[str, str], tuple[str, ...]]) -> set[Right]:
+    return {(verb, *resource) for resource, verbs in table.items() for verb in verbs}
+
+
+async def test_in_the_own_namespace_a_student_may_what_the_sdk_uses_and_no_more(
+    room: Classroom,
+) -> None:
+    allowed = await room.allowed(room.student, EVERY, namespace=room.namespace)
+    assert allowed == rights(STUDENT)
+
+
+async def test_in_a_students_namespace_a_teacher_looks_and_steers(room: Classroom) -> None:
+    allowed = await room.allowed(room.teacher, EVERY, namespace=room.namespace)
+    assert allowed == rights(TEACHER) | OVERSEEN
+
+
+async def test_in_the_shared_namespace_a_student_only_reads(room: Classroom) -> None:
+    allowed = await room.allowed(room.student, EVERY, namespace=room.shared)
+    assert allowed == {(verb, "", "configmaps") for verb in ("get", "list", "watch")}
+
+
+@pytest.mark.parametrize("elsewhere", ["default", "kube-system", ""])
+async def test_elsewhere_a_student_and_a_teacher_may_nothing(
+    room: Classroom, elsewhere: str
+) -> None:
+    assert await room.allowed(room.student, EVERY, namespace=elsewhere) == set()
+    assert await room.allowed(room.teacher, EVERY, namespace=elsewhere) == OVERSEEN
+
+
+# -- what the SDK really asks ----------------------------------------------------------------
+
+_PATH = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/(?:namespaces/(?P<namespace>[^/]+)/)?"
+    r"(?P<plural>[^/?]+)(?:/(?P<name>[^/?]+)(?:/(?P<part>[^/?]+))?)?(?:\?(?P<query>.*))?$"
+)
+_WRITES = {"POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
+
+
+def asked(method: str, path: str) -> tuple[str, Right] | None:
+    """The namespace and the right that a request needs; None for what everybody may."""
+    found = _PATH.match(path)
+    if found is None or "self" in found["plural"]:
+        return None
+    resource = f"{found['plural']}/{found['part']}" if found["part"] else found["plural"]
+    verb = _WRITES.get(method) or ("get" if found["name"] else "list")
+    if verb == "list" and "watch=true" in (found["query"] or ""):
+        verb = "watch"
+    return found["namespace"] or "", (verb, found["group"] or "", resource)
+
+
+def test_a_request_is_read_as_the_right_that_it_needs() -> None:
+    assert asked("GET", "/api/v1/namespaces/a/pods?watch=true") == ("a", ("watch", "", "pods"))
+    assert asked("GET", "/api/v1/namespaces/a/pods/b/log") == ("a", ("get", "", "pods/log"))
+    assert asked("GET", "/apis/kubeflow.org/v1/namespaces/a/pytorchjobs/b") == (
+        "a",
+        ("get", "kubeflow.org", "pytorchjobs"),
+    )
+    assert asked("GET", "/api/v1/nodes?limit=500") == ("", ("list", "", "nodes"))
+    assert asked("GET", "/version") is None
+
+
+TRAIN = """
+    import os, pathlib, sys, time
+    import cnai_sdk as cnai
+
+    def train():
+        assert os.environ["TOKEN"] == "s3cret"
+        cnai.report(step=1, loss=0.5)
+        pathlib.Path(cnai.output_dir(), "model.txt").write_text("weights")
+        print("trained")
+        return {"done": True}
+    """
+WAITS = """
+    import time
+
+    def train():
+        print("waits", flush=True)
+        time.sleep(600)
+    """
+
+
+@pytest.fixture
+def recorded(
+    room: Classroom, cluster: Cluster | External, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[Request]]:
+    """The student's kubeconfig, by way of a proxy; every request that goes through it."""
+    with cluster.faults(room.namespace) as (faults, by_proxy):
+        mine = json.loads(room.student.read_text())
+        others = json.loads(by_proxy.read_text())
+        mine["clusters"] = others["clusters"]
+        names = {each["name"]: each["context"] for each in others["contexts"]}
+        context = next(
+            c["context"] for c in mine["contexts"] if c["name"] == mine["current-context"]
+        )
+        context["cluster"] = names[others["current-context"]]["cluster"]
+        path = tmp_path / "student.kubeconfig"
+        path.write_text(json.dumps(mine))
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        yield faults.requests
+
+
+async def ended(backend: KubernetesBackend, id: str) -> Phase:
+    async with asyncio.timeout(120):
+        while not (found := await backend.get(id)).phase.ended:
+            await asyncio.sleep(0.05)
+    return found.phase
+
+
+async def until_running(backend: KubernetesBackend, id: str) -> None:
+    async with asyncio.timeout(120):
+        while (await backend.get(id)).phase is not Phase.RUNNING:
+            await asyncio.sleep(0.05)
+
+
+async def everything(room: Classroom, home: Path, operator: str) -> None:
+    """All that a student does with jobs of one operator."""
+    backend = KubernetesBackend(
+        Config(
+            home=home,
+            namespace=room.namespace,
+            operator=operator,
+            image="python:3",
+            shared=room.shared,
+        )
+    )
+    small = Resources(cpu=0.2, memory=2**28)
+    noise = {"code/noise.bin": random.Random(1).randbytes(200_000)}  # more than a job carries
+    try:
+        await backend.quota()
+        spec = spec_of(
+            TRAIN,
+            name="all",
+            secrets=("TOKEN",),
+            outputs="pvc://scratch/runs",
+            resources=small,
+            files=noise,
+        )
+        await backend.fits(spec)
+        made = await backend.submit(spec, secrets={"TOKEN": "s3cret"})
+        assert await ended(backend, made.id) is Phase.SUCCEEDED
+        assert [line.text async for batch in backend.logs(made.id) for line in batch]
+        assert await backend.events(made.id)
+        assert json.loads(await backend.result(made.id) or b"") == {"done": True}
+        assert "model.txt" in [file.path for file in await backend.outputs(made.id)]
+        assert await backend.read(made.id, "model.txt") == b"weights"
+        again = await backend.spec(made.id)
+        assert again.payload.files["code/noise.bin"] == noise["code/noise.bin"]
+        await backend.delete(made.id)
+        waits = await backend.submit(spec_of(WAITS, name="waits", resources=small), secrets={})
+        await until_running(backend, waits.id)
+        await backend.suspend(waits.id)
+        await backend.resume(waits.id)
+        await backend.stop(waits.id)
+        assert await ended(backend, waits.id) is Phase.STOPPED
+        await backend.delete(waits.id)
+        queued = spec_of(WAITS, name="queued", resources=small, queue="line")
+        first = await backend.submit(queued, secrets={})
+        await until_running(backend, first.id)
+        line = await backend.submit(queued, secrets={})
+        async with asyncio.timeout(60):
+            while (await backend.get(line.id)).queued is None:
+                await asyncio.sleep(0.05)
+        await backend.suspend(line.id)
+        await backend.stop(line.id)
+        await backend.delete(line.id)
+        await backend.delete(first.id)
+    finally:
+        await backend.close()
+
+
+@pytest.fixture
+async def furnished(room: Classroom) -> AsyncIterator[None]:
+    """A claim, and a queue with room for one job."""
+    queues = "kueue.x-k8s.io/v1beta2"
+    flavor = {"name": room.namespace, "resources": [{"name": "cpu", "nominalQuota": "200m"}]}
+    flavor["resources"].append({"name": "memory", "nominalQuota": "1Gi"})
+    group = {"coveredResources": ["cpu", "memory"], "flavors": [flavor]}
+    body = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    here = {"namespace": room.namespace}
+    made = [
+        (queues, "ResourceFlavor", {"name": room.namespace}, {}),
+        (
+            queues,
+            "ClusterQueue",
+            {"name": room.namespace},
+            {"namespaceSelector": {}, "resourceGroups": [group]},
+        ),
+        (queues, "LocalQueue", {"name": "line", **here}, {"clusterQueue": room.namespace}),
+        ("v1", "PersistentVolumeClaim", {"name": "scratch", **here}, body),
+    ]
+    for version, kind, metadata, spec in made:
+        document = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+        await asyncio.to_thread(room.cluster.apply, document)
+    yield
+    for kind in ("clusterqueues", "resourceflavors"):
+        room.cluster.http.delete(f"/apis/{queues}/{kind}/{room.namespace}")
+
+
+@pytest.mark.usefixtures("furnished")
+async def test_a_student_does_everything_and_each_right_is_used(
+    room: Classroom, recorded: list[Request], tmp_path: Path
+) -> None:
+    for operator in ("pytorchjob", "trainjob"):
+        await everything(room, tmp_path / operator, operator)
+    used: dict[str, set[Right]] = {room.namespace: set(), room.shared: set(), "": set()}
+    for request in recorded:
+        if found := asked(request.method, request.path):
+            used.setdefault(found[0], set()).add(found[1])
+    assert set(used) == {room.namespace, room.shared, ""}
+    assert used[room.namespace] - rights(STUDENT) == set()
+    assert rights(STUDENT) - used[room.namespace] == set()
+    assert used[room.shared] == {("list", "", "configmaps"), ("watch", "", "configmaps")}
+    runtimes = ("list", "trainer.kubeflow.org", "clustertrainingruntimes")
+    assert used[""] - {runtimes} - OVERSEEN == set()
+
+
+# -- the lesson, as a student runs it ----------------------------------------------------------
+
+
+def test_the_lesson_about_a_cluster_runs_under_the_students_role(
+    room: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(room.student))
+    monkeypatch.setenv("CNAI_SHARED", room.shared)
+    monkeypatch.setenv("CNAI_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("CNAI_CONFIG", str(tmp_path / "config.toml"))
+    book = nbformat.read(EXAMPLES / "02-cluster.ipynb", as_version=4)
+    nbclient.NotebookClient(
+        book, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert float(outputs(book, "job.wait()").split(":")[1].strip(" }")) > 0.85
+    assert "memory" in outputs(book, "small.explain()")
+    assert "accuracy" in outputs(book, "small.rerun")

@@ -1,0 +1,199 @@
+"""What `cnai admin manifests` prints, and what it refuses to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from cnai_sdk.backends.kubernetes.ceilings import HOURS, WHOLE, read
+from cnai_sdk.cli.app import app
+from cnai_sdk.doctor import cluster
+
+
+def cnai(*words: str) -> Result:
+    return CliRunner().invoke(app, ["admin", "manifests", *words])
+
+
+def printed(*words: str) -> list[dict[str, Any]]:
+    answer = cnai(*words)
+    assert answer.exit_code == 0, answer.output
+    return [each for each in yaml.safe_load_all(answer.stdout) if each]
+
+
+def of(documents: Sequence[dict[str, Any]], kind: str, name: str = "") -> list[dict[str, Any]]:
+    return [
+        each
+        for each in documents
+        if each["kind"] == kind and name in ("", each["metadata"]["name"])
+    ]
+
+
+def one(documents: Sequence[dict[str, Any]], kind: str, name: str = "") -> dict[str, Any]:
+    (found,) = of(documents, kind, name)
+    return found
+
+
+CLASS = ("--student", "s01=ann", "--student", "s02=group:b", "--teacher", "serviceaccount:hub:eve")
+
+
+def test_without_students_it_is_the_base_and_gives_nobody_a_right() -> None:
+    found = printed()
+    assert [each["metadata"]["name"] for each in of(found, "Namespace")] == ["cnai-shared"]
+    assert not of(found, "RoleBinding") and not of(found, "ClusterRoleBinding")
+
+
+def test_each_student_has_a_namespace_with_restricted_pods_a_quota_and_limits() -> None:
+    found = printed(*CLASS)
+    for name in ("s01", "s02"):
+        labels = one(found, "Namespace", name)["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        for kind in ("ResourceQuota", "LimitRange"):
+            places = [each["metadata"]["namespace"] for each in of(found, kind)]
+            assert places == ["s01", "s02"]
+
+
+def test_whoever_is_named_is_who_gets_the_role() -> None:
+    found = printed(*CLASS)
+    students = {
+        each["metadata"]["namespace"]: each["subjects"]
+        for each in of(found, "RoleBinding", "cnai-student")
+    }
+    group = "rbac.authorization.k8s.io"
+    assert students == {
+        "s01": [{"kind": "User", "name": "ann", "apiGroup": group}],
+        "s02": [{"kind": "Group", "name": "b", "apiGroup": group}],
+    }
+    eve = [{"kind": "ServiceAccount", "name": "eve", "namespace": "hub"}]
+    teachers = of(found, "RoleBinding", "cnai-teacher")
+    assert {each["metadata"]["namespace"] for each in teachers} == {"s01", "s02", "cnai-shared"}
+    assert all(each["subjects"] == eve for each in teachers)
+
+
+def test_one_student_after_the_other_can_be_added() -> None:
+    """What lies outside of a student's namespace has another name for each."""
+
+    def names(*words: str) -> set[tuple[str, str]]:
+        found = [
+            each
+            for each in printed(*words)
+            if "Binding" in each["kind"] and "Admission" not in each["kind"]
+        ]
+        return {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in found}
+
+    assert names("--student", "s01=ann") & names("--student", "s02=bob") == set()
+
+
+def test_several_people_may_share_a_namespace() -> None:
+    found = printed("--student", "team=ann", "--student", "team=bob")
+    binding = one(found, "RoleBinding", "cnai-student")
+    assert [each["name"] for each in binding["subjects"]] == ["ann", "bob"]
+
+
+def test_ceilings_and_quotas_are_written_over_the_shipped_ones_and_taken_away() -> None:
+    found = printed(
+        "--student", "s01=ann", "--gpus", "2", "--hours", "", "--gpu-hours-in-all", "12.5",
+        "--quota", "requests.nvidia.com/gpu=1", "--quota", "requests.cpu=",
+    )  # fmt: skip
+    data = one(found, "ConfigMap", "cnai-ceilings")["data"]
+    assert data["gpus-per-job"] == "2"
+    assert data["gpu-hours-per-namespace"] == "12.5"
+    assert "hours-per-job" not in data
+    hard = one(found, "ResourceQuota")["spec"]["hard"]
+    assert hard["requests.nvidia.com/gpu"] == "1"
+    assert "requests.cpu" not in hard
+
+
+def test_the_shipped_ceilings_are_well_formed() -> None:
+    found = read(one(printed(), "ConfigMap", "cnai-ceilings")["data"], where="")
+    assert found.ignored == ()
+    assert set(found.amounts) <= {*WHOLE, *HOURS}
+
+
+def test_the_policy_and_the_sdk_know_the_same_ceilings() -> None:
+    form = json.dumps(one(printed(), "ValidatingAdmissionPolicy", "cnai-ceilings-form"))
+    held = json.dumps(one(printed(), "ValidatingAdmissionPolicy", "cnai-ceilings"))
+    for name in (*WHOLE, *HOURS):
+        assert f"'{name}'" in form
+        assert (f"['{name}']" in held) == (name != "gpu-hours-per-namespace")
+
+
+def test_another_shared_namespace_is_named_everywhere() -> None:
+    assert "cnai-shared" not in cnai(*CLASS, "--shared", "class-shared").stdout
+
+
+def test_json_is_a_list_that_kubectl_applies() -> None:
+    answer = cnai(*CLASS, "--json")
+    found = json.loads(answer.stdout)
+    assert found["kind"] == "List"
+    assert found["items"] == printed(*CLASS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--student", "ann"), "whose namespace"),
+        (("--student", "s01="), "names nobody"),
+        (("--student", "S 1=ann"), "not a namespace's name"),
+        (("--student", "a/../kube-system=ann"), "not a namespace's name"),
+        (("--student", "kube-system=ann"), "of the cluster itself"),
+        (("--student", "default=ann"), "of the cluster itself"),
+        (("--student", "cnai-shared=ann"), "only read"),
+        (("--student", "s01=serviceaccount:hub"), "names nobody"),
+        (("--student", "s01=group:"), "names nobody"),
+        (("--student", "s01=a\nkind: x"), "names nobody"),
+        (("--teacher", "group:"), "names nobody"),
+        (("--shared", "x y"), "not a namespace's name"),
+        (("--shared", "kube-public"), "of the cluster itself"),
+        (("--gpus", "four"), "no number"),
+        (("--gpus", "-1"), "no number"),
+        (("--gpus", "1.5"), "no number"),
+        (("--hours", "24h"), "no number"),
+        (("--quota", "pods"), "no part of a quota"),
+        (("--quota", "pods=many"), "no part of a quota"),
+        (("--quota", "a: b=1"), "no part of a quota"),
+    ],
+)
+def test_bad_input_prints_nothing_and_says_what_to_write(words: Sequence[str], said: str) -> None:
+    answer = cnai(*words)
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert said in answer.stderr
+    assert "What to do:" in answer.stderr
+
+
+def test_foreign_text_in_a_name_stays_text() -> None:
+    hostile = "{kind:&x,*y}#'\"!!python/object:os.system"
+    (binding,) = of(printed("--student", f"s01={hostile}"), "RoleBinding", "cnai-student")
+    assert binding["subjects"][0]["name"] == hostile
+
+
+def test_all_that_is_shipped_is_in_a_kustomization() -> None:
+    folder = resources.files("cnai_sdk.admin")
+    for name in ("base", "student"):
+        files = {each.name for each in folder.joinpath(name).iterdir()}
+        listed = yaml.safe_load(folder.joinpath(name, "kustomization.yaml").read_text())
+        assert files == {"kustomization.yaml", *listed["resources"]}
+
+
+def test_the_doctor_asks_for_nothing_that_the_students_role_withholds() -> None:
+    role = one(printed(), "ClusterRole", "cnai-student")
+    granted = {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    asked = {
+        (verb, right.group, right.resource)
+        for right in (*cluster._RIGHTS, *cluster._QUEUES, *cluster._OPERATORS.values())
+        if not right.everywhere
+        for verb in right.verbs
+    }
+    assert asked - granted == set()

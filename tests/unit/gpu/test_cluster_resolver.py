@@ -1,0 +1,407 @@
+"""The rules by which a wish becomes a pod: what is taken, what is refused, and what is said."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnai_sdk.errors import CnaiError, DoesNotFit, InvalidRequest
+from cnai_sdk.gpu.cluster.profile import Profile, read_profile
+from cnai_sdk.gpu.cluster.resolver import BY_NAME, offers, resolve
+from cnai_sdk.gpu.cluster.seen import EVERYTHING, Allowance, Seen
+from cnai_sdk.gpu.wish import ISOLATIONS
+from cnai_sdk.model.spec import Resources
+from tests.vendors import (
+    A100,
+    A100_40,
+    H100,
+    card,
+    device,
+    dra,
+    hami,
+    mig_mixed,
+    mig_single,
+    node,
+    seen,
+    shared,
+    volcano,
+    whole,
+)
+
+GIB = 2**30
+EVERY = [
+    whole("h100", H100),
+    whole("a100", A100_40),
+    mig_mixed(_1g_10gb=4, _3g_40gb=2),
+    mig_single(),
+    shared("turns", "time-slicing", renamed=True),
+    shared("mps", "mps", by=2),
+    hami(),
+    volcano(),
+    dra("dra", device("gpu-0", A100, 81920), device("gpu-1", A100, 81920, shared=True)),
+]
+
+
+def ask(there: Seen, workers: int = 1, **wish):
+    return resolve(Resources(**wish), workers, there)
+
+
+def quota(keys: dict[str, float], **more) -> Seen:
+    allowances = {
+        key: Allowance(key=f"requests.{key}", hard=hard, used=0, quota="gpus")
+        for key, hard in keys.items()
+    }
+    return Seen(namespace="team-a", allowances=allowances, **more)
+
+
+# -- what is taken ----------------------------------------------------------------
+
+
+def test_hardware_comes_before_software_and_that_before_a_daemon():
+    order = [mig_mixed(_3g_40gb=1), hami(), shared("mps", "mps", by=2)]
+    for n, expected in enumerate(("mig", "hami", "mps")):
+        assert ask(seen(*order[n:]), gpu=0.5).mechanism == expected
+
+
+def test_the_smallest_waste_wins():
+    there = seen(mig_mixed(_7g_80gb=1, _2g_20gb=1, _3g_40gb=1))
+    assert ask(there, gpu_memory=12 * GIB).profile == "2g.20gb"
+
+
+def test_the_model_that_was_taken_is_said_and_another_can_be_named():
+    there = seen(hami("a", A100), hami("b", A100_40))
+    got = ask(there, gpu=0.5)
+    assert got.model == "NVIDIA A100-SXM4-40GB"
+    assert got.notices[-1] == (
+        "NVIDIA A100-SXM4-40GB was taken; gpu_model= names another: NVIDIA A100-SXM4-80GB."
+    )
+    assert ask(there, gpu=0.5, gpu_model="a100 80gb".replace(" ", "-SXM4-")).model.endswith("80GB")
+
+
+def test_whole_gpus_may_be_of_any_model_and_one_can_be_named():
+    there = seen(whole("a", H100), whole("b", A100_40))
+    anyone = ask(there, gpu=1.0)
+    assert anyone.products == ()
+    assert "gpu_model=" in anyone.notices[-1]
+    assert ask(there, gpu=1.0, gpu_model="H100").products == (H100,)
+    assert ask(there, gpu=1.0, gpu_memory=60 * GIB).products == (H100,)
+
+
+def test_a_share_becomes_a_whole_gpu_only_where_the_administrator_allows_it():
+    offer = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\ncard = "80Gi"\n'
+    with pytest.raises(DoesNotFit) as error:
+        ask(Seen(profile=read_profile(offer)), gpu=0.5)
+    assert "gpu=1" in error.value.next_step
+    rounded = Seen(profile=read_profile(f"round_up = true\n{offer}"))
+    assert ask(rounded, gpu=0.5).granted.startswith("1 × whole GPU")
+
+
+# -- what is refused --------------------------------------------------------------
+
+
+def test_the_refusal_says_what_was_seen_what_not_and_every_choice():
+    there = seen(
+        shared("turns", "time-slicing", by=3, renamed=True),
+        mig_mixed(_1g_10gb=2),
+        whole("whole", A100),
+        devices=None,
+        dra=True,
+        allowances={
+            "nvidia.com/gpu": Allowance(key="requests.nvidia.com/gpu", hard=2, used=1, quota="gpus")
+        },
+    )
+    with pytest.raises(DoesNotFit) as error:
+        ask(there, gpu=0.3)
+    said = f"{error.value.what} {error.value.why} {error.value.next_step}".replace("\xa0", " ")
+    assert said == (
+        "No GPU share satisfies gpu=0.3 (24 GiB of a NVIDIA A100-SXM4-80GB) with "
+        'isolation="memory" in namespace team-a. '
+        "Seen: MIG 1g.10gb of NVIDIA A100-SXM4-80GB (9.5 GiB): too small; "
+        "time-slicing ×3 of NVIDIA A100-SXM4-80GB (26.7 GiB): no memory isolation; "
+        "whole GPU of NVIDIA A100-SXM4-80GB (80 GiB): a whole GPU, and a share was asked for. "
+        "Not visible to you: ResourceSlices. "
+        'Options: gpu_memory="9Gi"; isolation="none"; gpu=1 (quota: 1 of 2 free). '
+        "Administrator: create a 3g.40gb slice."
+    )
+
+
+@pytest.mark.parametrize("nodes", [n for r in (1, 2, 9) for n in itertools.combinations(EVERY, r)])
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_no_isolation_is_ever_lower_than_what_was_asked_for(nodes, isolation):
+    for wish in ({"gpu": 0.3}, {"gpu_memory": 18 * GIB}, {"gpu": 1.0}):
+        try:
+            got = ask(seen(*nodes), isolation=isolation, **wish)
+        except DoesNotFit:
+            continue
+        assert ISOLATIONS.index(got.isolation) <= ISOLATIONS.index(isolation)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(EVERY), min_size=1, max_size=5, unique_by=lambda n: n["name"]),
+    st.floats(0.01, 1.0),
+    st.sampled_from(ISOLATIONS),
+)
+def test_a_share_is_rounded_up_only(nodes, share, isolation):
+    try:
+        got = ask(seen(*nodes), gpu=share, isolation=isolation)
+    except DoesNotFit:
+        return
+    smallest = min(o.card for o in offers(seen(*nodes)) if o.card)
+    assert got.memory >= 0.95 * min(share, 1) * smallest - 2**20
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(EVERY), min_size=1, max_size=5, unique_by=lambda n: n["name"]),
+    st.floats(0.01, 0.99),
+)
+def test_every_choice_of_a_refusal_would_be_granted(nodes, share):
+    there = seen(*nodes)
+    try:
+        ask(there, gpu=share, isolation="hardware")
+    except DoesNotFit as error:
+        step = error.next_step
+        if 'isolation="memory"' in step:
+            ask(there, gpu=share)
+        if 'isolation="none"' in step:
+            ask(there, gpu=share, isolation="none")
+        if "gpu=1" in step:
+            ask(there, gpu=1.0, isolation="hardware")
+        if (at := step.find('gpu_memory="')) >= 0:
+            size = int(step[at:].split('"')[1].removesuffix("Gi"))
+            ask(there, gpu_memory=size * GIB, isolation="hardware")
+
+
+def test_several_workers_on_a_share_are_refused_because_of_nccl():
+    with pytest.raises(InvalidRequest, match="2 workers") as error:
+        ask(seen(hami()), workers=2, gpu=0.5)
+    assert "duplicate GPU" in error.value.why
+
+
+def test_a_share_and_a_memory_that_contradict_each_other_are_refused():
+    with pytest.raises(InvalidRequest, match="contradict") as error:
+        ask(seen(hami()), gpu=0.25, gpu_memory=40 * GIB)
+    assert "gpu=0.5" in error.value.next_step
+    assert ask(seen(hami()), gpu=0.25, gpu_memory=10 * GIB).limits["nvidia.com/gpumem"] == "20480"
+
+
+@pytest.mark.parametrize("gpu", [1.5, -1.0, 0.001, float("nan")])
+def test_what_is_no_number_of_gpus_is_refused_before_anything_is_looked_at(gpu):
+    with pytest.raises(InvalidRequest, match="gpu="):
+        ask(Seen(), gpu=gpu)
+
+
+def test_more_than_a_node_has_is_refused_with_what_would_do():
+    with pytest.raises(DoesNotFit, match="gpu=4") as error:
+        ask(seen(whole(count=2)), gpu=4.0)
+    assert "the largest node has 2" in error.value.why
+    assert "gpu=2" in error.value.next_step
+
+
+def test_a_cluster_without_gpus_says_so():
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(), gpu=1.0)
+    assert "No GPU is seen." in error.value.why
+    assert "CPU" in error.value.next_step
+
+
+def test_a_model_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(DoesNotFit, match="B200") as error:
+        ask(seen(whole()), gpu=1.0, gpu_model="B200")
+    assert "H100" in error.value.why
+    assert "leave gpu_model out" in error.value.next_step
+
+
+# -- what a quota, a queue and a kind of job leave out ------------------------------
+
+
+def test_what_the_quota_never_gives_is_left_out():
+    there = mig_mixed(_1g_20gb=2), hami()
+    none = {
+        "nvidia.com/mig-1g.20gb": Allowance(
+            key="requests.nvidia.com/mig-1g.20gb", hard=0, quota="gpus"
+        )
+    }
+    assert ask(seen(*there), gpu=0.25).mechanism == "mig"
+    assert ask(seen(*there, allowances=none), gpu=0.25).mechanism == "hami"
+
+
+def test_what_the_queue_has_not_is_left_out():
+    there = mig_mixed(_1g_20gb=2), shared("mps", "mps")
+    keys = frozenset({"cpu", "nvidia.com/gpu"})
+    got = ask(seen(*there, queue="lq", queue_keys=keys), gpu=0.25)
+    assert got.mechanism == "mps"
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(there[0], queue="lq", queue_keys=keys), gpu=0.25)
+    assert "the queue lq has no nvidia.com/mig-1g.20gb" in error.value.why
+
+
+@pytest.mark.parametrize(
+    ("nodes", "more", "missing"),
+    [
+        ([volcano()], {}, "name a scheduler"),
+        ([EVERY[-1]], {"isolation": "none"}, "claim a device"),
+    ],
+)
+def test_what_a_trainjob_cannot_carry_is_left_out_and_the_way_out_is_named(nodes, more, missing):
+    there = seen(*nodes, carries=frozenset({"metadata", "affinity"}), kind="TrainJob")
+    with pytest.raises(DoesNotFit) as error:
+        ask(there, gpu=0.25, **more)
+    assert f"a TrainJob cannot {missing}" in error.value.why
+    assert 'operator="pytorchjob"' in error.value.next_step
+    assert ask(seen(*nodes), gpu=0.25, **more)
+
+
+# -- labels that lie --------------------------------------------------------------
+
+
+def test_a_card_that_could_be_cut_and_is_not_is_whole():
+    there = seen(whole("capable", A100))  # mig.capable=true, mig.strategy=single, no slices
+    assert [o.mechanism for o in offers(there)] == ["whole"]
+
+
+def test_labels_without_devices_are_nothing():
+    ghost = mig_mixed(_3g_40gb=2)
+    ghost["allocatable"] = {"cpu": "8"}
+    assert offers(seen(ghost)) == ()
+
+
+def test_a_profile_that_does_not_exist_is_not_taken_for_one():
+    odd = node("odd", {"nvidia.com/mig-banana": 3, "nvidia.com/mig-9x": 1}, card(A100, 1))
+    assert offers(seen(odd)) == ()
+
+
+@pytest.mark.parametrize("memory", ["", "0", "lots", "-1", "9" * 40, "٣"])
+def test_a_memory_that_is_no_number_is_unknown(memory):
+    odd = whole("odd", A100)
+    odd["labels"]["nvidia.com/gpu.memory"] = memory
+    (offer,) = offers(seen(odd))
+    assert offer.memory == 0
+    assert ask(seen(odd), gpu=1.0).limits == {"nvidia.com/gpu": "1"}
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(odd), gpu=1.0, gpu_memory=10 * GIB)
+    assert "its memory cannot be seen" in error.value.why
+
+
+def test_where_labels_contradict_each_other_nobody_is_promised_a_card_alone():
+    odd = whole("odd", f"{A100}-SHARED")  # sharing-strategy=none
+    assert [o.mechanism for o in offers(seen(odd))] == ["time-slicing"]
+
+
+@pytest.mark.parametrize("text", ["", "null", "{}", "[1]", "GPU-1,x,y", "[{'id'", ",,,,,,:"])
+def test_an_annotation_that_cannot_be_read_offers_nothing(text):
+    odd = hami()
+    odd["annotations"]["hami.io/node-nvidia-register"] = text
+    assert offers(seen(odd)) == ()
+
+
+# -- a student, who sees no nodes ---------------------------------------------------
+
+
+def test_a_student_gets_a_slice_by_the_quotas_key_alone():
+    there = quota({"nvidia.com/mig-3g.40gb": 2.0})
+    got = ask(there, gpu=0.5)
+    assert got.limits == {"nvidia.com/mig-3g.40gb": "1"}
+    assert got.found == "quota of team-a"
+    assert ask(there, gpu_memory=30 * GIB).limits == {"nvidia.com/mig-3g.40gb": "1"}
+
+
+def test_a_slices_name_is_never_trusted_for_its_full_size():
+    with pytest.raises(DoesNotFit):
+        ask(quota({"nvidia.com/mig-1g.10gb": 2.0}), gpu_memory=10 * GIB)
+    assert ask(quota({"nvidia.com/mig-1g.10gb": 2.0}), gpu_memory=8 * GIB)
+
+
+def test_a_student_gets_hami_by_the_quota_or_by_what_its_webhook_did():
+    by_quota = ask(quota({"nvidia.com/gpumem": 40960.0, "nvidia.com/gpu": 4.0}), gpu=0.25)
+    assert by_quota.limits == {
+        "nvidia.com/gpu": "1",
+        "nvidia.com/gpumem-percentage": "25",
+        "nvidia.com/gpucores": "25",
+    }
+    tried = ask(Seen(hami=True), gpu_memory=10 * GIB)
+    assert tried.limits["nvidia.com/gpumem"] == "10240"
+    assert tried.found == "a pod that was tried"
+
+
+def test_a_student_claims_a_slice_by_its_memory_where_slices_are_not_visible():
+    there = quota({"mig.nvidia.com.deviceclass.resource.k8s.io/devices": 2.0}, dra=True)
+    got = ask(there, gpu_memory=9 * GIB)
+    (test,) = got.claim["devices"]["requests"][0]["exactly"]["selectors"]
+    assert test["cel"]["expression"] == (
+        "device.capacity['gpu.nvidia.com'].memory.compareTo(quantity('9216Mi')) >= 0"
+    )
+
+
+def test_a_student_gets_a_whole_gpu_and_is_told_what_cannot_be_seen():
+    got = ask(quota({"nvidia.com/gpu": 2.0}), gpu=1.0)
+    assert "cannot be seen by you" in got.notices[0]
+
+
+def test_a_quota_without_a_gpu_key_leaves_a_student_without_a_share_and_says_why():
+    with pytest.raises(DoesNotFit) as error:
+        ask(quota({"cpu": 4.0}), gpu=0.5)
+    assert "Not visible to you: nodes." in error.value.why
+
+
+def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
+    profile = read_profile(
+        """
+        [[offer]]
+        mechanism = "mps"
+        key = "nvidia.com/gpu.shared"
+        model = "NVIDIA L40S"
+        product = "NVIDIA-L40S"
+        memory = "12Gi"
+        card = "48Gi"
+        replicas = 4
+        """
+    )
+    got = ask(seen(hami(), profile=profile), gpu=0.25)
+    assert (got.mechanism, got.memory) == ("mps", 12 * GIB)
+    assert got.found == "the administrator's profile"
+    assert got.products == ("NVIDIA-L40S",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "offer = [",
+        "offer = 3",
+        '[[offer]]\nmechanism = "magic"\nkey = "a/b"',
+        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"\nmemory = "10GB"',
+        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"',
+        '[[offer]]\nmechanism = "whole"',
+        '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "9Gi"',
+        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\ncount = -1',
+        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\nshare = 3',
+        "x" * (2**20 + 1),
+    ],
+)
+def test_a_malformed_profile_says_what_is_wrong_with_it(text):
+    with pytest.raises(InvalidRequest, match="profile") as error:
+        read_profile(text)
+    assert error.value.why
+    assert "administrator" in error.value.next_step
+
+
+@given(st.text(max_size=200))
+def test_no_profile_ever_breaks_the_reader(text):
+    with contextlib.suppress(CnaiError):
+        assert isinstance(read_profile(text), Profile)
+
+
+def test_every_mechanism_of_a_profile_is_one_that_there_is():
+    for name in BY_NAME:
+        extra = 'replicas = 2\nmemory = "8Gi"\ncard = "16Gi"\nprofile = "1g.10gb"'
+        text = f'[[offer]]\nmechanism = "{name}"\nkey = "nvidia.com/gpu"\n{extra}'
+        there = Seen(profile=read_profile(text), kai_queue="q", carries=EVERYTHING, dra=True)
+        (offer,) = offers(there)
+        assert offer.mechanism == name
+        wish = {"gpu": 1.0} if name in ("whole", "dra") else {"gpu_memory": GIB}
+        assert resolve(Resources(isolation="none", **wish), 1, there).mechanism == name

@@ -1,0 +1,101 @@
+"""What may be used, as text and as HTML; and whether something fits, as a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cnai_sdk import runtime
+from cnai_sdk.backends.memory import MemoryBackend
+from cnai_sdk.client import Client
+from cnai_sdk.config import Config
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.quota import Fit, Holder, Line, Quota, QuotaItem
+from cnai_sdk.quotas import FitView, QuotaView
+
+GIB = 2.0**30
+GPU = QuotaItem(
+    resource="gpu",
+    label="GPU, a100",
+    unit="GPUs",
+    limit=2,
+    used=3,
+    mine=1,
+    borrowed=1,
+    lendable=4,
+    queued=2,
+    most=1,
+    holders=(Holder(name="digits", amount=1),),
+)
+
+
+def view(*items: QuotaItem, **more: object) -> QuotaView:
+    return QuotaView(Quota(backend="kubernetes", place="team-a on lab", items=items, **more))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    backend = MemoryBackend()
+    yield Client(backend, config=Config(home=tmp_path))
+    runtime.call(backend.close())
+
+
+def test_a_row_says_how_much_by_whom_and_what_is_borrowed() -> None:
+    said = repr(view(GPU)).splitlines()
+    assert said == [
+        "team-a on lab",
+        "GPU, a100  3 of 2, 1 borrowed, 4 more to borrow  "
+        "digits 1, others 2, 2 waiting, one worker at most 1",
+    ]
+
+
+def test_a_limit_that_is_not_known_is_said() -> None:
+    memory = QuotaItem(resource="memory", label="Memory", unit="bytes", used=2 * GIB)
+    assert "2\xa0GiB, limit not known" in repr(view(memory))
+
+
+def test_queues_and_what_is_not_visible_stand_below() -> None:
+    line = Line(name="team", waiting=3, mine=(Holder(name="digits", amount=1, position=2),))
+    paused = Line(name="night", stopped="the queue night is paused")
+    said = repr(view(lines=(line, paused), unseen=("Nodes: not visible to you.",)))
+    assert "Queue team: 3 wait, digits is 2nd." in said
+    assert "Queue night: the queue night is paused." in said
+    assert said.endswith("Nodes: not visible to you.")
+
+
+def test_hostile_names_are_text() -> None:
+    hostile = "<img src=x>\x1b[2J"
+    item = QuotaItem(resource="gpu", label=hostile, holders=(Holder(name=hostile, amount=1),))
+    shown = view(item, unseen=(hostile,))._repr_html_()
+    assert "<img" not in shown
+    assert "\x1b" not in shown
+    assert "\x1b" not in repr(view(item))
+
+
+def test_an_answer_is_true_when_all_of_it_fits_now() -> None:
+    assert FitView(Fit(answer="now"))
+    later = FitView(Fit(answer="waits", position=4, seconds=720.0, why="no GPU is free"))
+    assert not later
+    assert repr(later) == (
+        "Waits behind 3, about 12\xa0min by the running jobs' deadlines: no GPU is free."
+    )
+
+
+def test_a_call_asks_and_creates_nothing(client: Client) -> None:
+    assert client.fits(cpu=1)
+    assert repr(client.fits(cpu=1, count=2)) == "All 2 fit now."
+    assert "Never fits, because" in repr(client.fits(cpu=1000))
+    assert len(client.jobs()) == 0
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [{"count": 0}, {"count": 1.5}, {"count": True}, {"cpu": -1}, {"memory": "10GB"}, {"memroy": 1}],
+)
+def test_what_makes_no_sense_is_refused_at_the_call(
+    client: Client, wishes: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidRequest):
+        client.fits(**wishes)  # type: ignore[arg-type]
