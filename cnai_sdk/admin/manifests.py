@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.kubernetes.ceilings import WHOLE
 from cnai_sdk.config import SHARED
 from cnai_sdk.errors import InvalidRequest, MissingDependency
 
@@ -22,6 +23,13 @@ _AMOUNT = re.compile(r"[0-9]+([.][0-9]+)?(m|[kMGTP]|[KMGTP]i)?", re.ASCII)
 _RBAC = "rbac.authorization.k8s.io"
 _MARK = {"app.kubernetes.io/part-of": "cnai-sdk"}
 _SYSTEM = ("default", "kube-")
+_CEILINGS = {
+    "workersMost": "workers-per-job",
+    "gpusMost": "gpus-per-job",
+    "hoursMost": "hours-per-job",
+    "gpuHoursMost": "gpu-hours-per-job",
+}
+"""Of the policy's variables, what each holds."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -165,9 +173,24 @@ def _adapted(document: Document, setup: Setup) -> Document:
         f'"{SHARED}"'.encode(), f'"{setup.shared}"'.encode()
     )
     made: Document = msgspec.json.decode(text)
-    if made["kind"] == "ConfigMap" and made["metadata"]["name"] == "cnai-ceilings":
-        made["data"] = _over(made["data"], setup.ceilings)
+    if made["metadata"]["name"] == "cnai-ceilings":
+        if made["kind"] == "ConfigMap":
+            made["data"] = _over(made["data"], setup.ceilings)
+        elif made["kind"] == "ValidatingAdmissionPolicy":
+            for variable in made["spec"]["variables"]:
+                name = _CEILINGS.get(variable["name"], "")
+                if name in setup.ceilings:
+                    variable["expression"] = held(name, setup.ceilings[name])
     return made
+
+
+def held(name: str, ceiling: str) -> str:
+    """A ceiling as the policy has it: a whole number or one with a fraction, below 0 for none.
+
+    >>> held("gpus-per-job", "8"), held("hours-per-job", "8"), held("hours-per-job", "")
+    ('8', '8.0', '-1.0')
+    """
+    return str(int(ceiling or -1)) if name in WHOLE else str(float(ceiling or -1))
 
 
 def _own(document: Document, namespace: str, setup: Setup) -> Document:
@@ -200,7 +223,7 @@ def _overseers(setup: Setup) -> list[Document]:
     if not setup.teachers:
         return []
     return [
-        _binding("Role", "cnai-teacher", setup.teachers, setup.shared),
+        _binding("Role", "cnai-reader", setup.teachers, setup.shared, name="cnai-teacher"),
         _binding("ClusterRole", "cnai-overseer", setup.teachers),
     ]
 

@@ -71,7 +71,8 @@ async def _ceilings(api: Api, namespace: str, shared: str) -> AsyncIterator[Find
             check="ceilings",
             state="note",
             what=sentence,
-            fix=f"An administrator corrects it: kubectl -n {shared} edit configmap {NAME}",
+            fix="An administrator writes it anew: cnai admin manifests | kubectl apply -f -; or "
+            f"corrects it: kubectl -n {shared} edit configmap {NAME}",
         )
     said = ", ".join(f"{name} {amount:g}" for name, amount in known.amounts.items())
     what = f"{said or 'None'}, by {shared}/{NAME}"

@@ -16,8 +16,6 @@ from cnai_sdk.backends.kubernetes.objects import Meta
 from cnai_sdk.model.spec import TrainSpec
 from cnai_sdk.model.workload import Workload
 
-GPU_PROFILE = "cnai-gpu-profile"
-
 
 class ConfigMap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A ConfigMap; whatever stands in it was written by a person."""

@@ -213,7 +213,7 @@ def slice_of(memory: int, share: float, card: int) -> str:
     sizes = {int(re.findall(r"\d+", profiles[-1])[1]): profiles for profiles in CARDS.values()}
     near = min(sizes, key=lambda size: abs(size * 1024 * MIB - card))
     wanted = max(memory, int(share * card))
-    for profile in sizes[near]:
+    for profile in sizes[near][:-1]:  # the last is the whole card
         named = int(re.findall(r"\d+", profile)[1]) * 1024 * MIB
         slices = compute_slices(profile)
         if named >= wanted and slices >= math.floor(_sevenths(profile) * share):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -162,9 +163,13 @@ def _fewer(wish: Resources, workers: int, seen: Seen, would: Would) -> Iterator[
             return
     if wish.gpu_memory and would(msgspec.structs.replace(wish, gpu_memory=None), seen):
         yield "leave gpu_memory out"
-    shared = msgspec.structs.replace(wish, gpu=0.5)
-    if workers == 1 and wish.gpu == 1 and would(shared, seen):
-        yield "gpu=0.5"
+    if workers > 1 or wish.gpu > 1:
+        return
+    for share, isolation in itertools.product((0.5, 0.25, 0.1), (wish.isolation, "none")):
+        if would(msgspec.structs.replace(wish, gpu=share, isolation=isolation), seen):
+            lower = f' with isolation="{isolation}"' if isolation != wish.isolation else ""
+            yield f"gpu={share:g}{lower}"
+            return
 
 
 def _gib(offer: Offer) -> int:

@@ -76,6 +76,8 @@ def _tried(
             yield offer, _answer(wish, workers, seen, offer)
         elif offer.mechanism in WHOLE:
             yield offer, "a whole GPU, and a share was asked for"
+        else:
+            yield offer, "a part of a GPU, and a whole one was asked for"
 
 
 def _rounds_up(offer: Offer, seen: Seen) -> bool:

@@ -116,11 +116,21 @@ def test_the_shipped_ceilings_are_well_formed() -> None:
 
 
 def test_the_policy_and_the_sdk_know_the_same_ceilings() -> None:
-    form = json.dumps(one(printed(), "ValidatingAdmissionPolicy", "cnai-ceilings-form"))
-    held = json.dumps(one(printed(), "ValidatingAdmissionPolicy", "cnai-ceilings"))
-    for name in (*WHOLE, *HOURS):
-        assert f"'{name}'" in form
-        assert (f"['{name}']" in held) == (name != "gpu-hours-per-namespace")
+    changes: tuple[tuple[str, ...], ...] = (
+        (),
+        ("--workers", "3", "--gpus", "0", "--hours", "1.5", "--gpu-hours", "7"),
+        ("--workers", "", "--gpus", "", "--hours", "", "--gpu-hours", ""),
+    )
+    named = ("workers-per-job", "gpus-per-job", "hours-per-job", "gpu-hours-per-job")
+    assert set(named) == {*WHOLE, *HOURS} - {"gpu-hours-per-namespace"}
+    for words in changes:
+        found = printed(*words)
+        known = read(one(found, "ConfigMap", "cnai-ceilings")["data"], where="").amounts
+        policy = one(found, "ValidatingAdmissionPolicy", "cnai-ceilings")["spec"]
+        variables = {each["name"]: each["expression"] for each in policy["variables"]}
+        held = [variables[f"{name}Most"] for name in ("workers", "gpus", "hours", "gpuHours")]
+        assert [float(each) for each in held] == [known.get(name, -1.0) for name in named]
+        assert ["." in each for each in held] == [False, False, True, True]
 
 
 def test_another_shared_namespace_is_named_everywhere() -> None:

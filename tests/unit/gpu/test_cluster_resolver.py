@@ -203,6 +203,26 @@ def test_more_than_a_node_has_is_refused_with_what_would_do():
     assert "gpu=2" in error.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("nodes", "choice"),
+    [
+        ([hami()], "gpu=0.5."),
+        ([shared("turns", "time-slicing", by=4)], 'gpu=0.25 with isolation="none".'),
+    ],
+)
+def test_where_there_are_parts_only_a_whole_gpu_is_refused_with_a_part(nodes, choice):
+    with pytest.raises(DoesNotFit, match="gpu=1") as error:
+        ask(seen(*nodes), gpu=1.0)
+    assert "a part of a GPU, and a whole one was asked for" in error.value.why
+    assert error.value.next_step == f"Options: {choice}"
+
+
+def test_a_slice_that_is_the_whole_card_is_not_proposed():
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(whole("whole", A100)), gpu_memory=60 * GIB)
+    assert error.value.next_step == "Options: gpu=1."
+
+
 def test_a_cluster_without_gpus_says_so():
     with pytest.raises(DoesNotFit) as error:
         ask(seen(), gpu=1.0)
