@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cluster import cluster_or_none
+from bench.cluster import namespace_or_none
 from bench.plan import Plan
 from bench.table import Row, seconds
 from cnai_sdk.backends.kubernetes.api import Api, connect
@@ -20,8 +20,6 @@ from cnai_sdk.config import load_config
 from cnai_server_ext.hub import Hub
 from cnai_server_ext.pace import Pace
 from cnai_server_ext.telling import Seen, Told
-from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.external import External
 
 _GOAL = 0.25
 _QUOTA = "bench"
@@ -52,21 +50,15 @@ class Page:
 
 def measure(plan: Plan) -> Sequence[Row]:
     """Changes one after the other, then a quiet time."""
-    with cluster_or_none(operators=()) as cluster:
-        return [] if cluster is None else rows(cluster, plan)
-
-
-def rows(cluster: Cluster | External, plan: Plan) -> Sequence[Row]:
-    """On a cluster that stands."""
-    namespace = cluster.namespace()
     changes, quiet = (10, 3.0) if plan.quick else (100, 60.0)
-    try:
+    with namespace_or_none(plan) as found:
+        if found is None:
+            return []
+        cluster, namespace = found
         with cluster.faults(namespace) as (faults, kubeconfig):
             times, asked = asyncio.run(
                 _measured(kubeconfig, namespace, faults.requests, changes, quiet)
             )
-    finally:
-        cluster.delete_namespace(namespace)
     p95 = statistics.quantiles(times, n=20)[-1]
     return [
         Row(
