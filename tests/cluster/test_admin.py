@@ -8,8 +8,9 @@ import json
 import random
 import re
 from collections.abc import AsyncIterator, Iterator
-from importlib import resources
+from importlib.resources import files as packaged
 from pathlib import Path
+from typing import Any
 
 import nbclient
 import nbformat
@@ -18,13 +19,16 @@ import yaml
 
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.config import Config
+from cnai_sdk.doctor.admin import administration
+from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
 from tests.cluster.classroom import Classroom, classroom_on, objects
+from tests.cluster.surviving import connected
 from tests.cluster.test_example import EXAMPLES, outputs
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
-from tests.cluster.testbed.faults import Request
+from tests.cluster.testbed.faults import Faults, Rule
 from tests.cluster.trained import spec_of
 
 Right = tuple[str, str, str]
@@ -40,7 +44,7 @@ def room(cluster: Cluster | External) -> Iterator[Classroom]:
 
 
 def test_the_shipped_base_is_one_that_kubectl_builds(room: Classroom) -> None:
-    folder = resources.files("cnai_sdk.admin")
+    folder = packaged("cnai_sdk.admin")
     built = [
         each
         for name in ("base", "student")
@@ -60,8 +64,9 @@ def test_the_shipped_base_is_one_that_kubectl_builds(room: Classroom) -> None:
     )
 
 
-def _sorted(document: dict) -> dict:
-    return json.loads(json.dumps(document, sort_keys=True))
+def _sorted(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(document, sort_keys=True))
+    return found
 
 
 def test_setting_it_up_again_changes_nothing(room: Classroom) -> None:
@@ -96,6 +101,7 @@ STUDENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("kueue.x-k8s.io", "localqueues"): _LOOK,
     ("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads"): ("get",),
 }
+_CLAIMED = ("create", "patch", "delete")
 _STEER = ("get", "list", "watch", "patch", "delete")
 TEACHER: dict[tuple[str, str], tuple[str, ...]] = {
     **STUDENT,
@@ -247,8 +253,8 @@ WAITS = """
 @pytest.fixture
 def recorded(
     room: Classroom, cluster: Cluster | External, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[list[Request]]:
-    """The student's kubeconfig, by way of a proxy; every request that goes through it."""
+) -> Iterator[Faults]:
+    """The student's kubeconfig, by way of a proxy that notes every request."""
     with cluster.faults(room.namespace) as (faults, by_proxy):
         mine = json.loads(room.student.read_text())
         others = json.loads(by_proxy.read_text())
@@ -261,7 +267,7 @@ def recorded(
         path = tmp_path / "student.kubeconfig"
         path.write_text(json.dumps(mine))
         monkeypatch.setenv("KUBECONFIG", str(path))
-        yield faults.requests
+        yield faults
 
 
 async def ended(backend: KubernetesBackend, id: str) -> Phase:
@@ -277,7 +283,7 @@ async def until_running(backend: KubernetesBackend, id: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def everything(room: Classroom, home: Path, operator: str) -> None:
+async def everything(room: Classroom, faults: Faults, home: Path, operator: str) -> None:
     """All that a student does with jobs of one operator."""
     backend = KubernetesBackend(
         Config(
@@ -301,6 +307,10 @@ async def everything(room: Classroom, home: Path, operator: str) -> None:
             files=noise,
         )
         await backend.fits(spec)
+        # What lies beside a job that is refused is taken away again.
+        refusal = Rule(method="POST", path=f"/{operator}s", status=422, times=1)
+        with faults.rule(refusal), pytest.raises(InvalidRequest):
+            await backend.submit(spec, secrets={"TOKEN": "s3cret"})
         made = await backend.submit(spec, secrets={"TOKEN": "s3cret"})
         assert await ended(backend, made.id) is Phase.SUCCEEDED
         assert [line.text async for batch in backend.logs(made.id) for line in batch]
@@ -337,8 +347,9 @@ async def everything(room: Classroom, home: Path, operator: str) -> None:
 async def furnished(room: Classroom) -> AsyncIterator[None]:
     """A claim, and a queue with room for one job."""
     queues = "kueue.x-k8s.io/v1beta2"
-    flavor = {"name": room.namespace, "resources": [{"name": "cpu", "nominalQuota": "200m"}]}
-    flavor["resources"].append({"name": "memory", "nominalQuota": "1Gi"})
+    amounts = {"cpu": "200m", "memory": "1Gi"}
+    resources = [{"name": name, "nominalQuota": amount} for name, amount in amounts.items()]
+    flavor = {"name": room.namespace, "resources": resources}
     group = {"coveredResources": ["cpu", "memory"], "flavors": [flavor]}
     body = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     here = {"namespace": room.namespace}
@@ -363,25 +374,66 @@ async def furnished(room: Classroom) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("furnished")
 async def test_a_student_does_everything_and_each_right_is_used(
-    room: Classroom, recorded: list[Request], tmp_path: Path
+    room: Classroom, recorded: Faults, tmp_path: Path
 ) -> None:
     for operator in ("pytorchjob", "trainjob"):
-        await everything(room, tmp_path / operator, operator)
+        await everything(room, recorded, tmp_path / operator, operator)
     used: dict[str, set[Right]] = {room.namespace: set(), room.shared: set(), "": set()}
-    for request in recorded:
+    for request in recorded.requests:
         if found := asked(request.method, request.path):
             used.setdefault(found[0], set()).add(found[1])
     assert set(used) == {room.namespace, room.shared, ""}
     assert used[room.namespace] - rights(STUDENT) == set()
-    # No GPU of this cluster is granted by a claim, so none is made here.
-    claims = {
-        (verb, "resource.k8s.io", "resourceclaimtemplates")
-        for verb in ("create", "patch", "delete")
+    # No GPU of this cluster is granted by a claim, so none is made here; and a pod is looked up
+    # by itself only where the server has ended the watch of it.
+    rare = {
+        *((verb, "resource.k8s.io", "resourceclaimtemplates") for verb in _CLAIMED),
+        ("get", "", "pods"),
     }
-    assert rights(STUDENT) - used[room.namespace] == claims
+    assert rights(STUDENT) - used[room.namespace] - rare == set()
     assert used[room.shared] == {("list", "", "configmaps"), ("watch", "", "configmaps")}
     runtimes = ("list", "trainer.kubeflow.org", "clustertrainingruntimes")
     assert used[""] - {runtimes} - OVERSEEN == set()
+
+
+# -- ceilings, twice ---------------------------------------------------------------------------
+
+
+async def test_the_sdk_refuses_at_the_call_and_the_server_whoever_does_not_ask(
+    room: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(room.student))
+    small = Resources(cpu=0.1, memory=2**27)
+    spec = spec_of(WAITS, name="wide", workers=17, resources=small)
+    for shared, kind in ((room.shared, DoesNotFit), ("nobody-publishes-here", InvalidRequest)):
+        config = Config(
+            home=tmp_path / shared, namespace=room.namespace, image="python:3", shared=shared
+        )
+        backend = KubernetesBackend(config)
+        try:
+            with pytest.raises(kind) as told:
+                await backend.submit(spec, secrets={})
+            assert "workers-per-job" in told.value.why
+            assert told.value.next_step
+            assert "wide" not in [each.name for each in await backend.list()]
+        finally:
+            await backend.close()
+    assert "A rule of this cluster does not allow it" in told.value.what
+    assert "cnai-ceilings" in told.value.why
+
+
+async def test_the_doctor_says_what_holds_students_as_each_may_see_it(room: Classroom) -> None:
+    async def said(kubeconfig: Path, namespace: str) -> dict[str, str]:
+        async with connected(kubeconfig) as api:
+            found = [each async for each in administration(api, namespace, room.shared)]
+        return {each.check: each.state for each in found}
+
+    held = {"ceilings": "ok", "confinement": "ok", "quota": "ok"}
+    assert await said(room.student, room.namespace) == held
+    assert await said(room.cluster.kubeconfig, room.namespace) == held | {"administration": "ok"}
+    open_to_all = await said(room.cluster.kubeconfig, "default")
+    assert open_to_all["confinement"] == "note"
+    assert open_to_all["quota"] == "note"
 
 
 # -- the lesson, as a student runs it ----------------------------------------------------------

@@ -80,7 +80,7 @@ def test_an_argument_of_the_function_may_be_called_like_one() -> None:
         ("env", {"CNAI_JOB_ID": "other"}),
     ],
 )
-def test_no_value_leads_out_of_the_job(argument: str, value: object) -> None:
+def test_no_value_leads_out_of_the_job(argument: str, value: Any) -> None:
     backend = MemoryBackend()
     with pytest.raises(InvalidRequest):
         Client(backend=backend).train(work, **{argument: value})
