@@ -13,6 +13,7 @@ from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target, find
 from cnai_sdk.backends.kubernetes.mirror import Mirror
+from cnai_sdk.backends.kubernetes.overdue import Overdue
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.config import Config
 from cnai_sdk.places import Place, note
@@ -27,6 +28,7 @@ class Session:
         kept: what this machine keeps of the namespace's workloads.
         mirror: the workloads as they are now.
         followers: read the logs that somebody wants.
+        overdue: sees to it that deadlines are kept.
     """
 
     target: Target
@@ -36,10 +38,12 @@ class Session:
     kept: Kept
     mirror: Mirror
     followers: Followers
+    overdue: Overdue
     surroundings: Surroundings
 
     async def close(self) -> None:
         """Give everything back; workloads go on."""
+        await self.overdue.close()
         await self.followers.close()
         await self.mirror.close()
         await self.informers.close()
@@ -72,6 +76,7 @@ async def open_session(config: Config) -> Session:
             kept=kept,
             mirror=mirror,
             followers=Followers(mirror, api, kept, target.namespace),
+            overdue=Overdue(mirror, api),
             surroundings=Surroundings(informers, served, target.namespace),
         )
         await mirror.start()
