@@ -35,7 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         anywhere: the pattern counts in any line of a failed worker, not only in the exception
             that ended it.
         reason: the workload's reason that means this row. Such a row's pattern only chooses
-            among the rows of that reason.
+            among the rows of that reason, and counts in the log where it counts anywhere.
         events: reasons of events that prove it.
         exits: exit codes that mean this row when the log says nothing better.
         then: what a worker with this row did, said of it when another worker is at the root.

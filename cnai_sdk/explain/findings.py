@@ -154,7 +154,7 @@ def _in_lines(base: Finding, page: Page, *, every: bool) -> Iterator[Finding]:
     """Rows in the lines themselves; all rows near the end where no exception says more."""
     start = max(len(page.lines) - _LAST_LINES, 0)
     for each in rows():
-        if each.pattern is None or each.reason or not (each.anywhere or every):
+        if each.pattern is None or not (each.anywhere or (every and not each.reason)):
             continue
         offset = 0 if each.anywhere else page.offset_of(start)
         if match := each.pattern.search(page.text, offset):

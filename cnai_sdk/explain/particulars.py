@@ -13,6 +13,7 @@ from cnai_sdk.model.metric import Metric, from_wire
 from cnai_sdk.model.quantity import show_duration, show_number
 from cnai_sdk.text import clean
 
+_OF_THE_END = frozenset({"TimedOut", "Failed"})
 _DIVERGES = ("loss", "grad")
 
 
@@ -71,7 +72,12 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
     last = max((line.time for line in facts.lines), default=0)
     if over and last and workload.timeout and over - last > 0.5 * workload.timeout:
         parts.append(f"Its last line came {show_duration(over - last)} before that: it may hang.")
-    return words | {"course": " ".join(parts)}
+    was = "had not started" if workload.started is None else "was still running"
+    warnings = [e.message for e in facts.events if e.warning and e.reason not in _OF_THE_END]
+    held = [text for text in warnings if not text.startswith("Error: ")]  # a reason's word again
+    if workload.started is None and held:
+        parts.append(f"Before that the cluster said: {clipped(clean(held[-1], colours=False))}")
+    return words | {"course": " ".join(parts), "was": was}
 
 
 def _divergence(facts: Facts, finding: Finding) -> dict[str, str]:

@@ -23,8 +23,8 @@ WORDS = {
 }
 BEYOND = {
     "SCHED_GANG_K8S": "Volcano and coscheduling start gangs, and neither is on the test cluster",
-    "KUEUE_TAS": "Kueue places by topology only where an administrator has described one",
     "KUEUE_PODSREADY": "Kueue waits for ready pods only when it is configured so",
+    "IMG_ARCH": "every node of the test cluster is of one kind",
     "KYVERNO": "Kyverno is not on the test cluster",
 }
 """Rows of a cluster that are recorded although no GPU is in them, and why."""

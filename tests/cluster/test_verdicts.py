@@ -29,7 +29,7 @@ from tests.cluster.testnode.controls import Controls
 from tests.unit.explain.workloads import raised, verdict
 
 from .produced import Ledger, produces, recorded
-from .verdicts import SMALL, Stage, much, stage_of
+from .verdicts import QUEUES, SMALL, Stage, much, stage_of
 
 # -- the workers are not made -----------------------------------------------------------------
 
@@ -334,6 +334,30 @@ async def test_a_timeout(
     assert found.happened == "The job was still running when its timeout of 3\xa0s was over."
 
 
+NOT_THERE = "registry.example.com/nosuch:v9"
+HELD = [({"image": NOT_THERE}, NOT_THERE), ({"outputs": "pvc://nosuch"}, '"nosuch" not found')]
+
+
+@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
+@pytest.mark.parametrize(("wish", "words"), HELD, ids=["no image", "no node"])
+@produces("real", "DEADLINE")
+async def test_a_timeout_of_workers_that_do_not_start(
+    cluster: Cluster | External,
+    namespace: str,
+    kubeconfig: Path,
+    tmp_path: Path,
+    ledger: Ledger,
+    wish: dict[str, str],
+    words: str,
+    operator: str,
+) -> None:
+    async with stage_of(cluster, namespace, tmp_path, operator=operator) as stage:
+        name = await stage.train("pass", timeout=4.0, **wish)
+        found = ledger.note(await stage.verdict(name, "DEADLINE"))
+    assert found.happened == "The job had not started when its timeout of 4\xa0s was over."
+    assert words in found.why
+
+
 @produces("real", "BACKOFF_LIMIT")
 async def test_workers_that_failed_while_nobody_watched(
     stage: Stage, ledger: Ledger, tmp_path: Path
@@ -429,6 +453,43 @@ async def test_a_queue_whose_time_is_over(stage: Stage, ledger: Ledger) -> None:
     labels = {**IN_QUEUE, "kueue.x-k8s.io/max-exec-time-seconds": "2"}
     await stage.pytorchjob("long", resources=SMALL, labels=labels)
     ledger.note(await stage.verdict("long", "KUEUE_MAXTIME"))
+
+
+@produces("real", "KUEUE_PENDING")
+async def test_a_queue_whose_administrator_has_another_check(
+    cluster: Cluster | External, stage: Stage, ledger: Ledger
+) -> None:
+    await stage.have(
+        "AdmissionCheck", stage.namespace, QUEUES, spec={"controllerName": "example.com/approval"}
+    )
+    served = {"type": "Active", "status": "True", "reason": "Active", "message": "",
+              "lastTransitionTime": "2026-01-01T00:00:00Z"}  # fmt: skip
+    path = f"/apis/{QUEUES}/admissionchecks/{stage.namespace}"
+    cluster.http.patch(
+        f"{path}/status",
+        content=msgspec.json.encode({"status": {"conditions": [served]}}),
+        headers={"Content-Type": "application/merge-patch+json"},
+    ).raise_for_status()
+    checks = {"admissionChecks": [{"name": stage.namespace}]}
+    await stage.queue(quota={"cpu": "1", "memory": "1Gi"}, admissionChecksStrategy=checks)
+    await stage.pytorchjob("unapproved", labels=IN_QUEUE)
+    try:
+        found = ledger.note(await stage.verdict("unapproved", "KUEUE_PENDING"))
+        assert f"waits for the check {stage.namespace}" in found.why
+    finally:
+        cluster.http.delete(path)
+
+
+@produces("real", "KUEUE_TAS")
+async def test_a_queue_that_has_no_room_in_one_place(stage: Stage, ledger: Ledger) -> None:
+    levels = [{"nodeLabel": "kubernetes.io/hostname"}]
+    await stage.have("Topology", stage.namespace, QUEUES, spec={"levels": levels})
+    nodes = {"topologyName": stage.namespace, "nodeLabels": {"kubernetes.io/os": "linux"}}
+    await stage.queue(quota={"cpu": "2000", "memory": "1Gi"}, flavor=nodes)
+    close = {"kueue.x-k8s.io/podset-required-topology": "kubernetes.io/hostname"}
+    wide = {"requests": {"cpu": "900", "memory": "64Mi"}}
+    await stage.pytorchjob("wide", resources=wide, labels=IN_QUEUE, annotations=close)
+    ledger.note(await stage.verdict("wide", "KUEUE_TAS"))
 
 
 # -- what workers print ------------------------------------------------------------------------

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from cnai_sdk.backends.kubernetes.api import connect
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.model.spec import DataLink
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
 from tests.cluster.testbed.processes import until
+from tests.cluster.testnode.controls import Controls
 
 from .produced import Ledger, produces
-from .verdicts import Stage
+from .verdicts import Stage, much
 
 FOLDER = [{"name": "data", "mountPath": "/data"}]
 
@@ -118,6 +121,24 @@ async def test_data_that_is_not_on_its_volume(stage: Stage, ledger: Ledger) -> N
 # -- a container that does not start -------------------------------------------------------------
 
 
+@produces("imitated", "IMG_AUTH", "IMG_RATE", "IMG_PLATFORM", "IMG_BACKOFF")
+async def test_registries_that_give_no_image(
+    cluster: Cluster | External, stage: Stage, ledger: Ledger
+) -> None:
+    if isinstance(cluster, External):
+        pytest.skip("needs registries that refuse, which the test node has")
+    answers = {
+        "private": "IMG_AUTH",
+        "limited": "IMG_RATE",
+        "arm": "IMG_PLATFORM",
+        "unreachable": "IMG_BACKOFF",
+    }
+    for registry, id in answers.items():
+        await stage.pytorchjob(registry, image=f"{registry}.example.com/team/net:1")
+        found = ledger.note(await stage.verdict(registry, id))
+        assert f"{registry}.example.com/team/net:1" in found.why
+
+
 @produces("imitated", "CONFIG_MISSING")
 async def test_a_secret_without_that_key(stage: Stage, ledger: Ledger) -> None:
     await stage.have("Secret", "hub", stringData={"other": "x"})
@@ -154,3 +175,26 @@ async def test_a_node_that_is_emptied(stage: Stage, ledger: Ledger) -> None:
     finally:
         await api.close()
     ledger.note(await stage.verdict("guest", "EVICTED"))
+
+
+@produces("imitated", "EVICTED_SELF")
+async def test_a_worker_that_fills_its_shared_memory(
+    stage: Stage, ledger: Ledger, node: Controls
+) -> None:
+    await stage.pytorchjob("hoarder")
+    await stage.running("hoarder")
+    said = 'Usage of EmptyDir volume "dshm" exceeds the limit "1Gi". '
+    await asyncio.to_thread(node.evict, stage.namespace, "hoarder-master-0", message=said)
+    ledger.note(await stage.verdict("hoarder", "EVICTED_SELF"))
+
+
+@produces("imitated", "GPU_ADMIT")
+async def test_a_node_whose_room_is_gone_when_the_worker_comes(
+    cluster: Cluster | External, stage: Stage, ledger: Ledger
+) -> None:
+    """As when two schedulers send work to one node; here nobody asks a scheduler."""
+    nodes = cluster.http.get("/api/v1/nodes").json()["items"]
+    place = {"nodeName": nodes[0]["metadata"]["name"]}
+    await stage.pytorchjob("late", pod=place, resources=much(cpu="900"))
+    found = ledger.note(await stage.verdict("late", "GPU_ADMIT"))
+    assert "enough resource: cpu" in found.why

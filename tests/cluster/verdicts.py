@@ -27,9 +27,8 @@ SMALL = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128
 _OF_THE_CLUSTER = frozenset(
     {
         *("ClusterQueue", "ResourceFlavor", "PriorityClass", "Namespace", "PersistentVolume"),
-        *("ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "CSIDriver"),
-        "ValidatingAdmissionPolicyBinding",
-        "Topology",
+        *("ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "Topology"),
+        *("ValidatingAdmissionPolicyBinding", "AdmissionCheck"),
     }
 )
 SLEEPS = "import time; time.sleep(600)"
@@ -67,12 +66,12 @@ class Stage:
         """A PyTorchJob as somebody writes it by hand.
 
         Args:
-            more: labels, policy, restart (its restartPolicy), pod (fields of its spec), and
-                fields of the container.
+            more: labels, policy, restart (its restartPolicy), annotations (of its pod), pod
+                (fields of its spec), and fields of the container.
         """
         pod = {"terminationGracePeriodSeconds": 0, **more.pop("pod", {})}
         labels, policy = more.pop("labels", {}), more.pop("policy", {})
-        restart = more.pop("restart", "Never")
+        restart, annotations = more.pop("restart", "Never"), more.pop("annotations", {})
         container = {
             "name": "pytorch",
             "image": IMAGE,
@@ -80,7 +79,10 @@ class Stage:
             "resources": SMALL,
             **more,
         }
-        template = {"spec": {"containers": [container], **pod}}
+        template = {
+            "metadata": {"annotations": annotations},
+            "spec": {"containers": [container], **pod},
+        }
         replicas = {"Master": {"replicas": 1, "restartPolicy": restart, "template": template}}
         await self.have(
             "PyTorchJob",
@@ -110,14 +112,14 @@ class Stage:
         return (await self.backend.submit(spec, secrets={})).name
 
     async def queue(self, name: str = "team", *, quota: dict[str, str], **fields: Any) -> None:
-        """A queue of this namespace, with a quota of its own; `flavor` is there already."""
-        flavor = fields.pop("flavor", "default")
-        if flavor == "default":
-            await self.have("ResourceFlavor", flavor, QUEUES)
+        """A queue of this namespace, with a quota of its own, and a flavor when it is described."""
+        flavor = fields.pop("flavor", {})
+        named = self.namespace if flavor else "default"
+        await self.have("ResourceFlavor", named, QUEUES, spec=flavor)
         resources = [{"name": what, "nominalQuota": amount} for what, amount in quota.items()]
         group = {
             "coveredResources": list(quota),
-            "flavors": [{"name": flavor, "resources": resources}],
+            "flavors": [{"name": named, "resources": resources}],
         }
         own = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         spec = {"namespaceSelector": own, "resourceGroups": [group], **fields}

@@ -101,6 +101,7 @@ class KubernetesBackend:
         session = await self._session()
         async for update in session.mirror.watch():
             session.followers.heed(update)
+            session.overdue.heed(update)
             yield update
 
     async def spec(self, id: str) -> Spec:

@@ -27,6 +27,7 @@ GRANTED = "cnai-sdk/granted"
 CREATED = "cnai-sdk/created"
 STOPPED = "cnai-sdk/stopped"
 ATTEMPT = "cnai-sdk/attempt"
+OVERDUE = "cnai-sdk/overdue"
 """Annotations of the job."""
 
 QUEUE = "kueue.x-k8s.io/queue-name"

@@ -13,6 +13,7 @@ from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target, find
 from cnai_sdk.backends.kubernetes.mirror import Mirror
+from cnai_sdk.backends.kubernetes.overdue import Overdue
 from cnai_sdk.backends.kubernetes.published import Published
 from cnai_sdk.backends.kubernetes.sight import Sight
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
@@ -31,6 +32,7 @@ class Session:
         followers: read the logs that somebody wants.
         published: what an administrator lets everybody read.
         sight: the GPUs that can be seen.
+        overdue: sees to it that deadlines are kept.
     """
 
     target: Target
@@ -40,12 +42,14 @@ class Session:
     kept: Kept
     mirror: Mirror
     followers: Followers
+    overdue: Overdue
     surroundings: Surroundings
     published: Published
     sight: Sight
 
     async def close(self) -> None:
         """Give everything back; workloads go on."""
+        await self.overdue.close()
         await self.followers.close()
         await self.mirror.close()
         await self.informers.close()
@@ -80,6 +84,7 @@ async def open_session(config: Config) -> Session:
             kept=kept,
             mirror=mirror,
             followers=Followers(mirror, api, kept, target.namespace),
+            overdue=Overdue(mirror, api),
             surroundings=surroundings,
             published=published,
             sight=Sight(api, informers, served, surroundings, published, target.namespace),

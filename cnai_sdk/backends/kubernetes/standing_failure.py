@@ -60,8 +60,9 @@ def failure(
     if overdue(told):
         ran = any(each.started is not None for each in facts)
         if waited is not None and waited.stuck and not ran:
-            return Cause(reason=waited.reason, message=waited.sentence, time=told.time)
-        return _timeout(asked, told)
+            late = f"its timeout of {_limit(asked)} was over before it ran"
+            return Cause(reason=waited.reason, message=f"{waited.sentence}; {late}", time=told.time)
+        return _timeout(asked, told, ran=ran)
     first = first_to_fail(facts)
     if first is not None:
         return cause_of(first, asked, raised)
@@ -82,10 +83,14 @@ def overdue(told: Condition) -> bool:
     return told.reason == "DeadlineExceeded" or "deadline" in told.message
 
 
-def _timeout(asked: Asked, told: Condition) -> Cause:
-    limit = show_duration(asked.timeout) if asked.timeout else "the cluster"
-    message = f"It was still running when its timeout of {limit} was over"
+def _timeout(asked: Asked, told: Condition, *, ran: bool) -> Cause:
+    was = "was still running" if ran else "had not started"
+    message = f"It {was} when its timeout of {_limit(asked)} was over"
     return Cause(reason="Timeout", message=message, time=told.time)
+
+
+def _limit(asked: Asked) -> str:
+    return show_duration(asked.timeout) if asked.timeout else "the cluster"
 
 
 def first_to_fail(facts: Sequence[PodFacts]) -> PodFacts | None:
@@ -128,7 +133,7 @@ def _cause(each: PodFacts, asked: Asked, who: str, raised: Mapping[int, str]) ->
         limit = f"its memory of {show_bytes(memory)}" if memory else "the memory that it may have"
         return "MemoryExceeded", f"{who} needed more than {limit}"
     if why == "DeadlineExceeded":
-        cause = _timeout(asked, Condition())
+        cause = _timeout(asked, Condition(), ran=each.started is not None)
         return cause.reason, cause.message
     if why in ("Evicted", "EvictionByEvictionAPI"):
         return "Evicted", f"{who} was evicted: {said}" if said else f"{who} was evicted"

@@ -33,6 +33,14 @@ NODES: tuple[Mapping[str, Any], ...] = (
 IMAGES = ("python", "torch", "alpine", "busybox")
 """What in an image's name stands for the files of this machine."""
 
+REGISTRIES = {
+    "private.example.com": "private",
+    "limited.example.com": "limited",
+    "arm.example.com": "other platform",
+    "unreachable.example.com": "unreachable",
+}
+"""Where images cannot be had, and how it is said; see `testnode/images.py`."""
+
 
 class Cluster(Client):
     """A Kubernetes that stands from `start` to `stop`, or until this process ends.
@@ -111,7 +119,11 @@ class Cluster(Client):
             "path": [sysconfig.get_path("scripts")],
             "binds": sorted(seen),
             "hide": [str(ROOT / "cnai_sdk")],  # a job runs with what travels in it
-            "images": {**operators.images(self.built), **{name: [] for name in IMAGES}},
+            "images": {
+                **operators.images(self.built),
+                **{name: [] for name in IMAGES},
+                **REGISTRIES,
+            },
             "restart_backoff": 0.3,
             "restart_backoff_max": 2.0,
             "pull_backoff": 1.0,

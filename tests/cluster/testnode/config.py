@@ -38,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: list[str] = []
     binds: list[str] = []
     hide: list[str] = []
-    images: dict[str, list[str] | None] = {}
+    images: dict[str, list[str] | str | None] = {}
     restart_backoff: float = 10.0
     restart_backoff_max: float = 300.0
     pull_backoff: float = 10.0

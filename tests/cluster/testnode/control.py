@@ -46,7 +46,8 @@ class Control:
         for node in self._nodes.values():
             for pod in node.pods.values():
                 if (pod.namespace, pod.name) == (wanted["namespace"], wanted["pod"]):
-                    await node.evict(pod, wanted.get("resource", "memory"))
+                    resource = wanted.get("resource", "memory")
+                    await node.evict(pod, resource, wanted.get("message", ""))
                     return web.json_response({})
         raise web.HTTPNotFound(text=f"no pod {wanted['pod']} runs here")
 

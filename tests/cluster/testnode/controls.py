@@ -13,9 +13,13 @@ class Controls:
     def __init__(self, run: Path) -> None:
         self._path = run / "control.sock"
 
-    def evict(self, namespace: str, pod: str, *, resource: str = "memory") -> None:
-        """The kubelet's end of a pod under node pressure; returns when it has ended."""
-        self._ask("POST", "/evict", {"namespace": namespace, "pod": pod, "resource": resource})
+    def evict(
+        self, namespace: str, pod: str, *, resource: str = "memory", message: str = ""
+    ) -> None:
+        """The kubelet's end of a pod under node pressure, or for what a message says of the pod
+        itself; returns when it has ended."""
+        wanted = {"namespace": namespace, "pod": pod, "resource": resource, "message": message}
+        self._ask("POST", "/evict", wanted)
 
     def lose(self, node: str) -> None:
         """The node falls silent and its pods' links go down."""

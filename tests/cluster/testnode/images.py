@@ -11,6 +11,31 @@ _REFERENCE = re.compile(
 )
 
 
+_RESOLVE = 'failed to resolve reference "{full}": '
+REFUSALS = {
+    "not found": ("NotFound", _RESOLVE + "{full}: not found"),
+    "private": (
+        "Unknown",
+        _RESOLVE + "pull access denied, repository does not exist or may require authorization: "
+        "server message: insufficient_scope: authorization failed",
+    ),
+    "limited": (
+        "Unknown",
+        "failed to copy: httpReadSeeker: failed open: unexpected status from GET request to "
+        "https://{host}/v2/{path}/manifests/latest: 429 Too Many Requests\ntoomanyrequests: You "
+        "have reached your unauthenticated pull rate limit. "
+        "https://www.docker.com/increase-rate-limit",
+    ),
+    "other platform": ("NotFound", "no match for platform in manifest: not found"),
+    "unreachable": (
+        "Unknown",
+        _RESOLVE + 'failed to do request: Head "https://{host}/v2/{path}/manifests/latest": '
+        "dial tcp 192.0.2.1:443: i/o timeout",
+    ),
+}
+"""How a registry says no, in containerd's words; an entry of the table is such a name."""
+
+
 class ImageError(Exception):
     """An image that cannot be had: a waiting reason and its message."""
 
@@ -57,6 +82,10 @@ class Images:
 
     def entrypoint(self, image: str) -> list[str] | None:
         """What the image runs when the pod names no command; None where it cannot be pulled."""
+        entry = self._entry(image)
+        return entry if isinstance(entry, list) else None
+
+    def _entry(self, image: str) -> list[str] | str | None:
         return next((entry for part, entry in self._table if part in image), None)
 
     def present(self, image: str, policy: str) -> bool:
@@ -70,13 +99,15 @@ class Images:
         return there or policy == "Never"
 
     def pull(self, image: str) -> list[str]:
-        entry = self.entrypoint(image)
-        if entry is None:
+        entry = self._entry(image)
+        if not isinstance(entry, list):
+            code, said = REFUSALS[entry or "not found"]
             full = _qualified(tagged(image))
+            host, _, path = full.rpartition(":")[0].partition("/")
+            said = said.format(full=full, host=host, path=path)
             raise ImageError(
                 "ErrImagePull",
-                f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
-                f'failed to resolve reference "{full}": {full}: not found',
+                f'rpc error: code = {code} desc = failed to pull and unpack image "{full}": {said}',
             )
         self._present.add(image)
         return entry

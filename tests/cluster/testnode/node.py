@@ -5,6 +5,7 @@ import logging
 import platform
 from typing import Any
 
+from tests.cluster.testnode import quantity
 from tests.cluster.testnode.client import UNREACHABLE, Object, RefusedError
 from tests.cluster.testnode.config import NodeConfig
 from tests.cluster.testnode.pod import Pod, Stop
@@ -171,14 +172,31 @@ class Node:
     def _adopt(self, pod: Object, *, leaving: bool) -> None:
         known = Pod(self.shared, self.config, self.gateway, pod)
         over = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        lacks = self._lacks(known)
         self.pods[known.uid] = known
-        if leaving or over:
+        if lacks and not (leaving or over):
+            self._start(known.refuse(*lacks))
+        elif leaving or over:
             known.silent = True  # it ran under an earlier process: its status stands
             known.ended.set()
             if leaving:
                 self._start(self._delete(known))
         else:
             self._start(known.run())
+
+    def _lacks(self, pod: Pod) -> tuple[str, str] | None:
+        """Why the node has no room for a pod that the scheduler did not send: a word, a message."""
+        for name, unit in (("cpu", 1000), ("memory", 1)):
+            there = quantity.parse(self.config.allocatable.get(name, "0")) * unit
+            asked = pod.requested(name) * unit
+            here = [each for each in self.pods.values() if not each.ended.is_set()]
+            used = sum(each.requested(name) for each in here) * unit
+            if asked and there and used + asked > there:
+                return f"OutOf{name}", (
+                    f"Pod was rejected: Node didn't have enough resource: {name}, requested: "
+                    f"{int(asked)}, used: {int(used)}, capacity: {int(there)}"
+                )
+        return None
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -227,10 +245,11 @@ class Node:
 
     # -- on demand --------------------------------------------------------------------
 
-    async def evict(self, pod: Pod, resource: str) -> None:
-        """As under node pressure: killed at once, its status saying why."""
-        message = f"The node was low on resource: {resource}. "
-        for keeper in pod.keepers:
+    async def evict(self, pod: Pod, resource: str, message: str = "") -> None:
+        """Killed at once, its status saying why: as under node pressure, or in the given words."""
+        keepers = [] if message else pod.keepers
+        message = message or f"The node was low on resource: {resource}. "
+        for keeper in keepers:
             requests = (keeper.spec.get("resources") or {}).get("requests", {})
             if keeper.process is not None:
                 used = await asyncio.to_thread(keeper.memory_used)

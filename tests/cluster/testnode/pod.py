@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
+from fractions import Fraction
 from pathlib import Path
 
 import msgspec
 
-from tests.cluster.testnode import sandbox, status, volumes
+from tests.cluster.testnode import quantity, sandbox, status, volumes
 from tests.cluster.testnode.client import UNREACHABLE, Object, RefusedError
 from tests.cluster.testnode.config import NodeConfig
 from tests.cluster.testnode.keeper import Keeper
@@ -94,6 +95,21 @@ class Pod:
             await self._release()
             self.ended.set()
             await self.publish()
+
+    async def refuse(self, reason: str, message: str) -> None:
+        """The node does not take it, and says so."""
+        self.stop = Stop(0, reason, message)
+        self.ended.set()
+        self.event("Warning", reason, message.removeprefix("Pod was rejected: "))
+        await self.publish()
+
+    def requested(self, resource: str) -> Fraction:
+        """How much of a resource its containers ask for."""
+        asked = [
+            (each.get("resources") or {}).get("requests", {}).get(resource, "0")
+            for each in self.object["spec"]["containers"]
+        ]
+        return sum((quantity.parse(each) for each in asked), Fraction(0))
 
     async def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

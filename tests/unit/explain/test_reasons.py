@@ -65,7 +65,7 @@ def test_the_kernels_choice_is_told_from_the_jobs_own_limit() -> None:
 
 def timed_out(*said: LogLine, timeout: float = 600.0, progress: Progress | None = None):
     message = "It was still running when its timeout of 10 m was over"
-    facts_more = {"timeout": timeout, "progress": progress}
+    facts_more = {"timeout": timeout, "progress": progress, "started": 400.0}
     event = Event(reason="TimedOut", message=message, warning=True, time=1000.0)
     facts = failed(
         reason="Timeout", message=message, exits={0: 143}, events=[event], more=facts_more

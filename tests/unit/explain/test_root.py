@@ -101,6 +101,15 @@ def test_what_the_log_lacks_stands_beside_what_proves_the_verdict() -> None:
     assert (proof[-1].where, proof[-1].root) == ("log", False)
 
 
+def test_an_image_for_another_processor_is_told_by_the_only_line_of_its_log() -> None:
+    """A container runtime finds out when the container counts as started."""
+    assert (
+        verdict([(0, "exec /usr/bin/python3: exec format error")], exits={0: 255}).id == "IMG_ARCH"
+    )
+    tool = raised("OSError: [Errno 8] Exec format error: './tool'")
+    assert verdict([(0, tool)], exits={0: 1}).id != "IMG_ARCH"
+
+
 def test_all_workers_that_fail_alike_are_not_called_consequences() -> None:
     missing = raised("FileNotFoundError: [Errno 2] No such file or directory: 'a.csv'")
     found = verdict([(1, missing), (0, missing), (2, missing)], exits={1: 1, 0: 1, 2: 1})

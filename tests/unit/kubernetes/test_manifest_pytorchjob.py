@@ -171,6 +171,11 @@ def test_a_timeout_is_the_operators_deadline_in_whole_seconds() -> None:
     assert "activeDeadlineSeconds" not in _policy()
 
 
+def test_a_timeout_is_also_the_nodes_which_keeps_it_while_a_worker_does_not_start() -> None:
+    assert pod_of(manifest_of(spec_of(timeout=90.5)))["activeDeadlineSeconds"] == 91
+    assert "activeDeadlineSeconds" not in pod_of(manifest_of(spec_of()))
+
+
 def test_with_retries_the_node_starts_a_container_again_that_was_killed() -> None:
     manifest = manifest_of(spec_of(retries=2))
     assert manifest["spec"]["pytorchReplicaSpecs"]["Worker"]["restartPolicy"] == "OnFailure"

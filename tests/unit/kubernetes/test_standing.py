@@ -231,6 +231,9 @@ TAKEN = [
     ({"reason": "UnexpectedAdmissionError", "message": "no healthy devices"}, "NodeRefused",
      "Worker 0 was refused by its node: no healthy devices"),
     ({"reason": "DeadlineExceeded"}, "Timeout",
+     "It had not started when its timeout of the cluster was over"),
+    ({"reason": "DeadlineExceeded", "state": {"terminated": {"exitCode": 143,
+      "startedAt": time(2), "finishedAt": time(9)}}}, "Timeout",
      "It was still running when its timeout of the cluster was over"),
 ]  # fmt: skip
 
@@ -287,6 +290,7 @@ def test_a_timeout_of_a_job_that_never_ran_is_blamed_on_what_it_waited_for() -> 
     found = failed(waits, conditions={"Failed": {"message": message}})
     assert found.reason == "Unschedulable"
     assert "GPU" in found.message
+    assert found.message.endswith("; its timeout of the cluster was over before it ran")
 
 
 # -- what a person did -----------------------------------------------------------------------

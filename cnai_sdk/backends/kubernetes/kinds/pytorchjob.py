@@ -45,6 +45,8 @@ class PyTorchJobKind:
         container = template["spec"]["containers"][0]
         container["env"] += _ranks(spec, plan)
         container["ports"] = [{"name": "pytorchjob-port", "containerPort": PORT}]
+        if spec.timeout is not None:  # the node keeps it where the workers cannot even start
+            template["spec"]["activeDeadlineSeconds"] = max(1, math.ceil(spec.timeout))
         worker = {
             "replicas": spec.workers,
             "restartPolicy": "OnFailure" if spec.retries else "Never",
