@@ -25,6 +25,7 @@ BEYOND = {
     "SCHED_GANG_K8S": "Volcano and coscheduling start gangs, and neither is on the test cluster",
     "KUEUE_PODSREADY": "Kueue waits for ready pods only when it is configured so",
     "IMG_ARCH": "every node of the test cluster is of one kind",
+    "GPU_SHARED_COUNT": "NVIDIA's device plugin says it, and no node of the test cluster has one",
     "KYVERNO": "Kyverno is not on the test cluster",
 }
 """Rows of a cluster that are recorded although no GPU is in them, and why."""

@@ -68,6 +68,14 @@ async def test_a_check_that_does_not_answer(
 
 
 @produces("real", "CREATE_DENIED")
+async def test_a_priority_that_does_not_exist(stage: Stage, ledger: Ledger) -> None:
+    """No row knows these words: the cluster's own are handed on."""
+    await stage.pytorchjob("urgent", pod={"priorityClassName": "no-such-class"})
+    found = ledger.note(await stage.verdict("urgent", "CREATE_DENIED"))
+    assert "no-such-class" in found.why
+
+
+@produces("real", "POLICY")
 async def test_a_policy_of_the_cluster(stage: Stage, ledger: Ledger, here: dict[str, Any]) -> None:
     rule = {"expression": "false", "message": "no work on Sundays"}
     matches = {"resourceRules": [PODS], "namespaceSelector": here}
@@ -77,7 +85,7 @@ async def test_a_policy_of_the_cluster(stage: Stage, ledger: Ledger, here: dict[
     await stage.have("ValidatingAdmissionPolicyBinding", stage.namespace, ADMISSION, spec=binding)
     await refuses_pods(stage)
     await stage.pytorchjob("sunday")
-    found = ledger.note(await stage.verdict("sunday", "CREATE_DENIED"))
+    found = ledger.note(await stage.verdict("sunday", "POLICY"))
     assert "no work on Sundays" in found.why
 
 
