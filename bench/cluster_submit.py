@@ -2,7 +2,8 @@
 
 A job of two workers for each operator: a PyTorchJob beside kubeflow-training's client, a TrainJob
 beside the kubeflow SDK, which is installed with --with-peers into an environment of its own. The
-nodes are closed, so that nothing runs meanwhile. Ours checks a pod first and creates then.
+nodes are closed, so that nothing runs meanwhile, and a second passes between two submissions, so
+that the operator has done its part of the one before. Ours checks a pod first and creates then.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from cnai_sdk.backends.kubernetes.plan import planned
 from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 
+PAUSE = 1.0
 _SPEC = TrainSpec(
     name="bench",
     workers=2,
@@ -102,6 +104,7 @@ async def _ours(kind: str, rounds: int) -> tuple[Told, Told]:
         await backend.submit(_SPEC, secrets={})
         took = time.perf_counter() - started
         requests, id = count() - before, new_id()
+        await asyncio.sleep(PAUSE)
         made = planned(
             _SPEC,
             id=id,
@@ -117,6 +120,7 @@ async def _ours(kind: str, rounds: int) -> tuple[Told, Told]:
         if number:
             ours.append(took)
             bare.append(time.perf_counter() - started)
+        await asyncio.sleep(PAUSE)
     await backend.close()
     return Told(Spread(tuple(ours)), requests), Told(Spread(tuple(bare)), 1)
 
@@ -147,7 +151,6 @@ def _sdk(plan: Plan, rounds: int) -> tuple[str, Told] | None:
 
 
 def _script(python: str, name: str, rounds: int) -> Told:
-    done = subprocess.run(
-        [python, str(SCRIPTS / name), str(rounds)], stdout=subprocess.PIPE, text=True, check=True
-    )
+    command = [python, str(SCRIPTS / name), str(rounds), str(PAUSE)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Told.of(json.loads(done.stdout.splitlines()[-1]))

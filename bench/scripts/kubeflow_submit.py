@@ -1,7 +1,7 @@
 """Submit with the kubeflow SDK to the namespace in KUBECONFIG: seconds, and requests. Run by the
 throw-away environment in which it is installed.
 
-python kubeflow_submit.py ROUNDS
+python kubeflow_submit.py ROUNDS PAUSE
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def work() -> None:
     print("done")
 
 
-def main(rounds: int) -> None:
+def main(rounds: int, pause: float) -> None:
     """Submit once, which is not counted, and then so often."""
     RESTClientObject.request = _counted
     client = TrainerClient()
@@ -39,8 +39,9 @@ def main(rounds: int) -> None:
         client.train(runtime=runtime, trainer=trainer)
         took.append(time.perf_counter() - started)
         requests = _seen[0] - before
+        time.sleep(pause)
     print(json.dumps({"took": took[1:], "requests": requests}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float(sys.argv[2]))

@@ -1,6 +1,6 @@
 """Submit with kubeflow-training's client to the namespace in KUBECONFIG: seconds, and requests.
 
-python kubeflow_training_submit.py ROUNDS
+python kubeflow_training_submit.py ROUNDS PAUSE
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def work() -> None:
     print("done")
 
 
-def main(rounds: int) -> None:
+def main(rounds: int, pause: float) -> None:
     """Submit once, which is not counted, and then so often."""
     RESTClientObject.request = _counted
     namespace = config.list_kube_config_contexts()[1]["context"]["namespace"]
@@ -44,8 +44,9 @@ def main(rounds: int) -> None:
         )
         took.append(time.perf_counter() - started)
         requests = _seen[0] - before
+        time.sleep(pause)
     print(json.dumps({"took": took[1:], "requests": requests}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float(sys.argv[2]))
