@@ -1,10 +1,11 @@
-"""A job that was stopped never runs afterwards, whenever it is stopped."""
+"""A job that was stopped never runs afterwards, and one that was paused goes on, at any time."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +19,16 @@ from .trained import OPERATORS
 from .verdicts import IMAGE, Stage, stage_of
 
 WAITS = Payload(entry="work", files={"script.py": b"import time; time.sleep(600)\n"})
+LINGERS = Payload(
+    entry="work",
+    files={
+        "script.py": b"import signal, sys, time\n"
+        b"def late(*_):\n    time.sleep(2)\n    sys.exit(1)\n"
+        b"signal.signal(signal.SIGTERM, late)\n"
+        b"print('waits', flush=True)\n"
+        b"time.sleep(600)\n"
+    },
+)
 GRACE = 30.0
 """Seconds that a node gives a pod to end by itself."""
 
@@ -52,6 +63,15 @@ async def becomes(stage: Stage, id: str, *phases: Phase) -> Workload:
     raise AssertionError
 
 
+async def printed(stage: Stage, id: str) -> None:
+    """Return when its program has begun."""
+    log = cast("Any", stage.backend.logs(id, follow=True))
+    async with asyncio.timeout(90), aclosing(log) as batches:
+        async for batch in batches:
+            if any(line.text == "waits" for line in batch):
+                return
+
+
 async def stopped_for_good(stage: Stage, id: str) -> None:
     """It has ended as stopped, others that come later run before it, and no pod of it ever was."""
     ended = await becomes(stage, id, *(phase for phase in Phase if phase.ended))
@@ -84,6 +104,20 @@ async def test_a_worker_that_is_still_starting_hears_that_it_is_to_end(stage: St
     await stage.backend.stop(made.id)
     async with asyncio.timeout(GRACE / 2):
         assert (await becomes(stage, made.id, Phase.STOPPED)).phase is Phase.STOPPED
+
+
+async def test_a_job_that_is_resumed_as_soon_as_it_is_paused_goes_on(stage: Stage) -> None:
+    """Its workers take their time to go, and fail; that is no failure of the job."""
+    spec = TrainSpec(name="brief", payload=LINGERS, image=IMAGE, resources=WHOLE)
+    made = await stage.backend.submit(spec, secrets={})
+    await printed(stage, made.id)
+    await stage.backend.suspend(made.id)
+    await stage.backend.resume(made.id)
+    found = await becomes(stage, made.id, Phase.RUNNING, Phase.FAILED)
+    assert found.phase is Phase.RUNNING
+    await stage.backend.stop(made.id)
+    ended = await becomes(stage, made.id, *(phase for phase in Phase if phase.ended))
+    assert ended.phase is Phase.STOPPED
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -13,7 +13,7 @@ import msgspec
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.kubernetes import naming, payload, reading, room_items
 from cnai_sdk.backends.kubernetes.api import Missing
-from cnai_sdk.backends.kubernetes.changing import change
+from cnai_sdk.backends.kubernetes.changing import change, until_left
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
 from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_outputs
@@ -232,6 +232,7 @@ class KubernetesBackend:
         session, job = await self._job(id)
         _only_ours(job, "resumed")
         kind = _kind(job)
+        await until_left(session, job, kind)
         await change(session, job, kind, kind.resume(_labelled(job)))
 
     async def stop(self, id: str) -> None:

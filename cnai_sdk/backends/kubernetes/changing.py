@@ -10,12 +10,15 @@ from typing import NoReturn
 from cnai_sdk.backends.kubernetes.api import Missing, Refused
 from cnai_sdk.backends.kubernetes.kinds import Change, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
-from cnai_sdk.backends.kubernetes.objects import holds
+from cnai_sdk.backends.kubernetes.objects import TrainingObject, holds
 from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.errors import BackendUnavailable
 
 _TAKEN_UP_WITHIN = 10.0
 """Seconds in which an operator that runs takes up a new job, and Kueue makes its Workload."""
+
+_LEAVE_WITHIN = 45.0
+"""Seconds in which the workers of a job that was paused go: a node gives them thirty."""
 
 _LOOK_AGAIN = 0.05
 
@@ -42,6 +45,22 @@ async def change(session: Session, job: Job, kind: TrainingKind, changes: Sequen
             return  # it has gone by itself
         except Refused as error:
             _cannot(job, error.message or error.what, cause=error)
+
+
+async def until_left(session: Session, job: Job, kind: TrainingKind) -> None:
+    """Return when no worker is left of a job that is paused.
+
+    The training operator takes one that is still ending for a failure of the next run.
+    """
+    meta, until = job.obj.metadata, time.monotonic() + _LEAVE_WITHIN
+    try:
+        now = await session.api.get(kind.path(meta.namespace, meta.name), type=TrainingObject)
+    except Missing:
+        return
+    while now.spec.suspended and time.monotonic() < until:
+        if not job.pods:
+            return
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _comes_to_be(job: Job, condition: str) -> bool:
