@@ -308,6 +308,32 @@ def test_a_queued_job_that_is_paused_lets_another_one_run(bench: Bench, queue: s
     until("the first runs again", lambda: _runs(bench, first))
 
 
+def test_the_value_of_a_secret_is_not_in_a_pods_log(bench: Bench) -> None:
+    code = """
+        import os, sys
+        import cnai_sdk as cnai
+
+        def train():
+            token = os.environ["TOKEN"]
+            print("as", token)
+            print("trouble with", token, file=sys.stderr, flush=True)
+            cnai.report(step=0, loss=0.5)
+            os.system("echo a child has $TOKEN too")
+            return {"token": token}
+        """
+    spec = spec_of(code, secrets=("TOKEN",))
+    plan = bench.plan(spec)
+    bench.post(f"{bench.core}/secrets", pods.secret(plan, {"TOKEN": "geheimnis"}))
+    bench.post(bench.path(), KINDS[bench.operator].manifest(spec, plan))
+    assert bench.ended(plan), told(bench, plan)
+    [pod] = bench.pods(plan)
+    log, frames = bench.log(pod)
+    said = ["as ***", "trouble with ***", "step=0 loss=0.5", "a child has *** too"]
+    assert sorted(log.splitlines()) == sorted(said)
+    assert {"loss": 0.5} in [frame.get("metrics") for frame in frames]
+    assert "geheimnis" not in json.dumps(pod["status"])
+
+
 def test_what_lies_beside_a_job_goes_with_it(bench: Bench) -> None:
     spec = spec_of(WAITING, secrets=("TOKEN",))
     plan = bench.plan(spec)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +203,9 @@ async def test_work_with_a_higher_priority_takes_the_room(
     )
     whole = much(nvidia_gpu=str(gpus))
     holders = [f"first-{n}" for n in range(len(_nodes_with_gpus(cluster)))]
+    grace = {"terminationGracePeriodSeconds": 2}  # long enough to say how it ended
     for name in holders:
-        await stage.pytorchjob(name, resources=whole)
+        await stage.pytorchjob(name, resources=whole, pod=grace)
     for name in holders:
         await stage.running(name)
     await stage.pytorchjob("urgent", resources=whole, pod={"priorityClassName": "urgent"})
@@ -288,31 +289,37 @@ async def test_a_worker_that_is_evicted(stage: Stage, ledger: Ledger, node: Cont
     assert "ran short of memory" in found.happened
 
 
-async def node_of(stage: Stage, pod: str) -> str:
-    """Where a pod runs."""
-    api = connect(find(namespace=stage.namespace))
-    try:
-        found = await api.get(f"/api/v1/namespaces/{stage.namespace}/pods/{pod}")
-    finally:
-        await api.close()
-    return str(found["spec"]["nodeName"])
+AWAY = {"key": "reserved", "value": "work", "effect": "NoSchedule"}
+ROOM = {"cpu": "8", "memory": "16Gi", "pods": "110"}
+NODES = [
+    {"name": "stays", "allocatable": ROOM},
+    {"name": "goes", "allocatable": ROOM, "taints": [AWAY]},
+]
+"""The operator is on the node that stays."""
 
 
 @produces("real", "NODE_LOST")
-async def test_a_node_that_is_lost(stage: Stage, ledger: Ledger, node: Controls) -> None:
+async def test_a_node_that_is_lost(
+    own_cluster: Callable[..., Cluster],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Ledger,
+) -> None:
+    cluster = await asyncio.to_thread(own_cluster, operators=("training-operator",), nodes=NODES)
+    namespace = cluster.namespace()
+    monkeypatch.setenv("KUBECONFIG", str(cluster.context(namespace)))
     soon = [
         {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute",
          "tolerationSeconds": 1}
         for what in ("unreachable", "not-ready")
     ]  # fmt: skip
-    await stage.pytorchjob("adrift", pod={"tolerations": soon})
-    await stage.running("adrift")
-    name = await node_of(stage, "adrift-master-0")
-    await asyncio.to_thread(node.lose, name)
-    try:
+    here = {"nodeSelector": {"kubernetes.io/hostname": "goes"}, "terminationGracePeriodSeconds": 9}
+    pod = here | {"tolerations": [*soon, {"key": "reserved", "operator": "Exists"}]}
+    async with stage_of(cluster, namespace, tmp_path) as stage:
+        await stage.pytorchjob("adrift", pod=pod)
+        await stage.running("adrift")
+        await asyncio.to_thread(Controls(cluster.controls).lose, "goes")
         ledger.note(await stage.verdict("adrift", "NODE_LOST", seconds=180))
-    finally:
-        await asyncio.to_thread(node.back, name)
 
 
 # -- its end -----------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ async def test_a_worker_that_ends_again_and_again(stage: Stage, ledger: Ledger) 
 
 @produces("real", "EVICTED")
 async def test_a_node_that_is_emptied(stage: Stage, ledger: Ledger) -> None:
-    await stage.pytorchjob("guest")
+    await stage.pytorchjob("guest", pod={"terminationGracePeriodSeconds": 2})
     await stage.running("guest")
     api = connect(find(namespace=stage.namespace))
     path = f"/api/v1/namespaces/{stage.namespace}/pods/guest-master-0/eviction"

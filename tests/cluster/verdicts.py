@@ -155,16 +155,23 @@ class Stage:
             pytest.fail(f"no verdict {id} on {name}; the last was {last}")
 
     async def _verdict(self, name: str, id: str, last: list[Any]) -> Diagnosis:
+        """Asked at each change, and now and then: an event may come after what it is about."""
         async with aclosing(cast("Any", self.backend.watch())) as updates:
-            async for update in updates:
-                for workload in update.workloads:
-                    if workload.name != name:
-                        continue
-                    found = await diagnose_workload(self.backend, workload)
-                    last[:] = [workload.phase, workload.reason, workload.message, found]
-                    if found is not None and found.id == id:
-                        return found
-        raise AssertionError("a watch ended by itself")
+            change = asyncio.ensure_future(anext(updates))
+            try:
+                while True:
+                    done, _ = await asyncio.wait([change], timeout=1.0)
+                    found = change.result().workloads if done else await self.backend.list()
+                    if done:
+                        change = asyncio.ensure_future(anext(updates))
+                    for workload in (each for each in found if each.name == name):
+                        told = await diagnose_workload(self.backend, workload)
+                        last[:] = [workload.phase, workload.reason, workload.message, told]
+                        if told is not None and told.id == id:
+                            return told
+            finally:
+                change.cancel()
+                await asyncio.gather(change, return_exceptions=True)
 
 
 @asynccontextmanager

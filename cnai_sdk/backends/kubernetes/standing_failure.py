@@ -22,6 +22,9 @@ _NODE_GONE = frozenset(
         *("Terminated", "TerminationByKubelet", "ContainerStatusUnknown", "NodeAffinity"),
     }
 )
+_EVICTED = frozenset({"Evicted", "EvictionByEvictionAPI"})
+_PREEMPTED = frozenset({"PreemptionByScheduler", "Preempting", "Preempted"})
+_TAKEN = _NODE_GONE | _EVICTED | _PREEMPTED
 _REFUSED = frozenset(
     {"UnexpectedAdmissionError", "NodePorts", "PodOSSelectorNodeLabelDoesNotMatch"}
 )
@@ -95,11 +98,16 @@ def _limit(asked: Asked) -> str:
 
 def first_to_fail(facts: Sequence[PodFacts]) -> PodFacts | None:
     """The worker whose failure the others' follow from, of the last attempt."""
-    bad = [each for each in latest(facts).values() if each.failed]
+    bad = [each for each in latest(facts).values() if each.failed or _taken(each)]
     if bad:
         return min(bad, key=_turn)
     # The last pods may be gone before they said how they ended: the run before them tells.
     return max((each for each in facts if each.failed), key=_turn, default=None)
+
+
+def _taken(each: PodFacts) -> bool:
+    """Whether it was taken away, and its node can say no more how it ended."""
+    return each.leaving and each.why in _TAKEN
 
 
 def _turn(each: PodFacts) -> tuple[float, int, int]:
@@ -135,12 +143,12 @@ def _cause(each: PodFacts, asked: Asked, who: str, raised: Mapping[int, str]) ->
     if why == "DeadlineExceeded":
         cause = _timeout(asked, Condition(), ran=each.started is not None)
         return cause.reason, cause.message
-    if why in ("Evicted", "EvictionByEvictionAPI"):
+    if why in _EVICTED:
         return "Evicted", f"{who} was evicted: {said}" if said else f"{who} was evicted"
     if why in _NODE_GONE:
         node = f" {each.node}" if each.node else ""
         return "NodeLost", f"{who} was lost with its node{node}"
-    if why in ("PreemptionByScheduler", "Preempting", "Preempted"):
+    if why in _PREEMPTED:
         return "Preempted", f"{who} had to make room for work with a higher priority"
     if why in _REFUSED or why.startswith("OutOf"):
         return "NodeRefused", f"{who} was refused by its node{': ' if said else ''}{said}"

@@ -246,6 +246,15 @@ def test_what_the_cluster_did_to_a_worker_is_told(
     assert (found.reason, found.message) == (reason, message)
 
 
+def test_a_pod_that_a_lost_node_keeps_running_is_lost_when_its_operator_gives_it_up() -> None:
+    """The node is to end it, and does not answer any more."""
+    why = {"DisruptionTarget": {"reason": "DeletionByTaintManager"}}
+    pod = running(0, conditions=why)
+    pod["metadata"]["deletionTimestamp"] = time(60)
+    found = failed(pod)
+    assert (found.reason, found.message) == ("NodeLost", "Worker 0 was lost with its node node-a")
+
+
 def test_a_pod_that_goes_with_its_node_before_it_ended_is_lost() -> None:
     taken = running(0, conditions={"DisruptionTarget": {"reason": "DeletionByTaintManager"}})
     job = joined(a_job(1, conditions={"Failed": {}}), taken, gone=[taken])
