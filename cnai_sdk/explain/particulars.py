@@ -80,7 +80,7 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
 
 
 def _held(facts: Facts) -> str:
-    """What kept the workers from starting, at last: what is said of one tells more than the rest."""
+    """What kept the workers from starting, at last: what is said of one tells more."""
     said = [e for e in facts.events if e.warning and e.reason not in _OF_THE_END]
     said = [e for e in said if not e.message.startswith("Error: ")]  # its reason's word again
     of_workers = [each for each in said if each.rank is not None]
