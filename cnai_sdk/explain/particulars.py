@@ -73,11 +73,18 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
     if over and last and workload.timeout and over - last > 0.5 * workload.timeout:
         parts.append(f"Its last line came {show_duration(over - last)} before that: it may hang.")
     was = "had not started" if workload.started is None else "was still running"
-    warnings = [e.message for e in facts.events if e.warning and e.reason not in _OF_THE_END]
-    held = [text for text in warnings if not text.startswith("Error: ")]  # a reason's word again
+    held = _held(facts)
     if workload.started is None and held:
-        parts.append(f"Before that the cluster said: {clipped(clean(held[-1], colours=False))}")
+        parts.append(f"Before that the cluster said: {clipped(clean(held, colours=False))}")
     return words | {"course": " ".join(parts), "was": was}
+
+
+def _held(facts: Facts) -> str:
+    """What kept the workers from starting, at last: what is said of one tells more."""
+    said = [e for e in facts.events if e.warning and e.reason not in _OF_THE_END]
+    said = [e for e in said if not e.message.startswith("Error: ")]  # its reason's word again
+    of_workers = [each for each in said if each.rank is not None]
+    return next((each.message for each in reversed(of_workers or said)), "")
 
 
 def _divergence(facts: Facts, finding: Finding) -> dict[str, str]:

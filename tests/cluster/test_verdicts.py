@@ -481,8 +481,8 @@ async def test_a_queue_whose_administrator_has_another_check(
     await stage.queue(quota={"cpu": "1", "memory": "1Gi"}, admissionChecksStrategy=checks)
     await stage.pytorchjob("unapproved", labels=IN_QUEUE)
     try:
-        found = ledger.note(await stage.verdict("unapproved", "KUEUE_PENDING"))
-        assert f"waits for the check {stage.namespace}" in found.why
+        waits = f"waits for the check {stage.namespace}"
+        ledger.note(await stage.verdict("unapproved", "KUEUE_PENDING", saying=waits))
     finally:
         cluster.http.delete(path)
 

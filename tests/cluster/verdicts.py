@@ -145,16 +145,18 @@ class Stage:
             await api.close()
         return diagnose_refusal(refused.value.message)
 
-    async def verdict(self, name: str, id: str, *, seconds: float = 90) -> Diagnosis:
-        """The verdict of that id on a job, as soon as it is given."""
+    async def verdict(
+        self, name: str, id: str, *, saying: str = "", seconds: float = 90
+    ) -> Diagnosis:
+        """The verdict of that id on a job, as soon as it is given, and its reason says that."""
         last: list[Any] = []
         try:
             async with asyncio.timeout(seconds):
-                return await self._verdict(name, id, last)
+                return await self._verdict(name, id, saying, last)
         except TimeoutError:
             pytest.fail(f"no verdict {id} on {name}; the last was {last}")
 
-    async def _verdict(self, name: str, id: str, last: list[Any]) -> Diagnosis:
+    async def _verdict(self, name: str, id: str, saying: str, last: list[Any]) -> Diagnosis:
         """Asked at each change, and now and then: an event may come after what it is about."""
         async with aclosing(cast("Any", self.backend.watch())) as updates:
             change = asyncio.ensure_future(anext(updates))
@@ -167,7 +169,7 @@ class Stage:
                     for workload in (each for each in found if each.name == name):
                         told = await diagnose_workload(self.backend, workload)
                         last[:] = [workload.phase, workload.reason, workload.message, told]
-                        if told is not None and told.id == id:
+                        if told is not None and told.id == id and saying in told.why:
                             return told
             finally:
                 change.cancel()
