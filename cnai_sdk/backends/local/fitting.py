@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from cnai_sdk.backends.forecast import forecast
 from cnai_sdk.backends.local import turns
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.machine import Ask, Capacity, Held, grant
 from cnai_sdk.errors import NotFound
 from cnai_sdk.model.quota import Fit
-from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.spec import TrainSpec
 
 
 def fit(
@@ -45,7 +47,7 @@ def fit(
     seconds = forecast(
         ask,
         running=list(zip(before, (_ends(index, turn) for turn in running), strict=True)),
-        ahead=[_wish(index.folder(turn.id).bare_spec()) for turn in line],
+        ahead=[wish for turn in line if (wish := _wish(index, turn)) is not None],
         start=start,
         end=lambda one: held.remove(one),
     )
@@ -63,7 +65,12 @@ def _why(answer: object) -> str:
     return answer if isinstance(answer, str) else "those before it have to start first"
 
 
-def _wish(spec: Spec) -> tuple[Ask, float | None]:
+def _wish(index: Index, turn: turns.Turn) -> tuple[Ask, float | None] | None:
+    """What somebody ahead asks for, and for how many seconds; None for one that comes or goes."""
+    try:
+        spec = index.folder(turn.id).bare_spec()
+    except (FileNotFoundError, msgspec.DecodeError):  # its folder is being filled, or removed
+        return None
     lasts = spec.timeout if isinstance(spec, TrainSpec) else None
     workers = spec.workers if isinstance(spec, TrainSpec) else 1
     return Ask(workers=workers, resources=spec.resources), lasts
