@@ -34,6 +34,7 @@ class Harness:
         excess: what no worker can ever have.
         timeout: seconds after which a condition is taken never to come.
         adapt: what a spec needs to run there, such as an image.
+        tick: seconds within which the line has no order.
     """
 
     backend: Backend
@@ -43,6 +44,7 @@ class Harness:
     excess: Resources
     timeout: float = 60.0
     adapt: Callable[[Spec], Spec] = lambda spec: spec
+    tick: float = 0.0
 
     def spec(self, kind: Kind, behaviour: Behaviour, **fields: Any) -> Spec:
         """A spec of that kind which does that, made fit for the backend."""
@@ -51,6 +53,16 @@ class Harness:
     async def submit(self, kind: Kind, behaviour: Behaviour, **fields: Any) -> Workload:
         """Submit a spec of that kind which does that."""
         return await self.backend.submit(self.spec(kind, behaviour, **fields), secrets={})
+
+    async def in_line(self, id: str, position: int) -> Workload:
+        """A workload that has this place, after which whoever comes now is behind it."""
+        found = await self.until(
+            id,
+            f"it has place {position} in line",
+            lambda w: w.queued is not None and w.queued.position == position,
+        )
+        await asyncio.sleep(self.tick)
+        return found
 
     async def within(self, what: str, work: Awaitable[_T]) -> _T:
         """The outcome of `work`, or a failure that says what did not come."""

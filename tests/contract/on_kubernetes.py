@@ -72,6 +72,7 @@ async def _harness(
             full=Resources(cpu=_CORES, memory=256 * 2**20),
             excess=Resources(cpu=_CORES + 1, memory=256 * 2**20),
             adapt=_with_needs,
+            tick=1.0,  # Kueue orders by the whole second in which it took a job up
         )
         await backend.close()
         await api.close()

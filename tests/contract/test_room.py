@@ -41,18 +41,13 @@ async def test_what_does_not_fit_beside_others_waits_and_says_why(
 
 async def test_the_line_moves_up_in_the_order_of_submission(harness: Harness, kind: Kind) -> None:
     first = await _fill(harness, kind)
-    second, third = [
-        await harness.submit(kind, Behaviour.WAITS, name=name, resources=harness.full)
-        for name in ("second", "third")
-    ]
-    await harness.until(
-        third.id, "it is second in line", lambda w: w.queued is not None and w.queued.position == 2
-    )
+    second = await harness.submit(kind, Behaviour.WAITS, name="second", resources=harness.full)
+    await harness.in_line(second.id, 1)
+    third = await harness.submit(kind, Behaviour.WAITS, name="third", resources=harness.full)
+    await harness.in_line(third.id, 2)
     await harness.bring_to_end(first)
     assert not (await harness.running(second.id)).phase.ended
-    moved = await harness.until(
-        third.id, "it is first in line", lambda w: w.queued is not None and w.queued.position == 1
-    )
+    moved = await harness.in_line(third.id, 1)
     assert moved.phase is Phase.QUEUED
 
 
