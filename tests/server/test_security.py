@@ -26,7 +26,11 @@ from .conftest import Fetch
 
 SHAPE = {"what", "why", "next_step"}
 ACT = {"do": "stop", "ids": ["never-was"]}
-BODIES = {"jobs/{source}/actions": ACT, "serving": {"source": "local"}}
+BODIES = {
+    "jobs/{source}/actions": ACT,
+    "serving": {"source": "local"},
+    "fits/{source}": {"wishes": {"cpu": 1}, "count": 2},
+}
 
 every_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda each: f"{each.method} {each.path}"
