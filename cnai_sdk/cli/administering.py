@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from cnai_sdk.cli.printing import json_option, print_json
-from cnai_sdk.config import SHARED
 
 _CEILINGS = {
     "workers": ("workers-per-job", "Workers that one job may have."),
@@ -38,7 +37,7 @@ def _ceilings(command: click.Command) -> click.Command:
 )
 @click.option("--teacher", multiple=True, metavar="WHO", help="Looks at all of them; repeatable.")
 @click.option("--quota", multiple=True, metavar="KEY=AMOUNT", help="Of each namespace; repeatable.")
-@click.option("--shared", default=SHARED, metavar="NAMESPACE", help="What students only read.")
+@click.option("--shared", default="", metavar="NAMESPACE", help="What students only read.")
 @json_option
 def manifests(
     student: tuple[str, ...],
@@ -62,11 +61,12 @@ def manifests(
     )
     from cnai_sdk.admin.manifests import student as parsed
     from cnai_sdk.backends.kubernetes.ceilings import check_ceiling
+    from cnai_sdk.config import SHARED
 
     given = ((_CEILINGS[name][0], value) for name, value in ceilings.items() if value is not None)
     documents = made(
         Setup(
-            shared=checked_namespace(shared),
+            shared=checked_namespace(shared or SHARED),
             students=tuple(parsed(each) for each in student),
             teachers=tuple(Subject.parse(each) for each in teacher),
             ceilings={name: check_ceiling(name, value) for name, value in given},

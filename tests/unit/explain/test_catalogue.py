@@ -15,7 +15,7 @@ SAMPLED = [each for each in rows() if each.sample]
 NAMES = {
     *("worker", "Worker", "rank", "other", "workers", "said", "limit", "double", "used", "timeout"),
     *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
-    *("found", "advice", "package", "metric", "value", "since", "spent", "Early"),
+    *("found", "advice", "package", "metric", "value", "since", "spent", "Early", "was"),
 }
 
 
