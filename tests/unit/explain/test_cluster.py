@@ -228,6 +228,8 @@ REFUSALS: Sequence[tuple[str, str]] = [
      "[PET_NNODES]", "RESERVED_ENV"),
     ("specified clusterTrainingRuntime must be created before the TrainJob is created",
      "RUNTIME_MISSING"),
+    ('admission webhook "validator.trainjob.trainer.kubeflow.org" denied the request: '
+     "runtime 'no-such-runtime' not found", "RUNTIME_MISSING"),
     ('admission webhook "x.y" denied the request: no', "WEBHOOK_DENIED"),
     ('Internal error occurred: failed calling webhook "x.y": connection refused', "WEBHOOK_DOWN"),
     ('trainjobs "d" is forbidden: exceeded quota: q, requested: count/trainjobs=1, used: 1, '
