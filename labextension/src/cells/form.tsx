@@ -1,8 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { ISignal, Signal } from '@lumino/signaling';
-import React, { useId, useState } from 'react';
+import React, { useState } from 'react';
 
+import { Field } from '../parts/field';
 import { Fits } from '../parts/fit';
 import { IPlace, IStore } from '../tokens';
 import { IFunction } from './python';
@@ -122,31 +123,5 @@ function Fields(props: {
         {trainCall(fn, wish)}
       </pre>
     </>
-  );
-}
-
-function Field(props: {
-  readonly label: string;
-  readonly value: string;
-  readonly wrong: boolean;
-  readonly hint?: string;
-  readonly code?: boolean;
-  readonly onChange: (value: string) => void;
-}): JSX.Element {
-  const id = useId();
-  return (
-    <div className="cnai-TrainForm-field">
-      <label htmlFor={id}>{props.label}</label>
-      <input
-        id={id}
-        className={`jp-mod-styled${props.code ? ' cnai-mod-code' : ''}`}
-        value={props.value}
-        placeholder={props.hint}
-        aria-invalid={props.wrong}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={event => props.onChange(event.target.value)}
-      />
-    </div>
   );
 }

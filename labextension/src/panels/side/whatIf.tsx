@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useId, useState } from 'react';
+import React, { useState } from 'react';
 
+import { Field } from '../../parts/field';
 import { Fits, ISize } from '../../parts/fit';
 import { IPlace, IStore } from '../../tokens';
 
@@ -36,28 +37,5 @@ export function WhatIf({ store, place, trans }: IWhatIfProps): JSX.Element {
         <Fits {...{ store, place, size, trans }} />
       </p>
     </section>
-  );
-}
-
-function Field(props: {
-  readonly label: string;
-  readonly hint: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}): JSX.Element {
-  const id = useId();
-  return (
-    <div className="cnai-TrainForm-field">
-      <label htmlFor={id}>{props.label}</label>
-      <input
-        id={id}
-        className="jp-mod-styled"
-        value={props.value}
-        placeholder={props.hint}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={event => props.onChange(event.target.value)}
-      />
-    </div>
   );
 }
