@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from cnai_sdk.doctor.finding import Finding
+from cnai_sdk.doctor.listed import Named, listed
 
 if TYPE_CHECKING:
     from cnai_sdk.backends.kubernetes.api import Api
@@ -27,12 +26,7 @@ _PATHS = {
 _SET_UP = "cnai admin manifests --student {namespace}=NAME | kubectl apply -f -"
 
 
-class _Meta(msgspec.Struct):
-    name: str = ""
-
-
-class _ConfigMap(msgspec.Struct):
-    metadata: _Meta = msgspec.field(default_factory=_Meta)
+class _ConfigMap(Named):
     data: dict[str, str] | None = None
 
 
@@ -113,24 +107,14 @@ def _hostile() -> Mapping[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-async def _bounds(api: Api, namespace: str) -> AsyncIterator[Finding]:
-    from cnai_sdk.backends.kubernetes.api import Refused
-
-    try:
-        found = await api.list(f"/api/v1/namespaces/{namespace}/resourcequotas", type=_ConfigMap)
-    except Refused:
-        return  # said among the rights
-    names = ", ".join(sorted(each.metadata.name for each in found.items))
-    if names:
-        yield Finding(check="quota", state="ok", what=names)
-    else:
-        yield Finding(
-            check="quota",
-            state="note",
-            what=f"Nothing bounds what all jobs of {namespace} take together: it has no "
-            "ResourceQuota.",
-            fix=f"An administrator sets one: {_SET_UP.format(namespace=namespace)}",
-        )
+def _bounds(api: Api, namespace: str) -> AsyncIterator[Finding]:
+    none = Finding(
+        check="quota",
+        state="note",
+        what=f"Nothing bounds what all jobs of {namespace} take together: it has no ResourceQuota.",
+        fix=f"An administrator sets one: {_SET_UP.format(namespace=namespace)}",
+    )
+    return listed(api, f"/api/v1/namespaces/{namespace}/resourcequotas", none=none)
 
 
 # -- as an administrator ---------------------------------------------------------------

@@ -13,6 +13,7 @@ import msgspec
 from cnai_sdk.config import Config, load_config
 from cnai_sdk.doctor.admin import administration
 from cnai_sdk.doctor.finding import Finding
+from cnai_sdk.doctor.listed import listed
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -77,14 +78,6 @@ _OPERATORS = {
         _JOBS, "trainjobs", "training does not run", group="trainer.kubeflow.org", needed=True
     ),
 }
-
-
-class _Meta(msgspec.Struct):
-    name: str = ""
-
-
-class _Object(msgspec.Struct):
-    metadata: _Meta = msgspec.field(default_factory=_Meta)
 
 
 def cluster() -> Iterable[Finding]:
@@ -215,25 +208,17 @@ def _training(served: Served) -> Iterable[Finding]:
 
 
 async def _queues(api: Api, served: Served, namespace: str) -> AsyncIterator[Finding]:
-    from cnai_sdk.backends.kubernetes.api import Refused
-
     if not served.kueue:
         return
+    none = Finding(
+        check="queues",
+        state="note",
+        what=f"The namespace {namespace} has no queue, so jobs start without one.",
+        fix="An administrator makes a LocalQueue of Kueue in it where jobs have to wait.",
+    )
     path = f"/apis/kueue.x-k8s.io/{served.kueue}/namespaces/{namespace}/localqueues"
-    try:
-        found = await api.list(path, type=_Object)
-    except Refused:
-        return  # said among the rights
-    names = ", ".join(sorted(each.metadata.name for each in found.items))
-    if names:
-        yield Finding(check="queues", state="ok", what=names)
-    else:
-        yield Finding(
-            check="queues",
-            state="note",
-            what=f"The namespace {namespace} has no queue, so jobs start without one.",
-            fix="An administrator makes a LocalQueue of Kueue in it where jobs have to wait.",
-        )
+    async for finding in listed(api, path, none=none):
+        yield finding
 
 
 # -- rights ----------------------------------------------------------------------------
