@@ -110,6 +110,21 @@ class Terminal:
         known = self.run("jobs", "--all", "--json")
         return str(next(each["phase"] for each in known if each["id"] == job.id))
 
+    def wait_for_line(self, job: OutsideJob, text: str) -> None:
+        """Until its log has a line with that text."""
+        following = subprocess.Popen(
+            [sys.executable, "-m", "cnai_sdk.cli", "logs", "--follow", job.id],
+            env=self._env,
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with following:
+            assert following.stdout is not None
+            found = any(text in line for line in following.stdout)
+            following.terminate()
+        assert found, f"{job.name} ended without the line {text!r}"
+
     def clear(self) -> None:
         """Stop and delete all that is there."""
         for begun in self._begun:

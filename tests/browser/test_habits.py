@@ -109,7 +109,8 @@ def test_a_page_keeps_as_many_log_lines_as_the_setting_says(
     lab.set("cnai-lab:settings", logLines=1000)
     try:
         panel = open_lab(page, lab)
-        outside.train("long", lines=tuple(f"line {n:05}" for n in range(4000)), epochs=1)
+        made = outside.train("long", lines=tuple(f"line {n:05}" for n in range(4000)), epochs=1)
+        outside.wait_for_line(made, "epoch 1 of 30")
         panel.says("long", "Running")
         job = panel.open_job("long")
         expect(job.log.get_by_text("epoch 1 of 30")).to_be_visible(timeout=SLOW)

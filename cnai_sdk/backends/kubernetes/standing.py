@@ -24,6 +24,7 @@ from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen, Standing
 from cnai_sdk.backends.kubernetes.standing_words import (
     Wait,
     denied,
+    ownerless,
     queue_wait,
 )
 from cnai_sdk.backends.kubernetes.standing_workers import prepares, replicas, wait_of
@@ -274,7 +275,8 @@ def _waited(seen: Seen, wanted: Asked) -> Wait | None:
 def _refusal(seen: Seen, present: Mapping[int, PodFacts]) -> Wait | None:
     """What the cluster said when workers were to be made, unless they were made since."""
     made = max((each.created for each in present.values()), default=0.0)
-    said = [e for e in seen.events if e.reason in _DENIALS and e.last >= made - 1]
+    refused = [e for e in seen.events if e.reason in _DENIALS and not ownerless(e.message)]
+    said = [e for e in refused if e.last >= made - 1]
     return denied(max(said, key=lambda e: e.last).message) if said else None
 
 

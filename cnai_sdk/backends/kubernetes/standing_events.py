@@ -16,6 +16,7 @@ from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_failure import cause_of
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, runs_of
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
+from cnai_sdk.backends.kubernetes.standing_words import ownerless
 from cnai_sdk.model.event import LOG_INCOMPLETE, Event, exit_words
 from cnai_sdk.model.phase import Phase
 
@@ -96,7 +97,7 @@ def _told(seen: Seen) -> dict[str, Event]:
     ranks = {each.uid: each.rank for each in seen.facts}
     merged: dict[tuple[str, str, int | None], list[KubeEvent]] = {}
     for each in seen.events:
-        if each.reason in _NOISE or not each.reason:
+        if each.reason in _NOISE or not each.reason or ownerless(each.message):
             continue
         rank = ranks.get(each.involved_object.uid)
         merged.setdefault((_reason(each), each.message, rank), []).append(each)

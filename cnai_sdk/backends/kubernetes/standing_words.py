@@ -220,6 +220,19 @@ def _mount(said: str) -> str:
 _CREATING = re.compile(r"^(?:Error creating: |TrainJob resources reconciliation failed: )*")
 
 
+_OWNERLESS = re.compile(
+    r"denied the request: (?:JobSet|Job|TrainJob|PyTorchJob|jobsets|jobs)\.\S+ \"[^\"]*\" not found"
+)
+
+
+def ownerless(message: str) -> bool:
+    """Whether a worker was refused because what it belongs to has just been made, or removed.
+
+    That settles by itself: the operator asks again, or its job is gone.
+    """
+    return _OWNERLESS.search(message) is not None
+
+
 def denied(message: str) -> Wait:
     """Why the cluster refuses to make the workers."""
     said = _CREATING.sub("", message)

@@ -17,6 +17,7 @@ from .lives import (
     a_pod,
     an_event,
     ended,
+    events_of,
     joined,
     last,
     life,
@@ -455,6 +456,21 @@ def test_a_refusal_counts_only_until_the_workers_are_made() -> None:
     assert stands(joined(a_job(1), denied)).reason == "CreateDenied"
     made = joined(a_job(1), denied, running(0, created=8))
     assert (stands(made).phase, stands(made).reason) == (Phase.RUNNING, "")
+
+
+OWNERLESS = (
+    'Error creating: admission webhook "mpod.kb.io" denied the request: '
+    'JobSet.jobset.x-k8s.io "work" not found'
+)
+
+
+def test_workers_whose_job_is_just_made_or_removed_are_not_called_refused() -> None:
+    """JobSet's own check asks its cache for the pod's JobSet."""
+    said = joined(a_job(1), an_event("FailedCreate", OWNERLESS, at=5))
+    assert stands(said).reason == ""
+    assert "mpod" not in str(events_of(said))
+    other = OWNERLESS.replace("JobSet.jobset.x-k8s.io", "configmaps")
+    assert stands(joined(a_job(1), an_event("FailedCreate", other, at=5))).reason == "CreateDenied"
 
 
 @pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
