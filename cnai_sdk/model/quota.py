@@ -70,12 +70,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         waiting: how many wait in it, of whomever; None when that is not visible.
         mine: those of them that are known by name, from the head.
         stopped: why it admits nothing now, or ''.
+        chosen: whether jobs that name no queue go there.
+        items: what it has and what of that is used, where jobs go to it only by its name.
     """
 
     name: str
     waiting: int | None = None
     mine: tuple[Holder, ...] = ()
     stopped: str = ""
+    chosen: bool = True
+    items: tuple[QuotaItem, ...] = ()
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,6 +126,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: str = ""
 
 
+Unsure = Literal["", "idle", "nodes"]
+
+
 class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether a spec would run.
 
@@ -132,6 +139,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seconds: after how long it starts at the latest, by the deadlines of what runs before it;
             None when that is not known.
         count: how many of them were asked about, and `now` how many of those fit now.
+        unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
+            are large enough and who uses them is not visible, 'nodes' when they are not either.
     """
 
     answer: Literal["now", "waits", "never"]
@@ -140,6 +149,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     count: int = 1
     now: int = 0
+    unsure: Unsure = ""
 
     @property
     def sentence(self) -> str:
@@ -151,20 +161,32 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         'Never fits, because the quota team-a gives 2 GPUs.'
         >>> Fit(answer="waits", count=4, now=3, position=1).sentence
         '3 of 4 fit now; the others wait.'
+        >>> Fit(answer="now", unsure="idle").sentence
+        'Large enough; whether it is idle cannot be seen.'
         """
         if self.answer == "never":
             return _ended(f"Never fits, because {self.why}")
         if self.answer == "now":
-            said = "Fits now" if self.count == 1 else f"All {self.count} fit now"
+            said = self._now()
             return _ended(f"{said}; {self.why}" if self.why else said)
         behind = (self.position or 1) - 1
         if self.now:
-            said = f"{self.now} of {self.count} fit now; the others wait"
+            most = "At most " if self.unsure else ""
+            said = f"{most}{self.now} of {self.count} fit now; the others wait"
         else:
             said = f"Waits behind {behind}" if behind else "Waits, first in line"
         if self.seconds is not None:
             said += f", about {show_about(self.seconds)} by the running jobs' deadlines"
         return _ended(f"{said}: {self.why}" if self.why else said)
+
+    def _now(self) -> str:
+        """As much as is known of what nothing forbids."""
+        if self.unsure == "idle":
+            size = "Large enough" if self.count == 1 else f"Large enough for all {self.count}"
+            return f"{size}; whether it is idle cannot be seen"
+        if self.unsure == "nodes":
+            return "No limit forbids it; whether the nodes have room cannot be seen"
+        return "Fits now" if self.count == 1 else f"All {self.count} fit now"
 
 
 def _ended(said: str) -> str:

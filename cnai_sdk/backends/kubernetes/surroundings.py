@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cnai_sdk.backends.kubernetes.api import Refused
+from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers, Object, T
 from cnai_sdk.backends.kubernetes.mirror_paths import OTHER_PODS, paths_of
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.room import Room, room_of
+from cnai_sdk.backends.kubernetes.room_idle import HAVING_A_NODE, Idle, Running, idle
 from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_room
 from cnai_sdk.backends.kubernetes.room_objects import (
     ClusterQueue,
@@ -39,9 +41,17 @@ _WITHOUT = {
 }
 """What is not known without a kind of object."""
 
+_COUNTED_FOR = 3.0
+_REFUSED_FOR = 300.0
+_WITHIN = 5.0
+"""Seconds for which a list of all pods, or its refusal, is used again; and in which it comes."""
+
 
 class Surroundings:
     """The room of one namespace, as it is now; asked of the server by watches alone.
+
+    Who runs on the nodes is the exception: all pods of a cluster are too many to be watched for
+    one question, so they are listed when it is asked.
 
     Args:
         informers: those of the cluster.
@@ -52,6 +62,7 @@ class Surroundings:
     def __init__(self, informers: Informers, served: Served, namespace: str) -> None:
         self._informers = informers
         self._all: list[Informer[Any]] = []
+        self._running: tuple[float, Sequence[Running] | None] = (0.0, None)
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
         self._ranges = self._watch(f"{here}/limitranges", LimitRange)
@@ -108,7 +119,37 @@ class Surroundings:
             volcano=self._of_volcano(queue),
             nodes=self._nodes.objects.values(),
             unseen=self._unseen(found),
+            offered=() if queue else self._offered(),
         )
+
+    async def idle(self, pod: Mapping[str, Any]) -> Idle:
+        """What the nodes have left for a pod.
+
+        Args:
+            pod: its spec, as it will be made.
+        """
+        await self._nodes.synced()
+        if self._nodes.problem:
+            return idle(None, None, pod)
+        return idle(self._nodes.objects.values(), await self._running_now(), pod)
+
+    async def _running_now(self) -> Sequence[Running] | None:
+        """The pods of all namespaces that have a node; None where they may not be read, or are not
+        told in time."""
+        until, found = self._running
+        if time.monotonic() < until:
+            return found
+        try:
+            async with asyncio.timeout(_WITHIN):
+                listed = await self._informers.api.list(
+                    "/api/v1/pods", params={"fieldSelector": HAVING_A_NODE}, type=Running
+                )
+            until, found = _COUNTED_FOR, listed.items
+        except (Refused, Unreachable, TimeoutError) as error:
+            denied = isinstance(error, Refused) and error.status == 403
+            until, found = _REFUSED_FOR if denied else _COUNTED_FOR, None
+        self._running = (time.monotonic() + until, found)
+        return found
 
     @property
     def queued(self) -> Sequence[QueueWorkload]:
@@ -154,6 +195,12 @@ class Surroundings:
             return None
         every = self._cluster_queues.objects.values()
         return queue_room(queue, every, self._cohorts.objects.values())
+
+    def _offered(self) -> list[QueueRoom]:
+        """The queues of the namespace, for somebody who has chosen none."""
+        queues = self._queues.objects.values() if self._queues is not None else ()
+        found = (self._kueue(each) for each in queues)
+        return sorted((each for each in found if each is not None), key=lambda each: each.name)
 
     def _of_volcano(self, name: str) -> VolcanoQueue | None:
         queues = self._volcano.objects.values() if self._volcano is not None else ()

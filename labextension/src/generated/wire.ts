@@ -366,12 +366,16 @@ export interface Holder {
  *     waiting: how many wait in it, of whomever; None when that is not visible.
  *     mine: those of them that are known by name, from the head.
  *     stopped: why it admits nothing now, or ''.
+ *     chosen: whether jobs that name no queue go there.
+ *     items: what it has and what of that is used, where jobs go to it only by its name.
  */
 export interface Line {
   name: string;
   waiting?: number | null;
   mine?: Holder[];
   stopped?: string;
+  chosen?: boolean;
+  items?: QuotaItem[];
 }
 /**
  * One GPU, or one slice of one.
@@ -716,6 +720,8 @@ export interface DataLink {
  *     seconds: after how long it starts at the latest, by the deadlines of what runs before it;
  *         None when that is not known.
  *     count: how many of them were asked about, and `now` how many of those fit now.
+ *     unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
+ *         are large enough and who uses them is not visible, 'nodes' when they are not either.
  */
 export interface Fit {
   answer: 'never' | 'now' | 'waits';
@@ -724,6 +730,7 @@ export interface Fit {
   seconds?: number | null;
   count?: number;
   now?: number;
+  unsure?: '' | 'idle' | 'nodes';
 }
 /**
  * Whether they would, and when.
