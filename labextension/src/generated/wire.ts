@@ -827,5 +827,5 @@ export interface Wished {
   wishes?: {
     [k: string]: unknown;
   };
-  count?: number;
+  count?: unknown;
 }

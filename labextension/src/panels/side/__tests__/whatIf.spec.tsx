@@ -43,6 +43,10 @@ describe('what is asked', () => {
     expect(wishedOf({ ...EMPTY, gpu: 'half', memory: '10GB' }).wishes).toEqual({
       ...{ workers: 1, gpu: 'half', memory: '10GB' }
     });
+    expect(wishedOf({ ...EMPTY, gpu: '-1', count: 'many' })).toEqual({
+      wishes: { workers: 1, gpu: -1 },
+      count: 'many'
+    });
   });
 });
 
@@ -55,6 +59,19 @@ describe('what is said', () => {
     [
       { answer: 'waits', position: 4, seconds: 720 },
       'Waits behind 3, about 12\u00a0m by the deadlines of what runs'
+    ],
+    [{ answer: 'now', unsure: 'idle' }, 'Large enough; whether it is idle cannot be seen'],
+    [
+      { answer: 'now', count: 4, now: 4, unsure: 'idle' },
+      'Large enough for all 4; whether it is idle cannot be seen'
+    ],
+    [
+      { answer: 'now', unsure: 'nodes' },
+      'No limit forbids it; whether the nodes have room cannot be seen'
+    ],
+    [
+      { answer: 'waits', count: 4, now: 3, unsure: 'idle' },
+      'At most 3 of 4 fit now, the others wait'
     ],
     [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2']
   ];
@@ -92,6 +109,30 @@ describe('the form', () => {
     act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
     await settled();
     expect(screen.getByRole('status').textContent).toContain('Waits behind 1');
+  });
+
+  test('has no mark of success for what is only large enough', async () => {
+    const store = new FakeStore();
+    store.fitting = () => ({ answer: 'now', unsure: 'idle' });
+    mount(store);
+    await settled();
+    const mark = () => screen.getByRole('status').querySelector('.cnai-PhaseMark');
+    expect(mark()?.classList.contains('cnai-mod-unknown')).toBe(true);
+    store.fitting = () => ({ answer: 'now' });
+    act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
+    await settled();
+    expect(mark()?.classList.contains('cnai-mod-succeeded')).toBe(true);
+  });
+
+  test('asks again when the place is there again', async () => {
+    const store = mount();
+    const there = store.places[0]!.source;
+    act(() => store.setPlace({ source: { ...there, problem: { what: 'It is away.' } } }));
+    await settled();
+    const before = store.wished.length;
+    act(() => store.setPlace({ source: there }));
+    await settled();
+    expect(store.wished).toHaveLength(before + 1);
   });
 
   test('shows why something makes no sense, as text', async () => {
