@@ -3,7 +3,7 @@ import React, { useEffect, useState } from 'react';
 
 import { problemOf, problemText } from '../api';
 import { oneLine } from '../foreign';
-import { Fit, Wished } from '../generated/wire';
+import { Fit, Problem, Wished } from '../generated/wire';
 import { IPlace, IStore } from '../tokens';
 import { durationText } from '../words';
 import { PhaseMark } from './marks';
@@ -23,18 +23,22 @@ export interface ISize {
   readonly gpu: string;
 }
 
-type Answer = { readonly fit: Fit } | { readonly problem: string } | null;
+const NAMES = ['count', 'workers', 'cpu', 'memory', 'gpu'] as const;
+
+type Answer = { readonly fit: Fit } | { readonly problem: Problem } | null;
 
 interface IFitsProps {
   readonly store: IStore;
   readonly place: IPlace;
   readonly size: ISize;
+  /** Told which of the fields the place refuses; '' is none. */
+  readonly onRefused?: (name: keyof ISize | '') => void;
   readonly trans: TranslationBundle;
 }
 
 /** Whether such jobs would start: the place itself answers, and again when its quota moves, or when
  *  it is there again. */
-export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
+export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.Element {
   const [answer, setAnswer] = useState<Answer>(null);
   const { quota } = place;
   const source = place.source.id;
@@ -47,7 +51,7 @@ export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
       try {
         put({ fit: await store.fits(source, JSON.parse(wished) as Wished) });
       } catch (error) {
-        put({ problem: problemText(problemOf(error)) });
+        put({ problem: problemOf(error) });
       }
     };
     const timer = window.setTimeout(() => void ask(), PAUSE);
@@ -56,6 +60,8 @@ export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
       window.clearTimeout(timer);
     };
   }, [store, source, wished, quota, away]);
+  const refused = answer && 'problem' in answer ? fieldOf(answer.problem) : '';
+  useEffect(() => onRefused?.(refused), [refused, onRefused]);
   return (
     <>
       {answer && 'fit' in answer && (
@@ -66,9 +72,14 @@ export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
           {fitText(answer.fit, trans)}
         </>
       )}
-      {answer && 'problem' in answer && oneLine(answer.problem)}
+      {answer && 'problem' in answer && oneLine(problemText(answer.problem))}
     </>
   );
+}
+
+/** The field that a refusal begins with: 'gpu=0 cannot be given.' */
+function fieldOf({ what }: Problem): keyof ISize | '' {
+  return NAMES.find(name => what.startsWith(`${name}=`)) ?? '';
 }
 
 function markOf({ answer, unsure }: Fit): string {

@@ -147,4 +147,23 @@ describe('the form', () => {
     expect(said.textContent).toBe('<b>gpu</b> is no number. Write gpu=1.');
     expect(said.querySelector('b')).toBeNull();
   });
+
+  test('marks the field that is refused, until it makes sense', async () => {
+    const store = new FakeStore();
+    store.fitting = ({ wishes }) => {
+      if (wishes?.gpu === 0) {
+        throw new ApiError(400, { what: 'gpu=0 cannot be given.', why: '', next_step: '' });
+      }
+      return { answer: 'now' };
+    };
+    mount(store);
+    type('GPU each', '0');
+    await settled();
+    const field = (label: string) => screen.getByLabelText(label).getAttribute('aria-invalid');
+    expect(field('GPU each')).toBe('true');
+    expect(field('CPU each')).toBe('false');
+    type('GPU each', '1');
+    await settled();
+    expect(field('GPU each')).toBe('false');
+  });
 });
