@@ -70,7 +70,9 @@ class FitView:
         return self.fit.answer == "now"
 
     def __repr__(self) -> str:
-        return one_line(self.fit.sentence)
+        said = one_line(self.fit.sentence)
+        next_step = one_line(self.fit.next_step)
+        return f"{said}\nWhat to do: {next_step}" if next_step else said
 
 
 def _used(item: QuotaItem) -> str:

@@ -135,6 +135,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         answer: 'now', 'waits' or 'never'.
         why: the reason, for a person.
+        next_step: what to change, when it never fits.
         position: its place in line, when it waits.
         seconds: after how long it starts at the latest, by the deadlines of what runs before it;
             None when that is not known.
@@ -145,6 +146,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     answer: Literal["now", "waits", "never"]
     why: str = ""
+    next_step: str = ""
     position: int | None = None
     seconds: float | None = None
     count: int = 1
@@ -157,15 +159,15 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         >>> Fit(answer="waits", position=4, seconds=700.0).sentence
         "Waits behind 3, about 12\\xa0min by the running jobs' deadlines."
-        >>> Fit(answer="never", why="the quota team-a gives 2 GPUs").sentence
-        'Never fits, because the quota team-a gives 2 GPUs.'
+        >>> Fit(answer="never", why="The quota team-a gives 2 GPUs.").sentence
+        'Never fits. The quota team-a gives 2 GPUs.'
         >>> Fit(answer="waits", count=4, now=3, position=1).sentence
         '3 of 4 fit now; the others wait.'
         >>> Fit(answer="now", unsure="idle").sentence
         'Large enough; whether it is idle cannot be seen.'
         """
         if self.answer == "never":
-            return _ended(f"Never fits, because {self.why}")
+            return f"Never fits. {_ended(self.why)}"
         if self.answer == "now":
             said = self._now()
             return _ended(f"{said}; {self.why}" if self.why else said)

@@ -98,7 +98,8 @@ def test_an_answer_is_true_when_all_of_it_fits_now() -> None:
 def test_a_call_asks_and_creates_nothing(client: Client) -> None:
     assert client.fits(cpu=1)
     assert repr(client.fits(cpu=1, count=2)) == "All 2 fit now."
-    assert "Never fits, because" in repr(client.fits(cpu=1000))
+    assert repr(client.fits(cpu=1000)).startswith("Never fits. ")
+    assert "\nWhat to do: " in repr(client.fits(cpu=1000))
     assert len(client.jobs()) == 0
 
 

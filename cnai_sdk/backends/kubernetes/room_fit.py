@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cnai_sdk.backends.forecast import forecast
+from cnai_sdk.backends.forecast import forecast, never
 from cnai_sdk.backends.kubernetes.room import Bound, Bucket, Room
 from cnai_sdk.backends.kubernetes.room_claims import Claim, waiting_in
 from cnai_sdk.backends.kubernetes.room_idle import Idle
@@ -161,7 +161,7 @@ def fit(
     try:
         check(wish, room)
     except DoesNotFit as error:
-        return Fit(answer="never", why=f"{error.what} {error.why}".strip(), count=count)
+        return never(error, count)
     whole = with_defaults(wish, room.ranges)
     base, running = _base(room, claims)
     queue = room.queue.name if room.queue is not None else ""
