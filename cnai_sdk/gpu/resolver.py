@@ -14,7 +14,7 @@ from cnai_sdk.gpu.fraction import Fraction
 from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
 from cnai_sdk.gpu.mig import Mig
 from cnai_sdk.gpu.mps import Mps
-from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, asked, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, code, is_model
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
@@ -46,7 +46,7 @@ def check_devices(
     """
     if not devices:
         raise DoesNotFit(
-            f"There is no GPU here for {asked(resources)}.",
+            f"There is no GPU here for {code(resources)}.",
             why=looked,
             next_step=f"Leave {_arguments(resources)} out to train on the CPU (workers "
             "and cpu say on how much of it), or use a machine that has one.",

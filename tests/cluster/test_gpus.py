@@ -104,7 +104,7 @@ WISHES = {
     "a tenth": Got(
         wish={"gpu": 0.1, "gpu_model": "H100"},
         node="mps",
-        granted="1 × MPS of NVIDIA H100-80GB-HBM3, 7.96 GiB",
+        granted="10 % of NVIDIA H100-80GB-HBM3, 7.96 GiB, by MPS",
         charged="requests.nvidia.com/gpu",
         devices={"nvidia.com/gpu": "1"},
         product=f"{vendors.H100}-SHARED",
@@ -112,7 +112,7 @@ WISHES = {
     "a turn": Got(
         wish={"gpu": 0.45, "gpu_model": "40GB", "isolation": "none"},
         node="turns",
-        granted="1 × time-slicing of NVIDIA A100-SXM4-40GB, 20 GiB",
+        granted="50 % of NVIDIA A100-SXM4-40GB, 20 GiB, by time-slicing",
         charged="requests.nvidia.com/gpu.shared",
         devices={"nvidia.com/gpu.shared": "1"},
         product=vendors.A100_40,
@@ -120,7 +120,7 @@ WISHES = {
     "a whole card by DRA": Got(
         wish={"gpu": 1.0, "gpu_model": "L40S"},
         node="dra",
-        granted="1 × whole GPU by DRA of NVIDIA L40S, 45 GiB",
+        granted="1 × whole GPU of NVIDIA L40S, 45 GiB",
         charged="gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
         devices={"gpu-0": ""},
     ),
@@ -134,7 +134,7 @@ WISHES = {
     "a part by DRA": Got(
         wish={"gpu_memory": 10 * GIB, "gpu_model": "L4", "isolation": "none"},
         node="dra-shared",
-        granted="1 × 45 % by a device shared by DRA of NVIDIA L4, 10 GiB",
+        granted="45 % of NVIDIA L4, 10 GiB, by DRA",
         charged="gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
         devices={"gpu-0": "10Gi"},
     ),
@@ -350,10 +350,10 @@ async def test_what_is_on_offer_is_listed_with_what_holds_it(backend: Kubernetes
     [
         ({"gpu": 0.9}, "isolation="),
         ({"gpu": 3.0}, "gpu=2"),
-        ({"gpu": 1.0, "gpu_model": "B200"}, "leave gpu_model out"),
+        ({"gpu": 1.0, "gpu_model": "B200"}, "Write gpu=1."),
         ({"gpu": 0.5, "workers": 2}, "gpu=1"),
         ({"gpu": 1.5}, "gpu=2"),
-        ({"gpu": 0.25, "gpu_memory": 100 * GIB}, "gpu_memory alone"),
+        ({"gpu": 0.25, "gpu_memory": 100 * GIB}, 'gpu_memory="100Gi"'),
     ],
 )
 async def test_what_cannot_be_given_is_refused_with_choices_and_nothing_is_made(
@@ -420,7 +420,7 @@ async def test_a_student_who_cannot_see_that_gpus_are_shared_is_told_by_the_node
 async def test_a_student_is_told_what_cannot_be_seen(student: KubernetesBackend) -> None:
     with pytest.raises(DoesNotFit) as error:
         await student.submit(job(gpu=0.5), secrets={})
-    assert "Not visible to you: nodes" in error.value.why
+    assert "You may not list nodes" in error.value.why
 
 
 async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its_slip(
