@@ -141,7 +141,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             None when that is not known.
         count: how many of them were asked about, and `now` how many of those fit now.
         unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
-            are large enough and who uses them is not visible, 'nodes' when they are not either.
+            are large enough and who uses them is hidden, 'nodes' when they are hidden too.
     """
 
     answer: Literal["now", "waits", "never"]
@@ -187,7 +187,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             size = "Large enough" if self.count == 1 else f"Large enough for all {self.count}"
             return f"{size}; whether it is idle cannot be seen"
         if self.unsure == "nodes":
-            return "No limit forbids it; whether the nodes have room cannot be seen"
+            return "No visible limit forbids it; whether there is room cannot be seen"
         return "Fits now" if self.count == 1 else f"All {self.count} fit now"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
@@ -41,10 +42,10 @@ _WITHOUT = {
 }
 """What is not known without a kind of object."""
 
-_COUNTED_FOR = 3.0
-_REFUSED_FOR = 300.0
+_APART = 1.0
 _WITHIN = 5.0
-"""Seconds for which a list of all pods, or its refusal, is used again; and in which it comes."""
+_REFUSED_FOR = 300.0
+"""Seconds between two lists of all pods, in which one comes, and for which a refusal holds."""
 
 
 class Surroundings:
@@ -62,7 +63,9 @@ class Surroundings:
     def __init__(self, informers: Informers, served: Served, namespace: str) -> None:
         self._informers = informers
         self._all: list[Informer[Any]] = []
-        self._running: tuple[float, Sequence[Running] | None] = (0.0, None)
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, Sequence[Running] | None] = (-_APART, None)
+        self._refused_until = 0.0
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
         self._ranges = self._watch(f"{here}/limitranges", LimitRange)
@@ -131,25 +134,36 @@ class Surroundings:
         await self._nodes.synced()
         if self._nodes.problem:
             return idle(None, None, pod)
-        return idle(self._nodes.objects.values(), await self._running_now(), pod)
+        return idle(self._nodes.objects.values(), await self._running(), pod)
 
-    async def _running_now(self) -> Sequence[Running] | None:
-        """The pods of all namespaces that have a node; None where they may not be read, or are not
-        told in time."""
-        until, found = self._running
-        if time.monotonic() < until:
-            return found
+    async def _running(self) -> Sequence[Running] | None:
+        """The pods of all namespaces that have a node, as they are when it is asked; None where
+        they may not be read, or do not come in time."""
+        asked = time.monotonic()
+        async with self._counting:
+            begun, found = self._counted
+            if begun >= asked:  # for somebody who asked at the same time
+                return found
+            if asked < self._refused_until:
+                return None
+            await asyncio.sleep(begun + _APART - time.monotonic())
+            begun = time.monotonic()
+            self._counted = begun, await self._list_running()
+            return self._counted[1]
+
+    async def _list_running(self) -> Sequence[Running] | None:
         try:
             async with asyncio.timeout(_WITHIN):
                 listed = await self._informers.api.list(
                     "/api/v1/pods", params={"fieldSelector": HAVING_A_NODE}, type=Running
                 )
-            until, found = _COUNTED_FOR, listed.items
-        except (Refused, Unreachable, TimeoutError) as error:
-            denied = isinstance(error, Refused) and error.status == 403
-            until, found = _REFUSED_FOR if denied else _COUNTED_FOR, None
-        self._running = (time.monotonic() + until, found)
-        return found
+        except Refused as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                self._refused_until = time.monotonic() + _REFUSED_FOR
+            return None
+        except (Unreachable, TimeoutError):
+            return None
+        return listed.items
 
     @property
     def queued(self) -> Sequence[QueueWorkload]:

@@ -716,16 +716,18 @@ export interface DataLink {
  * Attributes:
  *     answer: 'now', 'waits' or 'never'.
  *     why: the reason, for a person.
+ *     next_step: what to change, when it never fits.
  *     position: its place in line, when it waits.
  *     seconds: after how long it starts at the latest, by the deadlines of what runs before it;
  *         None when that is not known.
  *     count: how many of them were asked about, and `now` how many of those fit now.
  *     unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
- *         are large enough and who uses them is not visible, 'nodes' when they are not either.
+ *         are large enough and who uses them is hidden, 'nodes' when they are hidden too.
  */
 export interface Fit {
   answer: 'never' | 'now' | 'waits';
   why?: string;
+  next_step?: string;
   position?: number | null;
   seconds?: number | null;
   count?: number;

@@ -133,7 +133,7 @@ export function fitText(fit: Fit, trans: TranslationBundle): string {
 /** As much as is known of what nothing forbids. */
 function nowText(count: number, unsure: Fit['unsure'], trans: TranslationBundle): string {
   if (unsure === 'nodes') {
-    return trans.__('No limit forbids it; whether the nodes have room cannot be seen');
+    return trans.__('No visible limit forbids it; whether there is room cannot be seen');
   }
   if (unsure === 'idle') {
     return count === 1

@@ -148,7 +148,7 @@ def test_without_the_pods_it_is_large_enough_and_no_more_is_claimed() -> None:
 
 def test_without_the_nodes_nothing_is_said_of_their_size() -> None:
     found = told(wish(gpu=4), idle(None, None, BARE))
-    assert found.sentence == ("No limit forbids it; whether the nodes have room cannot be seen.")
+    assert found.sentence == ("No visible limit forbids it; whether there is room cannot be seen.")
 
 
 @pytest.mark.parametrize("running", [(), None])

@@ -67,7 +67,7 @@ describe('what is said', () => {
     ],
     [
       { answer: 'now', unsure: 'nodes' },
-      'No limit forbids it; whether the nodes have room cannot be seen'
+      'No visible limit forbids it; whether there is room cannot be seen'
     ],
     [
       { answer: 'waits', count: 4, now: 3, unsure: 'idle' },
