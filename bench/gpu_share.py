@@ -316,7 +316,7 @@ def rows_of_overrun(
             ours=show_bytes(held),
             peers=f"its share {show_bytes(share)}",
             ratio=held / share,
-            goal=f"{_ALL_OF_IT:.0%} to 100 % of its share",
+            goal=f"{100 * _ALL_OF_IT:.0f} to 100 % of its share",
             met=_ALL_OF_IT * share <= held <= share,
         ),
         Row(
