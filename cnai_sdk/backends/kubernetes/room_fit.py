@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cnai_sdk.backends.forecast import forecast, never
 from cnai_sdk.backends.kubernetes.room import Bound, Bucket, Room
 from cnai_sdk.backends.kubernetes.room_claims import Claim, waiting_in
-from cnai_sdk.backends.kubernetes.room_idle import Idle
+from cnai_sdk.backends.kubernetes.room_idle import Idle, asked_of
 from cnai_sdk.backends.kubernetes.room_keys import (
     DEVICES,
     argument,
@@ -87,9 +87,10 @@ def _too_much(
 def _check_nodes(wish: Wish, room: Room) -> None:
     if not room.nodes:
         return
+    asks = [asked_of(wish.requests, node) for node in room.nodes]
     for key, each in wish.requests.items():
         largest = max(node.get(key, 0.0) for node in room.nodes)
-        if each <= largest + _TINY or named(key) is None:
+        if each <= largest + _TINY or not any(key in those for those in asks):
             continue
         what = argument(key)
         raise DoesNotFit(
@@ -102,12 +103,12 @@ def _check_nodes(wish: Wish, room: Room) -> None:
             else f"Leave {what} out, or ask the cluster's administrator for such nodes.",
         )
     if not any(
-        all(each <= node.get(key, 0.0) + _TINY for key, each in wish.requests.items())
-        for node in room.nodes
+        all(each <= node.get(key, 0.0) + _TINY for key, each in those.items())
+        for node, those in zip(room.nodes, asks, strict=True)
     ):
-        asks = " and ".join(f"{shown(k, a)} {noun(k)}" for k, a in wish.requests.items())
+        every = " and ".join(f"{shown(k, a)} {noun(k)}" for k, a in wish.requests.items())
         raise DoesNotFit(
-            f"No node has {asks} together.",
+            f"No node has {every} together.",
             why="One worker runs on one node.",
             next_step="Ask for less of one of them.",
         )

@@ -106,9 +106,9 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
             now = "have room for" if self.counted else "are large enough for"
             return f"the nodes {now} {room} of {asked} workers at a time"
         idle = " idle" if self.counted else ""
-        counted = [_counted(wish.requests, node) for node in self.nodes]
+        asked_there = [asked_of(wish.requests, node) for node in self.nodes]
         for key, each in _asked(wish.requests).items():
-            if not any(key in those for those in counted):
+            if not any(key in those for those in asked_there):
                 continue
             largest = max(node.get(key, 0.0) for node in self.nodes)
             if each > largest + _TINY:
@@ -171,8 +171,12 @@ def _asked(requests: Mapping[str, float]) -> dict[str, float]:
     return {key: each for key, each in requests.items() if each > 0 and named(key) is not None}
 
 
-def _counted(requests: Mapping[str, float], node: Mapping[str, float]) -> dict[str, float]:
-    """What of a worker a node counts; a scheduler of its own counts some kinds of shares itself."""
+def asked_of(requests: Mapping[str, float], node: Mapping[str, float]) -> dict[str, float]:
+    """What of a worker a node counts: HAMi counts the memory of cards itself, which no node names.
+
+    >>> asked_of({"nvidia.com/gpu": 1.0, "nvidia.com/gpumem": 10240.0}, {"nvidia.com/gpu": 20.0})
+    {'nvidia.com/gpu': 1.0}
+    """
     asked = _asked(requests)
     gpus = {key for key in asked if is_gpu(key)}
     elsewhere = {key for key in gpus if key not in node} if gpus & node.keys() else set()
@@ -184,7 +188,7 @@ def _times(requests: Mapping[str, float], node: Mapping[str, float]) -> int:
     one = {"pods": 1.0} if "pods" in node else {}
     times = (
         math.floor((node.get(key, 0.0) + _TINY) / each)
-        for key, each in (_counted(requests, node) | one).items()
+        for key, each in (asked_of(requests, node) | one).items()
     )
     return max(min(times, default=_MOST), 0)
 

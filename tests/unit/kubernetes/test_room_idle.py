@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from cnai_sdk.backends.kubernetes.room import Room, room_of
-from cnai_sdk.backends.kubernetes.room_fit import fit, unbounded
+from cnai_sdk.backends.kubernetes.room_fit import check, fit, unbounded
 from cnai_sdk.backends.kubernetes.room_idle import Idle, Running, idle
 from cnai_sdk.backends.kubernetes.room_objects import Node, ResourceQuota
 from cnai_sdk.backends.kubernetes.room_wish import Wish
+from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.model.quota import Fit
 from tests import vendors
 
@@ -165,6 +166,9 @@ def test_memory_of_a_card_that_a_scheduler_of_its_own_counts_is_not_seen() -> No
     asked = Wish(requests={GPU: 1.0, "nvidia.com/gpumem": 10240.0})
     assert left.workers(asked) == 20
     assert left.doubt(asked, gpu=True) == "idle"
+    check(asked, room_of(quotas=(), nodes=nodes(vendors.hami("hami"))))  # it is no reason to refuse
+    with pytest.raises(DoesNotFit, match="larger than any node"):
+        check(asked, room_of(quotas=(), nodes=nodes(vendors.mig_mixed("mig", _1g_20gb=2))))
 
 
 # -- where something else bounds it ---------------------------------------------------------
