@@ -109,7 +109,8 @@ export function fitText(fit: Fit, trans: TranslationBundle): string {
   const why = oneLine(fit.why ?? '');
   const and = (said: string) => (why ? trans.__('%1: %2', said, why) : said);
   if (answer === 'never') {
-    return trans.__('Never fits: %1', why);
+    const next = oneLine(fit.next_step ?? '');
+    return trans.__('Never fits: %1', [why, next].filter(Boolean).join(' '));
   }
   if (answer === 'now') {
     return and(nowText(count, unsure, trans));

@@ -73,7 +73,11 @@ describe('what is said', () => {
       { answer: 'waits', count: 4, now: 3, unsure: 'idle' },
       'At most 3 of 4 fit now, the others wait'
     ],
-    [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2']
+    [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2'],
+    [
+      { answer: 'never', why: 'The quota gives 2.', next_step: 'Write gpu=2.' },
+      'Never fits: The quota gives 2. Write gpu=2.'
+    ]
   ];
   test.each(cases)('%j', (fit, said) => {
     expect(fitText(fit, trans)).toBe(said);
