@@ -480,25 +480,38 @@ def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
     assert got.products == ("NVIDIA-L40S",)
 
 
+OFFER = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n'
+MIG = '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"\n'
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "offer = [",
-        "offer = 3",
-        '[[offer]]\nmechanism = "magic"\nkey = "a/b"',
-        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"\nmemory = "10GB"',
-        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"',
-        '[[offer]]\nmechanism = "whole"',
-        '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "9Gi"',
-        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\ncount = -1',
-        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\nshare = 3',
-        "x" * (2**20 + 1),
+        ("offer = [", "no TOML: "),
+        ("round_up = yes", "no TOML: Invalid value (at line 1, column 12)"),
+        ("offer = 3", "Line 1: offer: expected `array`, got `int`"),
+        ("rund_up = true", "Line 1: there is no 'rund_up'; there are round_up, offer"),
+        ('[[offer]]\nmechanism = "magic"\nkey = "a/b"', "Line 2: mechanism is 'magic', and"),
+        (f'{OFFER}\n{MIG}memory = "10GB"', "Line 8: memory='10GB' is not an amount of memory."),
+        (f"{OFFER}{MIG}", "Line 4: an offer of mig does not say memory"),
+        (f'{OFFER}[[offer]]\nkey = "a/b"', "Line 4: an offer names no mechanism"),
+        ('[[offer]]\nmechanism = "whole"', "Line 1: an offer of whole names no key"),
+        (
+            '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "9Gi"',
+            "Line 1: an offer of mps does not say replicas",
+        ),
+        (f"{OFFER}# all of them\ncount = -1", "Line 5: count is below 0"),
+        (f"{OFFER}share = 3", "Line 4: there is no 'share'; there are mechanism, key,"),
+        (f'{OFFER}"count" = "2"', "Line 4: count: expected `int`, got `str`"),
+        ('offer = [{mechanism = "whole"}]', "an offer of whole names no key"),
+        ("x" * (2**20 + 1), "larger than 1 MiB"),
     ],
 )
-def test_a_malformed_profile_says_what_is_wrong_with_it(text):
+def test_a_malformed_profile_says_the_line_and_what_is_wrong_there(text, why):
     with pytest.raises(InvalidRequest, match="profile") as error:
         read_profile(text)
-    assert error.value.why
+    assert why in error.value.why
+    assert error.value.why.endswith(".")
     assert "administrator" in error.value.next_step
 
 
