@@ -364,6 +364,10 @@ def _deactivated(name: str, reason: str, said: str) -> Wait:
             sentence=f"The queue {name} gave up: {_LATE}",
             stuck=True,
         )
+    if match := re.search(r'in Rejected state: "([^"]+)"(?: \((.+?)\))?', said):
+        because = f": {clip(match[2])}" if match[2] else ""
+        sentence = f"The check {match[1]} of the queue {name} refused it{because}"
+        return Wait(reason="QueueGaveUp", sentence=sentence, stuck=True)
     if reason.startswith("DeactivatedDueTo"):
         return Wait(reason="QueueGaveUp", sentence=clip(said) or "Its queue gave up", stuck=True)
     return Wait(reason="Suspended", sentence="Suspended")

@@ -103,10 +103,11 @@ def test_a_refusal_is_said_in_plain_words(said: str, words: str) -> None:
     assert (wait.sentence, wait.reason, wait.stuck) == (words, "CreateDenied", True)
 
 
-def in_queue(message: str, *, active: bool = True, evicted: str = "") -> Any:
+def in_queue(message: str, *, active: bool = True, evicted: str = "", why: str = "") -> Any:
     conditions = [{"type": "QuotaReserved", "status": "False", "message": message}]
     if evicted:
-        conditions.append({"type": "Evicted", "status": "True", "reason": evicted})
+        told = {"type": "Evicted", "status": "True", "reason": evicted, "message": why}
+        conditions.append(told)
     spec = {"queueName": "team", "active": active}
     return msgspec.convert({"spec": spec, "status": {"conditions": conditions}}, QueueWorkload)
 
@@ -153,6 +154,16 @@ def test_a_queue_that_took_a_job_back_says_that_it_tries_again() -> None:
     )
     line = "insufficient unused quota for cpu in flavor default, 1 more needed"
     assert queue_wait(in_queue(line, evicted="PodsReadyTimeout")).reason == "QueuePending"
+
+
+def test_a_check_that_refuses_a_job_is_named() -> None:
+    why = (
+        'The workload is deactivated due to AdmissionCheck in Rejected state: "budget" (none left)'
+    )
+    gone = in_queue("", active=False, evicted="DeactivatedDueToAdmissionCheck", why=why)
+    assert queue_wait(gone).sentence == "The check budget of the queue team refused it: none left"
+    other = in_queue("", active=False, evicted="DeactivatedDueToSomething", why="It is late")
+    assert (queue_wait(other).reason, queue_wait(other).sentence) == ("QueueGaveUp", "It is late")
 
 
 def test_foreign_words_are_bounded() -> None:
