@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+import msgspec
+
 from cnai_sdk.errors import InvalidRequest
-from cnai_sdk.model.quantity import write_memory
+from cnai_sdk.model.quantity import show_bytes, write_memory
 from cnai_sdk.model.spec import Resources
 
 Isolation = Literal["hardware", "memory", "none"]
@@ -65,6 +67,30 @@ def _check_company(resources: Resources) -> None:
             f"gpu_model={resources.gpu_model!r} names a model, and no GPU is asked for.",
             next_step='Write how much of it too: gpu=1, gpu=0.5 or gpu_memory="10Gi".',
         )
+
+
+def check_contradiction(resources: Resources, largest: int) -> None:
+    """Refuse a share and an amount of memory that no device here can satisfy together.
+
+    Args:
+        largest: bytes of the largest device; 0 when that is not known.
+
+    Raises:
+        InvalidRequest: with both as one.
+    """
+    share, memory = resources.gpu, resources.gpu_memory
+    if not (0 < share < 1 and memory and largest) or memory <= share * largest * 1.05:
+        return
+    fits = min(1.0, -(-100 * memory // largest) / 100)
+    either = (
+        msgspec.structs.replace(resources, gpu=0.0),
+        msgspec.structs.replace(resources, gpu=fits, gpu_memory=None),
+    )
+    raise InvalidRequest(
+        f'gpu={share:g} and gpu_memory="{write_memory(memory)}" contradict each other.',
+        why=f"gpu={share:g} of the largest GPU here is {show_bytes(share * largest)}.",
+        next_step=f"Write one of these: {code(either[0])}; {code(either[1])}.",
+    )
 
 
 def code(resources: Resources) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.errors import DoesNotFit, InvalidRequest
+from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.gpu.cluster.mig import slice_of
 from cnai_sdk.gpu.cluster.offer import DIVIDED, Offer
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, Seen
@@ -25,29 +25,6 @@ _SOME = 10
 
 _Short = Sequence[tuple[Offer, Short]]
 Would = Callable[[Resources, Seen], bool]
-
-
-def check_contradiction(wish: Resources, offers: Sequence[Offer]) -> None:
-    """Refuse a share and an amount of memory that no card here can satisfy together.
-
-    Raises:
-        InvalidRequest: with both as one.
-    """
-    largest = max((offer.card for offer in offers), default=0)
-    if not (0 < wish.gpu < 1 and wish.gpu_memory and largest):
-        return
-    if wish.gpu_memory <= wish.gpu * largest * 1.05:
-        return
-    fits = min(1.0, -(-100 * wish.gpu_memory // largest) / 100)
-    either = (
-        msgspec.structs.replace(wish, gpu=0.0),
-        msgspec.structs.replace(wish, gpu=fits, gpu_memory=None),
-    )
-    raise InvalidRequest(
-        f"{code(wish).replace(', ', ' and ', 1)} contradict each other.",
-        why=f"gpu={wish.gpu:g} of the largest GPU here is {show_bytes(wish.gpu * largest)}.",
-        next_step=f"Write one of these: {code(either[0])}; {code(either[1])}.",
-    )
 
 
 def nothing(wish: Resources, workers: int, seen: Seen, short: _Short, would: Would) -> DoesNotFit:

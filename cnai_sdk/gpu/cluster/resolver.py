@@ -35,7 +35,7 @@ from cnai_sdk.gpu.cluster.short import (
 from cnai_sdk.gpu.cluster.time_slicing import TimeSlicing
 from cnai_sdk.gpu.cluster.volcano import Volcano
 from cnai_sdk.gpu.cluster.whole import Whole, together
-from cnai_sdk.gpu.wish import ISOLATIONS, check_wish, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, check_contradiction, check_wish, is_model
 from cnai_sdk.model.spec import Resources
 
 MECHANISMS: tuple[Mechanism, ...] = (
@@ -62,7 +62,7 @@ def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
     """
     check_wish(wish, workers)
     there = offers(seen)
-    refusals.check_contradiction(wish, there)
+    check_contradiction(wish, max((offer.card for offer in there), default=0))
     tried = list(_tried(wish, workers, seen, there))
     fitting = [(offer, answer) for offer, answer in tried if isinstance(answer, PodAsk)]
     if fitting:
