@@ -33,8 +33,8 @@ class QuotaView:
         """The queues, and what could not be seen."""
         offered = [line.name for line in self.quota.lines if not line.chosen]
         hint = [
-            f'No queue is set, so jobs go to none: queue="{name}" in cnai.train puts one there, '
-            f"CNAI_QUEUE={name} all."
+            f'No queue is set: queue="{name}" in cnai.train puts a job there, '
+            f"CNAI_QUEUE={name} all of them."
             for name in offered[:1]
         ]
         said = (*map(_line, self.quota.lines), *hint, *self.quota.unseen)

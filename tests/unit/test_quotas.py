@@ -72,8 +72,7 @@ def test_queues_that_could_be_chosen_say_what_they_have_and_how() -> None:
     assert said[1:] == [
         "Queue day: 2 wait, GPU 1 of 4.",
         "Queue night: 2 wait, GPU 1 of 4.",
-        'No queue is set, so jobs go to none: queue="day" in cnai.train puts one there, '
-        "CNAI_QUEUE=day all.",
+        'No queue is set: queue="day" in cnai.train puts a job there, CNAI_QUEUE=day all of them.',
     ]
 
 

@@ -366,7 +366,7 @@ export interface Holder {
  *     waiting: how many wait in it, of whomever; None when that is not visible.
  *     mine: those of them that are known by name, from the head.
  *     stopped: why it admits nothing now, or ''.
- *     chosen: whether jobs that name no queue go there.
+ *     chosen: whether it is the one that was set for jobs that name none.
  *     items: what it has and what of that is used, where jobs go to it only by its name.
  */
 export interface Line {

@@ -23,7 +23,7 @@ export function Queues({ lines, model, trans }: IQueuesProps): JSX.Element {
       {offered[0] && (
         <p className="cnai-Note">
           {trans.__(
-            'No queue is set, so jobs go to none: %1 in cnai.train puts one there, %2 all.',
+            'No queue is set: %1 in cnai.train puts a job there, %2 all of them.',
             `queue="${offered[0]}"`,
             `CNAI_QUEUE=${offered[0]}`
           )}
