@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.gpu.cluster.mig import share_by_name, slice_for
+from cnai_sdk.gpu import slices
+from cnai_sdk.gpu.cluster.mig import slice_for
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, made, share_of
 from cnai_sdk.gpu.cluster.seen import CLASS_KEY, DeviceSeen, Seen
 from cnai_sdk.gpu.cluster.short import SIZES_UNSEEN, Short
@@ -42,14 +43,12 @@ class DraMig:
     def find(self, seen: Seen) -> Iterator[Offer]:
         """Per profile and model."""
         cards = {d.product: d.memory for d in seen.devices or () if d.type == "gpu"}
-        company = frozenset(
-            f"nvidia.com/mig-{d.profile}" for d in seen.devices or () if d.type == "mig"
-        )
+        company = frozenset(d.profile for d in seen.devices or () if d.type == "mig")
         for offer in _found(seen, "mig", "dra-mig", SLICE):
             if not offer.profile:
                 yield offer
                 continue
-            share = share_by_name(offer.profile, company, offer.model)
+            share = slices.share(offer.profile, offer.model, company)
             card = cards.get(offer.model) or int(offer.memory / share)
             yield _with(offer, card=card, share=share)
 
