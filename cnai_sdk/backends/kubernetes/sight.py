@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import msgspec
+
 from cnai_sdk.backends.kubernetes.api import Api, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kinds import KINDS
 from cnai_sdk.backends.kubernetes.published import Published
+from cnai_sdk.backends.kubernetes.rights import may
 from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_keys import bare
 from cnai_sdk.backends.kubernetes.room_objects import Node
@@ -90,6 +93,7 @@ class Sight:
         self._known: dict[str, tuple[Node, NodeSeen]] = {}
         self._published_devices: dict[str, tuple[ResourceSlice, tuple[DeviceSeen, ...]]] = {}
         self._hami: bool | None = None
+        self._claims = False
 
     async def ask(self, spec: TrainSpec, queue: str) -> PodAsk | None:
         """What each worker's pod asks for; None for a job without a GPU.
@@ -106,6 +110,8 @@ class Sight:
         if not wish.wants_gpu:
             return None
         seen = await self.seen(queue, share=wish.gpu < 1)
+        if seen.claimed and not await self._may_claim():
+            seen = msgspec.structs.replace(seen, may_claim=False)
         return await asyncio.to_thread(resolve, wish, spec.workers, seen)
 
     async def devices(self, queue: str) -> tuple[Device, ...]:
@@ -206,6 +212,18 @@ class Sight:
             return profile.read_profile(text), ""
         except InvalidRequest as error:
             return None, f"{error.what} {error.why} The cluster was asked instead."
+
+    async def _may_claim(self) -> bool:
+        """Whether the template of a claim may be created; asked until it is so."""
+        if not self._claims:
+            group, where = "resource.k8s.io", self._namespace
+            try:
+                self._claims = await may(
+                    self._api, "create", "resourceclaimtemplates", group=group, namespace=where
+                )
+            except Refused:
+                return True  # who may not even ask is told when it is created
+        return self._claims
 
     async def _is_hami(self) -> bool:
         """Whether a webhook gives HAMi's scheduler to a pod with HAMi's resources."""

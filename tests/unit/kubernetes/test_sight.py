@@ -130,3 +130,38 @@ async def test_where_no_pod_may_be_tried_it_is_not_known_and_tried_again() -> No
     assert not await sight._is_hami()
     assert not await sight._is_hami()
     assert webhook.tried == 2
+
+
+class Reviews:
+    """An API server that says what somebody may do, or refuses to say it."""
+
+    def __init__(self, *answers: bool | None) -> None:
+        self.asked: list[Any] = []
+        self._answers = list(answers)
+
+    async def create(self, path: str, body: Any, *, dry_run: bool) -> dict[str, Any]:
+        assert path.endswith("/selfsubjectaccessreviews")
+        self.asked.append(body["spec"]["resourceAttributes"])
+        allowed = self._answers.pop(0)
+        if allowed is None:
+            raise Refused("no", status=403, reason="Forbidden", message="no")
+        return {"status": {"allowed": allowed}}
+
+
+async def test_whether_devices_may_be_claimed_is_asked_until_it_is_so() -> None:
+    """A right that was given meanwhile counts at the next call; one that is there is kept."""
+    reviews = Reviews(False, True)
+    sight = sight_of(cast(Any, reviews))
+    assert [await sight._may_claim() for _ in range(3)] == [False, True, True]
+    assert reviews.asked[0] == {
+        "verb": "create",
+        "group": "resource.k8s.io",
+        "resource": "resourceclaimtemplates",
+        "subresource": "",
+        "namespace": "team-a",
+    }
+    assert len(reviews.asked) == 2
+
+
+async def test_where_nobody_says_what_is_allowed_it_is_tried() -> None:
+    assert await sight_of(cast(Any, Reviews(None)))._may_claim() is True
