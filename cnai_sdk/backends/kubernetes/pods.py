@@ -108,7 +108,7 @@ def _placed(plan: Plan) -> dict[str, Any]:
     ask = plan.ask
     if ask is None:
         return {}
-    placed: dict[str, Any] = {"tolerations": [{"key": key, **_BORNE} for key in _taints(ask)]}
+    placed: dict[str, Any] = {"tolerations": borne(_taints(ask))}
     if len(ask.products) == 1:
         placed["nodeSelector"] = {PRODUCT: ask.products[0]}
     elif ask.products:
@@ -122,6 +122,11 @@ def _placed(plan: Plan) -> dict[str, Any]:
         claim = {"name": CLAIM, "resourceClaimTemplateName": plan.claim_template}
         placed["resourceClaims"] = [claim]
     return placed
+
+
+def borne(keys: Iterable[str]) -> list[dict[str, str]]:
+    """The tolerations of taints with these keys."""
+    return [{"key": key, **_BORNE} for key in keys]
 
 
 def _taints(ask: PodAsk) -> list[str]:

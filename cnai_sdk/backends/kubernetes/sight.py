@@ -16,17 +16,19 @@ from cnai_sdk.backends.kubernetes.api import Api, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kinds import KINDS
+from cnai_sdk.backends.kubernetes.pods import borne
 from cnai_sdk.backends.kubernetes.published import Published
 from cnai_sdk.backends.kubernetes.rights import may
 from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_keys import bare
+from cnai_sdk.backends.kubernetes.room_nodes import may_take
 from cnai_sdk.backends.kubernetes.room_objects import Node
 from cnai_sdk.backends.kubernetes.seen_objects import DeviceClass, ResourceSlice
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
+from cnai_sdk.backends.kubernetes.trying import tried_hami
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.gpu.cluster import profile
-from cnai_sdk.gpu.cluster.hami import MEMORY
 from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.gpu.cluster.resolver import BY_NAME, offers, resolve
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, Allowance, DeviceSeen, NodeSeen, Seen
@@ -35,34 +37,7 @@ from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import TrainSpec
 
 _DRA = "/apis/resource.k8s.io/v1"
-_PASSING = ("node.kubernetes.io/", "nvidia.com/")
-"""Taints of a node that is not well at the moment, and of nodes with GPUs, which our pods bear."""
-
-_TRIED = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {"generateName": "cnai-check-"},
-    "spec": {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "check",
-                "image": "check",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "resources": {"limits": {GPU: "1", MEMORY: "1024", "cpu": "1m", "memory": "1Mi"}},
-            }
-        ],
-    },
-}
+_NOT_TRIED = "Whether HAMi gives parts of GPUs could not be tried: a quota is used up now."
 
 
 class Sight:
@@ -148,6 +123,11 @@ class Sight:
         )
         nodes, served = self._seen_nodes(), self._served
         kind = KINDS[served.operator] if served.operator else None
+        hami: bool | None = False
+        if share and nodes is None and told is None:
+            hami = await self._is_hami()
+        unseen = [problem] if problem else []
+        unseen += [_NOT_TRIED] if hami is None else []
         return Seen(
             namespace=self._namespace,
             nodes=nodes,
@@ -156,7 +136,7 @@ class Sight:
             dra=served.dra,
             kai=served.kai,
             volcano=served.volcano and not served.kueue,
-            hami=share and nodes is None and told is None and await self._is_hami(),
+            hami=bool(hami),
             allowances=allowances(room),
             queue=queue,
             kai_queue="" if served.kueue else queue,
@@ -164,7 +144,7 @@ class Sight:
             profile=told,
             carries=kind.carries(served) if kind else EVERYTHING,
             kind=kind.kind if kind else "job",
-            unseen=(problem,) if problem else (),
+            unseen=tuple(unseen),
         )
 
     def _watch(self) -> None:
@@ -225,15 +205,18 @@ class Sight:
                 return True  # who may not even ask is told when it is created
         return self._claims
 
-    async def _is_hami(self) -> bool:
-        """Whether a webhook gives HAMi's scheduler to a pod with HAMi's resources."""
+    async def promised(self) -> frozenset[str]:
+        """The keys of GPUs that the administrator offers, whether or not a node has them now."""
+        told, _ = await self._profile()
+        return frozenset(each.key for each in (told.offer if told is not None else ()) if each.key)
+
+    async def _is_hami(self) -> bool | None:
+        """Whether HAMi hands out GPUs in parts; None where a quota that is full hides it."""
         if self._hami is None:
-            path = f"/api/v1/namespaces/{self._namespace}/pods"
             try:
-                made = await self._api.create(path, _TRIED, dry_run=True)
+                self._hami = await tried_hami(self._api, self._namespace)
             except (Refused, Unreachable):
                 return False  # it may be allowed, or reachable, another time
-            self._hami = made["spec"].get("schedulerName") == "hami-scheduler"
         return self._hami
 
 
@@ -249,12 +232,9 @@ def node_seen(node: Node) -> NodeSeen:
 
 
 def takes_pods(node: Node) -> bool:
-    """Whether our pods may ever run there."""
-    bars = (
-        taint.effect in ("NoSchedule", "NoExecute") and not taint.key.startswith(_PASSING)
-        for taint in node.spec.taints or ()
-    )
-    return not node.spec.unschedulable and not any(bars)
+    """Whether our pods may ever run there; one that is only kept free for now is not gone."""
+    keys = [GPU, *(key for key in node.status.allocatable or () if key.startswith("nvidia.com/"))]
+    return may_take(node, {"tolerations": borne(keys)})
 
 
 def allowances(room: Room) -> dict[str, Allowance]:

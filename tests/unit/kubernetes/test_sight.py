@@ -39,13 +39,24 @@ def test_of_a_node_only_devices_are_read() -> None:
     ("spec", "takes"),
     [
         ({}, True),
-        ({"unschedulable": True}, False),
+        ({"unschedulable": True}, True),
+        ({"taints": [{"key": "nvidia.com/reserved", "effect": "NoSchedule"}]}, False),
+        ({"taints": [{"key": "nvidia.com/gpu", "effect": "NoExecute"}]}, False),
         ({"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]}, True),
         ({"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]}, True),
         ({"taints": [{"key": "team", "value": "b", "effect": "NoSchedule"}]}, False),
         ({"taints": [{"key": "team", "value": "b", "effect": "PreferNoSchedule"}]}, True),
     ],
-    ids=["plain", "cordoned", "for-gpus", "not-well", "reserved", "preferred"],
+    ids=[
+        "plain",
+        "cordoned",
+        "others-gpus",
+        "emptied",
+        "for-gpus",
+        "not-well",
+        "reserved",
+        "preferred",
+    ],
 )
 def test_a_node_that_never_takes_the_pods_does_not_count(spec: dict[str, Any], takes: bool) -> None:
     assert takes_pods(node(spec=spec)) is takes
