@@ -199,7 +199,8 @@ def check(
         return f"{estimate}."
     if total * count > budget.left + _TINY:
         raise _above(wish, total, budget, count)
-    room = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} were left"
+    be = "are" if asking else "were"  # the notice stays with the job
+    room = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} {be} left"
     return f"{estimate}; {room}, {budget.how}."
 
 

@@ -214,6 +214,10 @@ def test_who_only_asks_is_told_that_a_timeout_is_to_be_written() -> None:
     assert check(wish, against, (), place="s01", now=NOW, asking=True) == (
         'It also has to say how long it may run, such as timeout="30m".'
     )
+    bounded = asked(spec(gpu=1, timeout=HOUR), 1.0)
+    budget = ceilings(gpu_hours_per_namespace="10")
+    assert "10 of 10 are left" in check(bounded, budget, (), place="s01", now=NOW, asking=True)
+    assert "10 of 10 were left" in check(bounded, budget, (), place="s01", now=NOW)
 
 
 def test_where_nothing_is_left_a_timeout_is_not_asked_for_first() -> None:
