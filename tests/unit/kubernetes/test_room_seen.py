@@ -21,7 +21,7 @@ from cnai_sdk.backends.kubernetes.room_kueue import queue_room, queue_rooms
 from cnai_sdk.backends.kubernetes.room_objects import Cohort, Node, VolcanoQueue
 from cnai_sdk.backends.kubernetes.room_wish import Wish
 from cnai_sdk.backends.kubernetes.standing_asked import Asked, quantity
-from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.workload import Workload
 from tests import vendors
 
@@ -248,7 +248,7 @@ def suspended_job(phase: Phase) -> tuple[Workload, Job]:
         asked=Asked(id="paused", name="paused", base="paused", workers=1),
     )
     told = Workload(
-        id="paused", name="paused", kind="train", backend="kubernetes", phase=phase, suspended=True
+        id="paused", name="paused", kind=Kind.TRAIN, backend="kubernetes", phase=phase, suspended=True
     )
     return told, job
 
