@@ -64,7 +64,6 @@ class DraMig:
             claim=claim,
             devices={offer.key: 1},
             quota_key=_key(offer),
-            products=(),
         )
         return _permitted(found, seen)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from cnai_sdk.gpu.cluster.hami import annotated
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
 from cnai_sdk.gpu.cluster.registered import cards
 from cnai_sdk.gpu.cluster.seen import NodeSeen, Seen
@@ -28,7 +29,7 @@ class Volcano:
     names: tuple[str, ...] = ("volcano-vgpu",)
     rank = 2
     isolation: Isolation = "memory"
-    needs = frozenset({"scheduler"})
+    needs = frozenset({"scheduler", "metadata"})
     enforced = "A library in the pod holds its processes to their memory and share of the cores."
     not_enforced = "It is software: a fault in one pod can end the others on the device."
 
@@ -43,6 +44,7 @@ class Volcano:
                 mechanism="volcano-vgpu",
                 key=NUMBER,
                 model=card.model,
+                nodes=(node.name,),
                 memory=card.memory,
                 card=card.memory,
                 count=1,
@@ -60,6 +62,14 @@ class Volcano:
             return part
         if not offer.card:
             return SIZE_UNSEEN
+        models = frozenset(
+            card.model
+            for node in seen.having(NUMBER)
+            for card in cards(node.annotations.get(_REGISTERED, ""))
+        )
+        model = annotated(wish, offer, seen, models)
+        if isinstance(model, Short):
+            return model
         memory = max(wish.gpu * offer.card, float(wish.gpu_memory or 0))
         units = math.ceil(round(memory / MIB / offer.unit, 6))
         return made(
@@ -70,7 +80,7 @@ class Volcano:
                 MEMORY: str(units),
                 CORES: str(math.ceil(round(100 * memory / offer.card, 6))),
             },
-            annotations={_QUEUE: seen.queue} if seen.queue and seen.volcano else {},
+            annotations=model | ({_QUEUE: seen.queue} if seen.queue and seen.volcano else {}),
             scheduler="volcano",
             share=round(memory / offer.card, 4),
             memory=units * offer.unit * MIB,
