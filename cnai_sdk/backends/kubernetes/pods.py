@@ -49,6 +49,7 @@ CLAIM = "gpu"
 
 _NOTHING = PodAsk(mechanism="", isolation="none")
 _BORNE = {"operator": "Exists", "effect": "NoSchedule"}
+_MAKERS = ("nvidia.com/", "amd.com/", "gpu.intel.com/")
 _OBJECT = 1_400 * 2**10
 _ANNOTATIONS = 256 * 2**10
 
@@ -146,7 +147,7 @@ def borne(keys: Iterable[str]) -> list[dict[str, str]]:
 
 def _taints(ask: PodAsk) -> list[str]:
     """What administrators keep other pods off nodes with GPUs by."""
-    return list(dict.fromkeys([GPU, *(key for key in ask.limits if key.startswith("nvidia.com/"))]))
+    return list(dict.fromkeys([GPU, *(key for key in ask.limits if key.startswith(_MAKERS))]))
 
 
 def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cnai_sdk.backends.kubernetes import pods
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.kinds import KINDS
 from cnai_sdk.backends.kubernetes.plan import Plan
+from cnai_sdk.gpu.cluster.profile import read_profile
 from cnai_sdk.gpu.cluster.resolver import resolve
 from cnai_sdk.gpu.cluster.seen import Seen
 from cnai_sdk.model.spec import Resources
@@ -36,6 +37,16 @@ def test_a_slice_is_asked_for_by_its_key_and_the_reserved_nodes_take_the_pod() -
     borne = {each["key"] for each in pod["tolerations"]}
     assert borne == {"nvidia.com/gpu", "nvidia.com/mig-3g.40gb"}
     assert "NVIDIA_VISIBLE_DEVICES" not in environment_of(manifest)
+
+
+@pytest.mark.parametrize("key", ["amd.com/gpu", "gpu.intel.com/i915", "gpu.intel.com/xe"])
+def test_a_device_of_another_maker_is_asked_for_by_its_key_and_its_taint_is_borne(key: str) -> None:
+    text = f'[[offer]]\nmechanism = "whole"\nkey = "{key}"\nmodel = "the card"\n'
+    pod = pod_of(with_gpus(Seen(profile=read_profile(text)), gpu=2.0)[1])
+    amounts = {key: "2"}
+    assert pod["containers"][0]["resources"] == {"requests": amounts, "limits": amounts}
+    assert key in {each["key"] for each in pod["tolerations"]}
+    assert "nodeSelector" not in pod
 
 
 def test_a_named_model_keeps_the_pod_on_its_nodes() -> None:
