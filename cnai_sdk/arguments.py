@@ -15,7 +15,7 @@ from cnai_sdk.capture import check_secret
 from cnai_sdk.errors import InvalidRequest, SecretRefused
 from cnai_sdk.gpu.wish import ISOLATIONS, Isolation
 from cnai_sdk.model.quantity import parse_duration, parse_memory
-from cnai_sdk.model.spec import Resources
+from cnai_sdk.model.spec import AMOUNT, MOST, Resources
 from cnai_sdk.remote import outputs_of
 
 _TOLD = re.compile(
@@ -53,7 +53,7 @@ def parse_resources(
             raise InvalidRequest(
                 f"{label}={value!r} is not a number.", next_step=f"Write {label}=1, for one."
             )
-        if isinstance(value, int | float) and not 0 < value < 1e6:
+        if isinstance(value, int | float) and not 0 < value < AMOUNT:
             raise InvalidRequest(
                 f"{label}={value} cannot be given.",
                 next_step=f"Write a number above 0, or leave {label} out.",
@@ -272,7 +272,7 @@ def parse_args(args: object) -> dict[str, Any]:
 
 
 def _count(label: str, value: object, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 4096:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         raise InvalidRequest(
             f"{label}={value!r} is not a number of {label}.",
             next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -36,7 +37,8 @@ async def diagnose_workload(backend: Backend, workload: Workload) -> Diagnosis |
         metrics=tuple(await backend.metrics(workload.id)),
     )
     if lines and workload.managed:
-        facts = replace(facts, spans=(await backend.spec(workload.id)).payload.spans)
+        with contextlib.suppress(CnaiError):  # then its lines are told by the script's numbers
+            facts = replace(facts, spans=(await backend.spec(workload.id)).payload.spans)
     if workload.phase is Phase.SUCCEEDED and not (lines or facts.metrics):
         facts = replace(facts, left=await _left_something(backend, workload.id))
     # Listing the installed packages takes up to a second, for which no event loop may stand still.

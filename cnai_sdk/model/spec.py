@@ -6,7 +6,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.phase import Kind
+
+MOST = 4096
+"""Workers that a workload may have, and how often a failed run may start again."""
+
+LONGEST = 1e9
+"""Seconds below which a timeout is."""
+
+AMOUNT = 1e6
+"""Cores and devices below which a worker's are."""
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,6 +80,25 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def script(self) -> str:
         """The readable script that runs on every worker."""
         return self.files["script.py"].decode()
+
+
+def checked_path(path: str) -> str:
+    """A path of a payload, as it is, when it stays inside of the payload's folder.
+
+    Raises:
+        InvalidRequest: it leads out, or is none.
+
+    >>> checked_path("code/own.py")
+    'code/own.py'
+    """
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise InvalidRequest(
+            f"{path[:200]!r} is no path inside of a payload.",
+            why="A job's code is unpacked into a folder of its own, and no name leads out of it.",
+            next_step="Submit the function again; the SDK writes no such name.",
+        )
+    return path
 
 
 class DataLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,11 +8,8 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-import msgspec
-
 from cnai_sdk.backends.base import Capabilities
-from cnai_sdk.backends.kubernetes import naming, payload, reading, room_items
-from cnai_sdk.backends.kubernetes.api import Missing
+from cnai_sdk.backends.kubernetes import reading, room_items
 from cnai_sdk.backends.kubernetes.changing import change, until_left
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
@@ -20,6 +17,7 @@ from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_ou
 from cnai_sdk.backends.kubernetes.plan import default_image
 from cnai_sdk.backends.kubernetes.session import Session, open_session
 from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
+from cnai_sdk.backends.kubernetes.specs import bare_spec, whole_spec
 from cnai_sdk.backends.kubernetes.submitting import Submitter, claims_now, only_train
 from cnai_sdk.config import Config
 from cnai_sdk.errors import NotFound, Unsupported
@@ -28,11 +26,10 @@ from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Device, Fit, Quota
-from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.spec import Spec
 from cnai_sdk.model.stream import Update
 from cnai_sdk.model.workload import Workload
 
-_SPEC: msgspec.json.Decoder[Spec] = msgspec.json.Decoder(Spec)
 _REMEMBERED = 64
 
 
@@ -107,34 +104,13 @@ class KubernetesBackend:
     async def spec(self, id: str) -> Spec:
         session, job = await self._job(id)
         if id not in self._specs:
-            self._specs[id] = await self._read_spec(session, job)
+            _only_ours(job, "shown as a script")
+            meta = job.obj.metadata
+            path = _kind(job).path(meta.namespace, meta.name)
+            self._specs[id] = await whole_spec(session.api, job, path)
             while len(self._specs) > _REMEMBERED:
                 self._specs.pop(next(iter(self._specs)))
         return self._specs[id]
-
-    async def _read_spec(self, session: Session, job: Job) -> Spec:
-        kind = _kind(job)
-        _only_ours(job, "shown as a script")
-        meta = job.obj.metadata
-        raw: dict[str, Any] = await session.api.get(kind.path(meta.namespace, meta.name))
-        config_map: dict[str, Any] | None = None
-        archive = payload.carried(raw)
-        if archive is None:
-            with contextlib.suppress(Missing):
-                name = naming.payload_name(job.asked.id)
-                path = f"/api/v1/namespaces/{meta.namespace}/configmaps/{name}"
-                config_map = await session.api.get(path)
-            archive = payload.carried(raw, config_map)
-        spec = _SPEC.decode(meta.annotation(naming.SPEC))
-        if archive is None:
-            raise NotFound(
-                f"The code of {meta.name} is not there any more.",
-                why="It lay in a ConfigMap, which somebody has removed.",
-                next_step="Submit the function again.",
-            )
-        files = await asyncio.to_thread(payload.unpack, archive)
-        carried = msgspec.structs.replace(spec.payload, files=files)
-        return msgspec.structs.replace(spec, payload=carried)
 
     async def _job(self, id: str) -> tuple[Session, Job]:
         session = await self._session()
@@ -173,7 +149,7 @@ class KubernetesBackend:
 
     async def events(self, id: str) -> Sequence[Event]:
         session, job = await self._job(id)
-        follower, spec = session.followers.that_reads(id), _bare_spec(job)
+        follower, spec = session.followers.that_reads(id), bare_spec(job)
         missing = ""
         if follower is not None:
             missing = reading.missing(
@@ -211,7 +187,7 @@ class KubernetesBackend:
         return await self._reader(session, job).read(shelf, path, node=_node(job))
 
     def _reader(self, session: Session, job: Job) -> Outputs:
-        spec = _bare_spec(job)
+        spec = bare_spec(job)
         image = spec.image if spec is not None else ""
         image = image or self._config.image or (default_image(spec) if spec is not None else "")
         return Outputs(session.api, session.target.namespace, image=image)
@@ -306,18 +282,9 @@ def _labelled(job: Job) -> dict[str, Any]:
     return {"metadata": {"labels": job.obj.metadata.labels or {}}}
 
 
-def _bare_spec(job: Job) -> TrainSpec | None:
-    """What was asked for, without its code; None for somebody else's job."""
-    text = job.obj.metadata.annotation(naming.SPEC)
-    with contextlib.suppress(msgspec.DecodeError):
-        spec = _SPEC.decode(text) if text else None
-        return spec if isinstance(spec, TrainSpec) else None
-    return None
-
-
 def _shelf(job: Job) -> Shelf | None:
     """Where the workload writes, or None when its files go with its workers."""
-    spec = _bare_spec(job)
+    spec = bare_spec(job)
     return None if spec is None else shelf_of(spec, job.asked.id)
 
 

@@ -38,6 +38,7 @@ from cnai_sdk.backends.record.reports import (
 )
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric, Number
+from cnai_sdk.model.spec import MOST
 from cnai_sdk.model.workload import Progress
 
 _KEPT_FOR = 14 * 86400.0
@@ -220,7 +221,7 @@ class Keeper:
         for nth, frame in frames:
             with leaving_out_nonsense():
                 own = self._attempts.get(source, max(attempt, heard.attempt))
-                if isinstance(frame.get("attempt"), int):
+                if isinstance(frame.get("attempt"), int) and 0 <= frame["attempt"] <= MOST:
                     own = frame["attempt"]
                 self._attempts[source] = own
                 if own > heard.attempt:

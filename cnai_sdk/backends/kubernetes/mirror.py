@@ -19,14 +19,14 @@ from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target
-from cnai_sdk.backends.kubernetes.mirror_index import Index, Job
+from cnai_sdk.backends.kubernetes.mirror_index import Index, Job, older
 from cnai_sdk.backends.kubernetes.mirror_keeping import Keeping
 from cnai_sdk.backends.kubernetes.mirror_lines import Lines, Visibility
 from cnai_sdk.backends.kubernetes.mirror_paths import JOBS, paths_of, watched
-from cnai_sdk.backends.kubernetes.mirror_stream import Stream
+from cnai_sdk.backends.kubernetes.mirror_stream import Stream, broken
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
-from cnai_sdk.backends.kubernetes.standing import workload
+from cnai_sdk.backends.kubernetes.standing import little, workload
 from cnai_sdk.backends.kubernetes.standing_events import happened, in_order, incomplete
 from cnai_sdk.backends.kubernetes.standing_pods import latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
@@ -77,6 +77,7 @@ class Mirror:
         self._forgotten: set[str] = set()
         self._touched: set[str] = set()
         self._ending: dict[str, float] = {}
+        self._puzzling: set[str] = set()
         self._wake = asyncio.Event()
         self._loaded = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,7 +86,11 @@ class Mirror:
     # -- life ------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to watch, in the loop that runs now; return when all that is there is known."""
+        """Begin to watch, in the loop that runs now; return when all that is there is known.
+
+        Raises:
+            BackendUnavailable: the watch broke down before that.
+        """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._kept.listen(self._grew)
@@ -94,6 +99,9 @@ class Mirror:
                 self._loop.create_task(self._keeping.run()),
             ]
         await self._loaded.wait()
+        if self._stream.failure is not None:
+            await self.close()
+            raise self._stream.failure
 
     async def close(self) -> None:
         """Stop watching."""
@@ -197,9 +205,13 @@ class Mirror:
             self._drop(uid)
             return
         known = self._index.jobs.get(uid)
-        if uid in self._forgotten or (known is not None and _older(obj, known.obj)):
+        if uid in self._forgotten or (known is not None and older(obj, known.obj)):
             return
-        touched = self._index.put_job(obj)
+        try:
+            touched = self._index.put_job(obj)
+        except Exception:
+            self._unread(uid, obj)
+            return
         if known is None:
             job = self._index.jobs[uid]
             job.remember(self._keeping.runs(job.asked.id))
@@ -210,6 +222,7 @@ class Mirror:
         if job is None:
             return
         self._stream.drop(job.asked.id)
+        self._puzzling.discard(uid)
         self._ending.pop(uid, None)
         if job.queue is not None:
             self._lines.touch(job.queue)
@@ -242,7 +255,13 @@ class Mirror:
     # -- the loops -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        await self._load()
+        try:
+            await self._load()
+        except Exception as error:
+            _log.exception("The jobs of %s cannot be told", self._place)
+            self._stream.fail(broken(self._place, error))
+            self._loaded.set()
+            return
         while True:
             await self._wake.wait()
             await asyncio.sleep(_GATHER)  # what comes at once is told at once
@@ -250,7 +269,7 @@ class Mirror:
             try:
                 self._lines.refresh()
                 await self._tell_touched()
-            except Exception:  # one object that makes no sense must not stop the others
+            except Exception:
                 _log.exception("A change could not be told")
 
     async def _load(self) -> None:
@@ -262,7 +281,10 @@ class Mirror:
         for name, informer in self._informers.items():
             take = self._taker(name)
             for obj in list(informer.objects.values()):
-                take("ADDED", obj)
+                try:
+                    take("ADDED", obj)
+                except Exception:  # one that makes no sense must not stop the others
+                    self._unread(obj.metadata.uid, obj)
             informer.listen(take)
         events = self._shared.get(self._paths["events"], KubeEvent, keep=False)
         events.listen(self._take_event)
@@ -290,7 +312,22 @@ class Mirror:
                 await asyncio.sleep(0)
 
     def _tell(self, job: Job) -> Workload:
-        """Tell how a job stands. An end is told once, when all that belongs to it is known."""
+        """Tell how a job stands, or that this cannot be told: one that makes no sense must not stop
+        the others."""
+        try:
+            return self._told(job)
+        except Exception:
+            self._unread(job.uid, job.obj)
+            return self._stream.put(little(job.asked, job.obj, self._place))
+
+    def _unread(self, uid: str, obj: Any) -> None:
+        """Log once that an object cannot be read."""
+        if uid not in self._puzzling:
+            self._puzzling.add(uid)
+            _log.exception("%s %s cannot be read", obj.kind or "object", obj.metadata.name)
+
+    def _told(self, job: Job) -> Workload:
+        """An end is told once, when all that belongs to it is known."""
         before = self._stream.get(job.asked.id)
         if before is not None and before.phase.ended and job.obj is job.ended_as:
             return before
@@ -355,9 +392,3 @@ class Mirror:
         """Have kept what the cluster forgets; not of jobs that had ended before this began."""
         if job.asked.managed and job.ended_as is None and (job.facts or job.events):
             self._keeping.put(self._seen(job), job.asked.id)
-
-
-def _older(obj: TrainingObject, known: TrainingObject) -> bool:
-    """Whether an object is a state before the known one; a watch may lag behind an answer."""
-    versions = (obj.metadata.resource_version, known.metadata.resource_version)
-    return all(each.isdigit() for each in versions) and int(versions[0]) < int(versions[1])

@@ -321,3 +321,9 @@ def _jobs_of(pod: Pod) -> tuple[str, ...]:
         meta.label(_SET),
         meta.label(_OF_JOB),
     )
+
+
+def older(obj: TrainingObject, known: TrainingObject) -> bool:
+    """Whether an object is a state before the known one; a watch may lag behind an answer."""
+    versions = (obj.metadata.resource_version, known.metadata.resource_version)
+    return all(each.isdigit() for each in versions) and int(versions[0]) < int(versions[1])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 
 from cnai_sdk.backends.kubernetes.kept import Heard, Kept
 from cnai_sdk.backends.kubernetes.standing_events import worth_keeping
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.backends.kubernetes.standing_seen import Seen
 from cnai_sdk.model.event import Event
+
+_Found = tuple[str, dict[str, Event], dict[str, PodFacts]]
+_log = logging.getLogger(__name__)
 
 
 class Keeping:
@@ -59,15 +63,23 @@ class Keeping:
             await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, {}
-            found = [(id, worth_keeping(seen), _runs(seen)) for id, seen in waiting.items()]
-            await asyncio.to_thread(self._write, [each for each in found if self._counts(*each)])
+            try:
+                await asyncio.to_thread(self._write, list(self._chosen(waiting)))
+            except Exception:  # such as a full disk; the next change tries again
+                _log.exception("What the cluster forgets could not be kept")
+
+    def _chosen(self, waiting: Mapping[str, Seen]) -> Iterator[_Found]:
+        for id, seen in waiting.items():
+            found = id, worth_keeping(seen), _runs(seen)
+            if self._counts(*found):
+                yield found
 
     def _counts(self, id: str, events: Mapping[str, Event], runs: Mapping[str, PodFacts]) -> bool:
         """A job that nobody here has looked at gets a folder only when something went wrong."""
         wrong = any(each.warning for each in events.values())
         return id in self._folders or wrong or any(each.failed for each in runs.values())
 
-    def _write(self, found: list[tuple[str, dict[str, Event], dict[str, PodFacts]]]) -> None:
+    def _write(self, found: list[_Found]) -> None:
         for id, events, runs in found:
             keeper = self._kept.keeper(id)
             if events:

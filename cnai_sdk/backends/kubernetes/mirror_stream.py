@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from cnai_sdk.backends.kubernetes.pulse import Pulse
+from cnai_sdk.errors import BackendUnavailable, CnaiError
 from cnai_sdk.model.stream import Change, Interruption, Snapshot, Update
 from cnai_sdk.model.workload import Workload
 
@@ -21,22 +22,26 @@ class Stream:
         epoch: another one with every process, since numbers are its own.
         seq: the number of the last change.
         interruption: why nothing new is heard now, or None.
+        failure: why nothing will ever be heard again, or None; whoever asks is told so.
     """
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(8)
         self.seq = 0
         self.interruption: Interruption | None = None
+        self.failure: CnaiError | None = None
         self._now: OrderedDict[str, Workload] = OrderedDict()
         self._gone: list[tuple[int, str]] = []
         self._pulse = Pulse()
 
     def get(self, id: str) -> Workload | None:
         """A workload as it was told last."""
+        self._check()
         return self._now.get(id)
 
     def all(self) -> list[Workload]:
         """All of them, newest first."""
+        self._check()
         return sorted(self._now.values(), key=lambda w: (w.created, w.id), reverse=True)
 
     def put(self, workload: Workload) -> Workload:
@@ -64,14 +69,24 @@ class Stream:
             self.interruption = why
             self._pulse.beat()
 
+    def fail(self, error: CnaiError) -> None:
+        """Nothing is told from now on: raise that wherever somebody asks or waits."""
+        self.failure = error
+        self._pulse.beat()
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
     async def watch(self) -> AsyncIterator[Update]:
         """A snapshot, then changes, until the iterator is closed."""
         seen, told = self.seq, self.interruption
         every = tuple(self.all())
         yield Snapshot(epoch=self.epoch, seq=seen, workloads=every, interruption=told)
         while True:
-            while self.seq == seen and self.interruption == told:
+            while self.seq == seen and self.interruption == told and self.failure is None:
                 await self._pulse.wait()
+            self._check()
             change = self._since(seen)
             seen, told = change.seq, change.interruption
             yield change
@@ -94,3 +109,13 @@ class Stream:
                 break
             found.append(workload)
         return reversed(found)
+
+
+def broken(place: str, error: Exception) -> BackendUnavailable:
+    """What is said once a mirror cannot go on."""
+    return BackendUnavailable(
+        f"What runs in {place} cannot be told.",
+        why=f"Reading what the cluster lists broke down: {type(error).__name__}: {error}"[:500],
+        next_step="Try again. If it stays so: cnai doctor, and report it with the log of this "
+        "program.",
+    )

@@ -22,7 +22,7 @@ import msgspec
 
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.quantity import show_bytes
-from cnai_sdk.model.spec import TrainSpec
+from cnai_sdk.model.spec import TrainSpec, checked_path
 
 INLINE = 64 * 2**10
 """Bytes that travel in the job object; as text of an environment variable, whose limit is twice
@@ -30,6 +30,12 @@ that."""
 
 LARGEST = 1000 * 2**10
 """Bytes that a ConfigMap takes, which holds at most a mebibyte with its labels."""
+
+CARRIED = 96 * 2**20
+"""Bytes that a payload's files may have together before they are compressed."""
+
+UNPACKED = 128 * 2**20
+"""Bytes beyond which an archive is not unpacked, since zeros shrink to a thousandth."""
 
 ENV = "CNAI_CODE"
 DIGEST = "CNAI_CODE_SHA256"
@@ -39,6 +45,7 @@ HOME = "/cnai"
 
 _WORKER = "worker/cnai_sdk/"
 _ADDED = (_WORKER, "pod.json", "spans.json")
+_MEMBERS = 10_000
 _LEVEL = 9
 _BLOCK = tarfile.BLOCKSIZE
 _END = b"\0" * (2 * _BLOCK)
@@ -115,23 +122,41 @@ def pack(spec: TrainSpec, settings: Mapping[str, Any]) -> Packed:
         "spans.json": msgspec.json.encode(spans),
         **spec.payload.files,
     }
+    whole = sum(map(len, spec.payload.files.values()))
+    if whole > CARRIED:
+        raise _too_large(spec, whole, CARRIED, "unpacked, and a job carries")
     begun, compressor = _worker()
     compressor = compressor.copy()
     data = begun + compressor.compress(_entries(files) + _END) + compressor.flush()
     if len(data) > LARGEST:
-        raise _too_large(spec, len(data))
+        raise _too_large(spec, len(data), LARGEST, "compressed, and a cluster's object holds")
     return Packed(data=data, digest=hashlib.sha256(data).hexdigest())
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
-    """The payload's files, without what was added to them on the way."""
-    with tarfile.open(fileobj=io.BytesIO(zlib.decompress(data))) as archive:
-        found = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
-    return {
-        name: file.read()
-        for name, file in found.items()
-        if file is not None and not name.startswith(_ADDED)
-    }
+    """The payload's files, without what was added to them on the way.
+
+    Whoever made the job made the archive, so neither its size nor its names are trusted.
+
+    Raises:
+        ValueError: it is larger than `pack` makes one, or a name leads out of the payload's folder.
+        tarfile.TarError, zlib.error, EOFError: it is no archive.
+    """
+    opened = zlib.decompressobj()
+    plain = opened.decompress(data, UNPACKED)
+    if opened.unconsumed_tail:
+        raise ValueError(f"it is over {show_bytes(UNPACKED)} when it is unpacked")
+    if not opened.eof:
+        raise EOFError("it is cut off")
+    found: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+        for nth, member in enumerate(archive):
+            if nth >= _MEMBERS or member.issparse() or member.size > len(plain):
+                raise ValueError("it is none that a job carries")
+            file = archive.extractfile(member) if member.isreg() else None
+            if file is not None and not member.name.startswith(_ADDED):
+                found[checked_path(member.name)] = file.read()
+    return found
 
 
 def carried(job: Mapping[str, Any], config_map: Mapping[str, Any] | None = None) -> bytes | None:
@@ -172,11 +197,11 @@ def _worker() -> tuple[bytes, Any]:
     return compressor.compress(_entries(files)), compressor
 
 
-def _too_large(spec: TrainSpec, size: int) -> InvalidRequest:
+def _too_large(spec: TrainSpec, size: int, most: int, so: str) -> InvalidRequest:
     largest = max(spec.payload.files, key=lambda name: len(spec.payload.files[name]))
     return InvalidRequest(
-        f"The code and the values that the function needs are {show_bytes(size)} compressed, and "
-        f"a cluster's object holds {show_bytes(LARGEST)}.",
+        f"The code and the values that the function needs are {show_bytes(size)} {so} "
+        f"{show_bytes(most)}.",
         why=f"The largest part is {largest}, {show_bytes(len(spec.payload.files[largest]))}.",
         next_step="Let the function load or make the large value itself; or put it on a claim of "
         'the cluster and name that: data=["pvc://CLAIM/folder"].',

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnai_sdk.backends.kubernetes.naming import CONTAINER
 from cnai_sdk.backends.kubernetes.objects import ContainerStatus, Pod
+from cnai_sdk.backends.kubernetes.standing_pods import count_of
 
 OWN_INIT = "cnai-"
 """What the names of the init containers start with that the SDK adds."""
@@ -62,7 +63,7 @@ def sources_of(pod: Pod, *, rank: int) -> Iterator[Source]:
             rank=rank,
             newest=_newest(each),
             running=each.state.running is not None,
-            attempt=int(of_set) if of_set.isdigit() else 0,
+            attempt=count_of(of_set) or 0,
         )
 
 

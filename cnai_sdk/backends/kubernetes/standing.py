@@ -79,6 +79,21 @@ def workload(seen: Seen, *, context: Context, seq: int = 0) -> Workload:
     )
 
 
+def little(wanted: Asked, obj: TrainingObject, place: str) -> Workload:
+    """A job whose standing cannot be worked out: its name, and that this is so."""
+    return Workload(
+        id=wanted.id,
+        name=wanted.name,
+        kind=Kind.TRAIN,
+        phase=Phase("Unreadable"),
+        backend=NAME,
+        place=place,
+        message="How it stands cannot be read from its objects; the program's log says why",
+        created=obj.metadata.created,
+        managed=wanted.managed,
+    )
+
+
 def standing(seen: Seen, wanted: Asked, context: Context) -> Standing:
     """The phase of a job, and what stands behind it."""
     ended = _ended(seen, wanted)

@@ -1,4 +1,8 @@
-"""What was asked for: told by our own annotations, or read from somebody else's job."""
+"""What was asked for: told by our own annotations, or read from somebody else's job.
+
+Whoever may write a job writes its annotations too, so they are claims: how many workers there are
+says the job itself, and what no call could have asked for counts as not being said.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,13 @@ import contextlib
 import functools
 import math
 import re
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.objects import Container, PodSpec, TrainingObject
-from cnai_sdk.model.spec import Origin, Resources
+from cnai_sdk.model.spec import AMOUNT, LONGEST, MOST, Origin, Resources
 from cnai_sdk.model.workload import Granted
 
 _SUFFIXES = {
@@ -33,7 +37,14 @@ _SUFFIXES = {
     "Pi": 2.0**50,
     "Ei": 2.0**60,
 }
+_MEMORY = 2**60
+_YEAR_10000 = 253402300800
+_TEXT = 1000
+_MANY = 100
 _QUANTITY = re.compile(r"([+-]?[\d.]+)(?:[eE]([+-]?\d+))?([A-Za-z]*)")
+
+
+_N = TypeVar("_N", int, float)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,17 +79,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a TrainSpec that a job's standing shows."""
+    """The part of a TrainSpec that a job's standing shows, or that says whether it is one."""
 
     name: str = ""
     display_name: str = ""
-    workers: int = 1
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = 1
     resources: Resources = Resources()
-    timeout: float | None = None
-    retries: int = 0
+    timeout: Annotated[float, msgspec.Meta(gt=0, lt=LONGEST)] | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=MOST)] = 0
     origin: Origin = Origin()
     labels: dict[str, str] = {}
-    packages: tuple[str, ...] = ()
 
 
 def asked(obj: TrainingObject) -> Asked:
@@ -89,23 +99,23 @@ def asked(obj: TrainingObject) -> Asked:
     queue = meta.label(naming.QUEUE)
     if told is None:
         return _somebodys(obj, id=id, queue=queue)
-    created = _number(meta.annotation(naming.CREATED))
+    created = _time(meta.annotation(naming.CREATED))
     return Asked(
         id=id,
         name=meta.label(naming.NAME) or meta.name,
-        base=meta.annotation(naming.BASE) or told.name,
-        display_name=meta.annotation(naming.DISPLAY_NAME) or told.display_name,
-        workers=told.workers,
+        base=_short(meta.annotation(naming.BASE) or told.name),
+        display_name=_short(meta.annotation(naming.DISPLAY_NAME) or told.display_name),
+        workers=_workers(obj),
         master=_has_master(obj),
-        resources=told.resources,
+        resources=_possible(told.resources),
         timeout=told.timeout,
         retries=told.retries,
-        origin=told.origin,
-        labels=told.labels,
-        granted=_decoded(meta.annotation(naming.GRANTED), Granted, None),
-        notices=_decoded(meta.annotation(naming.NOTICES), tuple[str, ...], ()),
-        stopped=_number(meta.annotation(naming.STOPPED)),
-        attempt=int(_number(meta.annotation(naming.ATTEMPT)) or 0),
+        origin=_origin(told.origin),
+        labels={_short(name): _short(each) for name, each in [*told.labels.items()][:_MANY]},
+        granted=_granted(meta.annotation(naming.GRANTED)),
+        notices=_texts(_decoded(meta.annotation(naming.NOTICES), tuple[str, ...], ())),
+        stopped=_time(meta.annotation(naming.STOPPED)),
+        attempt=int(_number(meta.annotation(naming.ATTEMPT), most=MOST) or 0),
         created=created if created and abs(created - meta.created) < 60 else None,
         queue=queue,
     )
@@ -118,15 +128,72 @@ def _told(text: str) -> _Told | None:
 
 
 def _decoded(text: str, type: Any, otherwise: Any) -> Any:
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError, OverflowError):
         return msgspec.json.decode(text, type=type) if text else otherwise
     return otherwise
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, *, most: float) -> float | None:
     with contextlib.suppress(ValueError):
-        return float(text) if text else None
+        number = float(text) if text else -1.0
+        return number if 0 <= number <= most else None  # nan is neither
     return None
+
+
+def _time(text: str) -> float | None:
+    """Unix seconds that a calendar has."""
+    return _number(text, most=_YEAR_10000 - 1)
+
+
+def _short(text: str) -> str:
+    return text[:_TEXT]
+
+
+def _texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_short, texts[:_MANY]))
+
+
+def _origin(told: Origin) -> Origin:
+    return Origin(
+        notebook=_short(told.notebook),
+        cell=_short(told.cell),
+        user=_short(told.user),
+        sdk=_short(told.sdk),
+    )
+
+
+def _granted(text: str) -> Granted | None:
+    told: Granted | None = _decoded(text, Granted, None)
+    if told is None:
+        return None
+    return Granted(
+        asked=_short(told.asked),
+        cpu=_below(told.cpu, AMOUNT),
+        memory=_below(told.memory, _MEMORY),
+        gpu=_below(told.gpu, AMOUNT) or 0.0,
+        gpu_memory=_below(told.gpu_memory, _MEMORY),
+        gpu_granted=_short(told.gpu_granted),
+        isolation=_short(told.isolation),
+        how=_texts(told.how),
+        devices=tuple(map(_short, told.devices[:MOST])),
+        quota_key=_short(told.quota_key),
+    )
+
+
+def _possible(told: Resources) -> Resources:
+    """As much of it as a call can ask for."""
+    return msgspec.structs.replace(
+        told,
+        cpu=_below(told.cpu, AMOUNT),
+        memory=_below(told.memory, _MEMORY),
+        gpu=_below(told.gpu, AMOUNT) or 0.0,
+        gpu_memory=_below(told.gpu_memory, _MEMORY),
+        gpu_model=_short(told.gpu_model) if told.gpu_model is not None else None,
+    )
+
+
+def _below(amount: _N | None, most: float) -> _N | None:
+    return amount if amount is not None and 0 < amount < most else None
 
 
 def _somebodys(obj: TrainingObject, *, id: str, queue: str) -> Asked:
@@ -140,8 +207,8 @@ def _somebodys(obj: TrainingObject, *, id: str, queue: str) -> Asked:
         master=_has_master(obj),
         workers=_workers(obj),
         resources=_resources(obj),
-        timeout=float(spec.deadline) if spec.deadline else None,
-        retries=spec.run_policy.backoff_limit or 0,
+        timeout=_below(float(spec.deadline), LONGEST) if spec.deadline else None,
+        retries=min(max(spec.run_policy.backoff_limit or 0, 0), MOST),
         queue=queue,
     )
 
@@ -153,9 +220,12 @@ def _has_master(obj: TrainingObject) -> bool:
 def _workers(obj: TrainingObject) -> int:
     replicas = obj.spec.pytorch_replica_specs
     if replicas:
-        return sum(1 if each.replicas is None else each.replicas for each in replicas.values())
-    trainer = obj.spec.trainer
-    return (trainer.num_nodes if trainer else None) or 1
+        counts = [1 if each.replicas is None else each.replicas for each in replicas.values()]
+        found = sum(max(count, 0) for count in counts)
+    else:
+        trainer = obj.spec.trainer
+        found = (trainer.num_nodes if trainer else None) or 1
+    return min(max(found, 1), MOST)
 
 
 def _resources(obj: TrainingObject) -> Resources:
@@ -186,11 +256,12 @@ def resources_of(amounts: dict[str, str | int | float]) -> Resources:
     """
     values = {name: quantity(value) for name, value in amounts.items()}
     memory = values.get("memory")
-    return Resources(
+    found = Resources(
         cpu=values.get("cpu"),
         memory=None if memory is None else int(memory),
         gpu=sum(value or 0.0 for name, value in values.items() if name.endswith("/gpu")),
     )
+    return _possible(found)
 
 
 def quantity(value: str | int | float) -> float | None:

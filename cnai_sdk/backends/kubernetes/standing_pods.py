@@ -21,6 +21,7 @@ from cnai_sdk.backends.kubernetes.objects import (
     seconds,
 )
 from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.spec import MOST
 
 _REPLICA_TYPE = "training.kubeflow.org/replica-type"
 _REPLICA_INDEX = "training.kubeflow.org/replica-index"
@@ -79,7 +80,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Which attempt it was by the worker's own count, which has its container's restarts in it,
         or None before it has said so."""
         told = self.document.get("attempt")
-        return told if isinstance(told, int) else None
+        return told if isinstance(told, int) and 0 <= told <= MOST else None
 
     @property
     def final(self) -> bool:
@@ -91,7 +92,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What the worker's last message holds when it is one of ours; else nothing."""
         try:
             found = json.loads(self.end) if self.end.startswith("{") else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -116,7 +117,7 @@ def rank_of(pod: Pod, *, master: bool) -> int | None:
         return None
     kind, index = meta.label(_REPLICA_TYPE).lower(), meta.label(_REPLICA_INDEX)
     if kind:
-        number = int(index) if index.isdigit() else 0
+        number = count_of(index) or 0
         return number + 1 if master and kind == "worker" else number
     step = meta.label(_STEP)
     if step and step != "trainer":
@@ -124,7 +125,13 @@ def rank_of(pod: Pod, *, master: bool) -> int | None:
     if meta.label(_JOBS_OF_SET).endswith("-initializer"):
         return None
     index = meta.label(_COMPLETION_INDEX)
-    return int(index) if index.isdigit() else None
+    return count_of(index)
+
+
+def count_of(label: str) -> int | None:
+    """A label's number; whoever makes a pod writes its labels, so it may be none."""
+    number = int(label) if label.isdecimal() and len(label) < 10 else MOST
+    return number if number < MOST else None
 
 
 def facts_of(pod: Pod, *, master: bool, gone: bool = False) -> PodFacts:
@@ -150,7 +157,7 @@ def facts_of(pod: Pod, *, master: bool, gone: bool = False) -> PodFacts:
         uid=meta.uid,
         name=meta.name,
         rank=rank_of(pod, master=master),
-        attempt=restarts + (int(of_set) if of_set.isdigit() else 0),
+        attempt=restarts + (count_of(of_set) or 0),
         phase=phase,
         why=why,
         said=said[:_MOST],

@@ -26,7 +26,7 @@ import msgspec
 from cnai_sdk.backends.record.journal import Journal
 from cnai_sdk.model.event import Event
 from cnai_sdk.model.metric import Metric
-from cnai_sdk.model.spec import Spec, TrainSpec
+from cnai_sdk.model.spec import Spec, TrainSpec, checked_path
 from cnai_sdk.model.workload import Workload
 
 _SPEC = msgspec.json.Decoder(Spec)
@@ -78,7 +78,7 @@ class JobFolder:
         for folder in (self.payload, self.outputs, self.log):
             folder.mkdir(mode=0o700)
         for path, content in spec.payload.files.items():
-            target = self.payload / path
+            target = self.payload / checked_path(path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.write_bytes(content)
         (self.payload / "worker").symlink_to(worker)
