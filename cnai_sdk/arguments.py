@@ -13,8 +13,15 @@ from typing import Any
 
 from cnai_sdk.capture import check_secret
 from cnai_sdk.errors import InvalidRequest, SecretRefused
+from cnai_sdk.gpu.slices import size
 from cnai_sdk.gpu.wish import ISOLATIONS, Isolation
-from cnai_sdk.model.quantity import parse_duration, parse_memory
+from cnai_sdk.model.quantity import (
+    as_count,
+    as_number,
+    parse_duration,
+    parse_memory,
+    show_given,
+)
 from cnai_sdk.model.spec import AMOUNT, MOST, Resources
 from cnai_sdk.remote import outputs_of
 
@@ -27,6 +34,7 @@ _REQUIREMENT = re.compile(
     r"|(?:git\+)?https?://\S+",
     re.ASCII,
 )
+_SLICE = re.compile(r"(?:nvidia\.com/)?(?:mig[- ]?)?(\d{1,3}g\.\d{1,6}gb)\S{0,20}", re.IGNORECASE)
 _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]{0,511}", re.ASCII)
 _SECRET_OF_CLUSTER = re.compile(
@@ -48,24 +56,43 @@ def parse_resources(
     Raises:
         InvalidRequest: a number that no machine could grant.
     """
-    for label, value in (("cpu", cpu), ("gpu", gpu)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise InvalidRequest(
-                f"{label}={value!r} is not a number.", next_step=f"Write {label}=1, for one."
-            )
-        if isinstance(value, int | float) and not 0 < value < AMOUNT:
-            raise InvalidRequest(
-                f"{label}={value} cannot be given.",
-                next_step=f"Write a number above 0, or leave {label} out.",
-            )
+    for label, value in (("gpu", gpu), ("gpu_memory", gpu_memory), ("gpu_model", gpu_model)):
+        _refuse_slice(label, value)
     return Resources(
-        cpu=None if cpu is None else float(cpu),  # type: ignore[arg-type]
+        cpu=None if cpu is None else _amount("cpu", cpu),
         memory=None if memory is None else parse_memory(memory),
-        gpu=0.0 if gpu is None else float(gpu),  # type: ignore[arg-type]
+        gpu=0.0 if gpu is None else _amount("gpu", gpu),
         gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory, argument="gpu_memory"),
         gpu_model=_model(gpu_model),
         isolation=_isolation(isolation),
     )
+
+
+def _amount(label: str, value: object) -> float:
+    """A number, to a millionth: numpy's of single precision are that precise."""
+    number = as_number(value)
+    if number is None:
+        raise InvalidRequest(
+            f"{label}={show_given(value)} is not a number.", next_step=f"Write {label}=1, for one."
+        )
+    if not 0 < number < AMOUNT:
+        raise InvalidRequest(
+            f"{label}={show_given(value)} cannot be given.",
+            next_step=f"Write a number above 0, or leave {label} out.",
+        )
+    return round(number, 6) or number
+
+
+def _refuse_slice(label: str, value: object) -> None:
+    """A slice of MIG has a name, and there may be none of it, or larger ones only."""
+    found = _SLICE.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        raise InvalidRequest(
+            f"{label}={show_given(value)} is the name of a slice that MIG makes of a card.",
+            why="Slices are not named: the smallest with the memory is taken, of those there are.",
+            next_step=f'Write gpu_memory="{max(size(found[1].lower()), 1)}Gi", which is as much as '
+            "its name says, or gpu=0.5 for half of a card.",
+        )
 
 
 def _model(value: object) -> str | None:
@@ -73,7 +100,7 @@ def _model(value: object) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
         raise InvalidRequest(
-            f"gpu_model={value!r} is not a device's name.",
+            f"gpu_model={show_given(value)} is not a device's name.",
             next_step='Write gpu_model="A100", for one; cnai.gpus() lists what there is.',
         )
     return value
@@ -272,12 +299,13 @@ def parse_args(args: object) -> dict[str, Any]:
 
 
 def _count(label: str, value: object, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+    count = as_count(value)
+    if count is None or not least <= count <= MOST:
         raise InvalidRequest(
-            f"{label}={value!r} is not a number of {label}.",
+            f"{label}={show_given(value)} is not a number of {label}.",
             next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",
         )
-    return value
+    return count
 
 
 def _environment(env: object) -> dict[str, str]:

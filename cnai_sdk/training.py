@@ -28,6 +28,7 @@ from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
+from cnai_sdk.model.quantity import as_count, show_given
 from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import is_address
@@ -192,12 +193,13 @@ def how_many(count: object) -> int:
     Raises:
         InvalidRequest: it is none.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 1000:
+    whole = as_count(count)
+    if whole is None or not 1 <= whole <= 1000:
         raise InvalidRequest(
-            f"count={count!r} is not a number of jobs.",
+            f"count={show_given(count)} is not a number of jobs.",
             next_step="Write a whole number from 1 to 1000, such as count=4.",
         )
-    return count
+    return whole
 
 
 class _Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import numbers
 import re
 
 from cnai_sdk.errors import InvalidRequest
 
 _BINARY = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
-_SMALLEST = 2**20
+_MEMORY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", re.ASCII)
+_SMALLEST, _LARGEST = 2**20, 2**60
+_SHOWN = 60
+
+
+def as_number(value: object) -> float | None:
+    """A number of whatever type, numpy's too, or None. True and False are none.
+
+    >>> as_number(2), as_number(True), as_number("2"), as_number(10**400)
+    (2.0, None, None, inf)
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def as_count(value: object) -> int | None:
+    """A whole number of whatever type, numpy's too, or None. True and False are none.
+
+    >>> as_count(2), as_count(True), as_count(2.0)
+    (2, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        return None
+    return int(value)
+
+
+def show_given(value: object) -> str:
+    """What somebody wrote, as Python would write it, and not longer than can be read.
+
+    >>> show_given("10GB"), show_given(10**5000)
+    ("'10GB'", 'a very long int')
+    """
+    text = ""
+    with contextlib.suppress(Exception):  # of any type, and a number may have too many digits
+        text = repr(value)
+    if not text:
+        return f"a very long {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]}…{text[-10:]}"
 
 
 def parse_memory(value: object, *, argument: str = "memory") -> int:
@@ -18,44 +61,52 @@ def parse_memory(value: object, *, argument: str = "memory") -> int:
     is 7 % smaller than what its writer meant is found out only when a job dies.
 
     Raises:
-        InvalidRequest: not an amount of memory, or below 1 MiB.
+        InvalidRequest: not an amount of memory, below 1 MiB, or more than there is.
 
     >>> parse_memory("1.5Gi")
     1610612736
     """
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    whole = as_count(value)
+    if whole is not None:
+        return _possible(whole, value, argument)
+    if not isinstance(value, str):
         raise InvalidRequest(
-            f"{argument}={value!r} is not an amount of memory.",
+            f"{argument}={show_given(value)} is not an amount of memory.",
             next_step=f'Write a quantity such as {argument}="8Gi", or a whole number of bytes.',
         )
-    if isinstance(value, int):
-        return _large_enough(value, value, argument)
     match = _MEMORY.fullmatch(value)
     if match is None or match[2] not in _BINARY:
         raise InvalidRequest(
-            f"{argument}={value!r} is not an amount of memory.",
+            f"{argument}={show_given(value)} is not an amount of memory.",
             why="The units are Ki, Mi, Gi and Ti, as on Kubernetes (1Gi is 1024 Mi).",
             next_step=f'Write {argument}="{_guess(value)}".',
         )
-    return _large_enough(int(float(match[1]) * _BINARY[match[2]]), value, argument)
+    return _possible(float(match[1]) * _BINARY[match[2]], value, argument)
 
 
 def _guess(value: str) -> str:
-    number = re.search(r"\d+(?:\.\d+)?", value)
+    number = re.search(r"\d+(?:\.\d+)?", value[:_SHOWN], re.ASCII)
     prefix = re.search(r"[kmgt]", value, re.IGNORECASE)
     if number is None:
         return "8Gi"
     return f"{number[0]}{prefix[0].upper() if prefix else 'G'}i"
 
 
-def _large_enough(amount: int, value: object, argument: str) -> int:
-    if amount < _SMALLEST:
-        unit = f'{argument}="{value}Gi"' if str(value).isdigit() else f'{argument}="512Mi"'
+def _possible(amount: float, value: object, argument: str) -> int:
+    if amount > _LARGEST:
         raise InvalidRequest(
-            f"{argument}={value!r} is {amount} bytes, which holds no Python process.",
+            f"{argument}={show_given(value)} is more than any machine has.",
+            why=f"It is more than {show_bytes(_LARGEST)}.",
+            next_step=f'Write {argument}="8Gi", for one; a whole number without a unit is bytes.',
+        )
+    if amount < _SMALLEST:
+        plain = amount > 0 and str(value).isdigit()
+        unit = f'{argument}="{value}Gi"' if plain else f'{argument}="512Mi"'
+        raise InvalidRequest(
+            f"{argument}={show_given(value)} is {amount:.0f} bytes, which holds no Python process.",
             next_step=f"Write the unit too, such as {unit}.",
         )
-    return amount
+    return int(amount)
 
 
 def write_memory(amount: int) -> str:
@@ -70,7 +121,7 @@ def write_memory(amount: int) -> str:
 
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*")
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*", re.ASCII)
 
 
 def parse_duration(value: object, *, argument: str = "timeout") -> float:
@@ -82,14 +133,12 @@ def parse_duration(value: object, *, argument: str = "timeout") -> float:
     >>> parse_duration("30m")
     1800.0
     """
-    seconds: float | None = None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+    seconds = as_number(value)
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds is None or not 0 < seconds < 1e9:
         raise InvalidRequest(
-            f"{argument}={value!r} is not a length of time.",
+            f"{argument}={show_given(value)} is not a length of time.",
             next_step=f'Write seconds, such as {argument}=600, or {argument}="10m".',
         )
     return seconds
