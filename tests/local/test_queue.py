@@ -171,3 +171,12 @@ async def test_how_long_it_waits_is_told_by_the_deadlines_of_what_runs(machine: 
     assert told.seconds is not None and 600 < told.seconds <= 660
     release(machine, first)
     assert (await machine.ended(second.id)).phase is Phase.SUCCEEDED
+
+
+async def test_one_that_is_about_to_start_keeps_nobody_waiting(machine: Machine) -> None:
+    """It is in line until its supervisor asks for its turn, a moment after it was made."""
+    part = Resources(cpu=CORES / 4)
+    made = [await machine.submit("return 1", name=f"n{n}", resources=part) for n in range(4)]
+    assert [notice for each in made for notice in each.notices if "ait" in notice] == []
+    for each in made:
+        assert (await machine.ended(each.id)).phase is Phase.SUCCEEDED

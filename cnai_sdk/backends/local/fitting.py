@@ -38,23 +38,26 @@ def fit(
         held.append(Held(name="", lease=got))
         return held[-1]
 
+    ahead = [wish for turn in line if (wish := _wish(index, turn)) is not None]
+    ends: list[tuple[Held, float | None]] = list(
+        zip(before, (_ends(index, turn) for turn in running), strict=True)
+    )
+    while ahead and (soon := start(ahead[0][0])) is not None:
+        ends.append((soon, ahead.pop(0)[1]))  # it has room, and starts at any moment
+
     fitting = 0
-    while not line and fitting < count and start(ask) is not None:
+    while not ahead and fitting < count and start(ask) is not None:
         fitting += 1
     if fitting == count:
         return Fit(answer="now", count=count, now=count)
     why = _why(grant(ask, capacity, held)) if not fitting else ""
     seconds = forecast(
-        ask,
-        running=list(zip(before, (_ends(index, turn) for turn in running), strict=True)),
-        ahead=[wish for turn in line if (wish := _wish(index, turn)) is not None],
-        start=start,
-        end=lambda one: held.remove(one),
+        ask, running=ends, ahead=ahead, start=start, end=lambda one: held.remove(one)
     )
     return Fit(
         answer="waits",
         why=why,
-        position=len(line) + 1,
+        position=len(ahead) + 1,
         seconds=seconds,
         count=count,
         now=fitting,
