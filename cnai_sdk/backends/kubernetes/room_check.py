@@ -28,7 +28,6 @@ def check(wish: Wish, room: Room) -> None:
     whole = with_defaults(wish, room.ranges)
     _check_nodes(wish, room)
     _check_ranges(wish, whole, room)
-    _check_demands(whole, room)
     if key := room.lacking(whole):
         assert room.queue is not None
         raise DoesNotFit(
@@ -50,6 +49,7 @@ def check(wish: Wish, room: Room) -> None:
             why="A worker's resources come from one kind together.",
             next_step="Ask for less in one job, or name another queue: queue=.",
         )
+    _check_demands(whole, room)
 
 
 def _first_over(way: Held, bounds: Mapping[Bucket, Bound]) -> tuple[Bucket, float] | None:

@@ -30,6 +30,8 @@ def test_a_quota_of_cores_and_memory_wants_both_to_be_named() -> None:
         check(wish(workers=2, cpu=1, gpu=1), room(quota(hard=hard)))
     assert refusal.value.next_step == 'Write memory="1Gi", or what it needs.'
     check(wish(cpu=1, memory=GIB, gpu=1), room(quota(hard=hard)))
+    with pytest.raises(DoesNotFit, match="the quota team-a gives 4"):
+        check(wish(workers=5, gpu=1), room(quota(hard=hard)))  # first what is too much
 
 
 def test_what_a_range_gives_to_those_who_name_nothing_is_named() -> None:
