@@ -201,6 +201,8 @@ def _share_choices(devices: Sequence[Device]) -> str:
             f"MIG is on and no slice was made. An administrator makes one: {how}; or turns MIG off."
         )
     largest = max(givers, key=lambda d: d.memory)
+    if not largest.memory:
+        return "Write gpu=0.5, which needs no size: that of the device cannot be seen."
     gibs = max(1, int(largest.memory / 2**30))
     rest = "" if largest.parent else ", or gpu=1 for a whole device"
     return f'Write gpu_memory="{gibs}Gi" or less{rest}.'

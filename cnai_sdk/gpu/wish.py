@@ -83,8 +83,8 @@ def check_contradiction(resources: Resources, largest: int) -> None:
         InvalidRequest: with both as one.
     """
     share, memory = resources.gpu, resources.gpu_memory
-    if not (0 < share < 1 and memory and largest) or memory <= share * largest * 1.05:
-        return
+    if not (0 < share < 1 and memory and share * largest * 1.05 < memory <= largest):
+        return  # more than all of a device is refused with what there is
     fits = min(1.0, -(-100 * memory // largest) / 100)
     either = (
         msgspec.structs.replace(resources, gpu=0.0),

@@ -35,7 +35,7 @@ class Ground:
             named: whether the model was named, so that it counts on nodes yet to come, too.
         """
         if not offer.nodes:
-            return tuple({PRODUCT: (name,)} for name in offer.products)
+            return ({PRODUCT: offer.products},) if offer.products else ()
         if offer.mechanism not in _KEPT:
             return ()
         key = offer.key or GPU

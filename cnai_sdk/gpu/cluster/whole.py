@@ -86,17 +86,19 @@ def short(wish: Resources, offer: Offer, count: int) -> Short | None:
 def together(offers: Sequence[Offer]) -> list[Offer]:
     """Whole devices of every model as one offer, for a wish that names no model."""
     whole = [each for each in offers if each.mechanism == "whole"]
-    if len(whole) < 2 or not all(each.nodes for each in whole):
+    known = all(each.nodes for each in whole) or all(each.products for each in whole)
+    if len(whole) < 2 or not known:
         return list(offers)
     models = dict.fromkeys(each.model for each in whole)
-    known = [each.memory for each in whole]
+    sizes = [each.memory for each in whole]
     largest = [each.largest for each in whole if each.largest is not None]
     joined = msgspec.structs.replace(
         whole[0],
         model=" or ".join(models) if all(models) else "",
         nodes=tuple(dict.fromkeys(name for each in whole for name in each.nodes)),
-        memory=min(known) if all(known) else 0,
-        card=min(known) if all(known) else 0,
+        products=tuple(sorted({name for each in whole for name in each.products})),
+        memory=min(sizes) if all(sizes) else 0,
+        card=min(sizes) if all(sizes) else 0,
         count=sum(each.count or 0 for each in whole),
         largest=max(largest) if largest else None,
     )

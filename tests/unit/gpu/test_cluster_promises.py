@@ -138,6 +138,25 @@ def test_sizes_that_cannot_be_are_refused_with_their_line(text: str, why: str) -
     assert why in error.value.why
 
 
+def test_whole_gpus_of_any_model_that_is_told_may_be_taken() -> None:
+    offer = 'mechanism = "whole"\nkey = "nvidia.com/gpu"\n'
+    there = told(f'{offer}product = "{L4}"\n[[offer]]\n{offer}product = "{A100}"')
+    assert ask(there, gpu=1.0).places == ({"nvidia.com/gpu.product": (A100, L4)},)
+    with pytest.raises(DoesNotFit, match="gpu=9"):
+        ask(told(f'{offer}product = "{L4}"\nper_node = 8'), gpu=9.0)
+
+
+# -- both at once ----------------------------------------------------------------------------
+
+
+def test_a_share_with_more_memory_than_any_card_is_refused_with_what_there_is() -> None:
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(hami()), gpu=0.25, gpu_memory=100 * GIB)
+    assert 'gpu_memory="80Gi"' in error.value.next_step
+    with pytest.raises(InvalidRequest, match="contradict"):
+        ask(seen(hami()), gpu=0.25, gpu_memory=60 * GIB)
+
+
 # -- models, where a scheduler looks for a word in their names ------------------------------
 
 

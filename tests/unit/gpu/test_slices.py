@@ -101,5 +101,7 @@ def test_a_slice_of_an_unknown_card_counts_by_its_compute() -> None:
 
 def test_a_device_of_which_no_memory_is_told_gives_none() -> None:
     blank = Device(id="GPU-0", model="NVIDIA", memory=0, mechanism="fraction")
-    with pytest.raises(DoesNotFit):
+    with pytest.raises(DoesNotFit) as error:
         check_devices(Resources(gpu_memory=GIB), 1, [blank], "")
+    assert error.value.next_step.startswith("Write gpu=0.5,")
+    assert check_devices(Resources(gpu=0.5), 1, [blank], "") == ()
