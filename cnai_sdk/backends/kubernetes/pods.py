@@ -110,7 +110,7 @@ def _placed(plan: Plan) -> dict[str, Any]:
     ask = plan.ask
     if ask is None:
         return {}
-    placed: dict[str, Any] = {"tolerations": borne(_taints(ask))}
+    placed: dict[str, Any] = {"tolerations": borne(ask.limits)}
     placed |= _kept(ask.places)
     if ask.scheduler:
         placed["schedulerName"] = ask.scheduler
@@ -141,13 +141,10 @@ def _expression(label: str, values: Sequence[str]) -> dict[str, Any]:
 
 
 def borne(keys: Iterable[str]) -> list[dict[str, str]]:
-    """The tolerations of taints with these keys."""
-    return [{"key": key, **_BORNE} for key in keys]
-
-
-def _taints(ask: PodAsk) -> list[str]:
-    """What administrators keep other pods off nodes with GPUs by."""
-    return list(dict.fromkeys([GPU, *(key for key in ask.limits if key.startswith(_MAKERS))]))
+    """What a pod that asks for these keys bears: the taints by which administrators keep other
+    pods off nodes with GPUs."""
+    taints = dict.fromkeys([GPU, *(key for key in keys if key.startswith(_MAKERS))])
+    return [{"key": key, **_BORNE} for key in taints]
 
 
 def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:

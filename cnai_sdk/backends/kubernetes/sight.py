@@ -228,11 +228,15 @@ class Sight:
 
 
 def node_seen(node: Node) -> NodeSeen:
-    """A node, as the resolver reads it."""
+    """A node, as the resolver reads it: with the devices that a pod gets there by asking."""
     amounts = (node.status.allocatable or {}).items()
     return NodeSeen(
         name=node.metadata.name,
-        allocatable={key: int(quantity(n) or 0) for key, n in amounts if "/" in key},
+        allocatable={
+            key: int(quantity(n) or 0)
+            for key, n in amounts
+            if "/" in key and may_take(node, {"tolerations": borne([key])})
+        },
         labels=node.metadata.labels or {},
         annotations=node.metadata.annotations or {},
     )
@@ -240,8 +244,7 @@ def node_seen(node: Node) -> NodeSeen:
 
 def takes_pods(node: Node) -> bool:
     """Whether our pods may ever run there; one that is only kept free for now is not gone."""
-    keys = [GPU, *(key for key in node.status.allocatable or () if key.startswith("nvidia.com/"))]
-    return may_take(node, {"tolerations": borne(keys)})
+    return may_take(node, {"tolerations": borne(node.status.allocatable or ())})
 
 
 def allowances(room: Room) -> dict[str, Allowance]:

@@ -132,13 +132,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         return (node for node in self.nodes or () if node.allocatable.get(key, 0) > 0)
 
-    @functools.cached_property
-    def device_keys(self) -> frozenset[str]:
-        """Every key that some node has."""
-        return frozenset(
-            key for node in self.nodes or () for key, count in node.allocatable.items() if count > 0
-        )
-
     def found(self, of: str) -> str:
         """How something was found, for a person.
 

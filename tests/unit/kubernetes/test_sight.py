@@ -62,6 +62,15 @@ def test_a_node_that_never_takes_the_pods_does_not_count(spec: dict[str, Any], t
     assert takes_pods(node(spec=spec)) is takes
 
 
+def test_of_a_node_that_is_kept_for_one_kind_of_its_devices_only_those_count() -> None:
+    """A pod bears the taint of what it asks for, and not of what else there is."""
+    keys = {"nvidia.com/mig-1g.10gb": "7", "nvidia.com/mig-3g.40gb": "1"}
+    taint = {"key": "nvidia.com/mig-3g.40gb", "effect": "NoSchedule"}
+    kept = node(spec={"taints": [taint]}, status={"allocatable": keys})
+    assert takes_pods(kept)
+    assert node_seen(kept).allocatable == {"nvidia.com/mig-3g.40gb": 1}
+
+
 @pytest.mark.parametrize("qualified", [False, True])
 def test_a_slice_is_read_as_its_driver_writes_it(qualified: bool) -> None:
     device = vendors.device("gpu-0-mig-0", vendors.A100, 40192, profile="3g.40gb")
