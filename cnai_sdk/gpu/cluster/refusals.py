@@ -11,7 +11,7 @@ import msgspec
 from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.gpu import slices
 from cnai_sdk.gpu.cluster.offer import DIVIDED, Offer
-from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, Seen
+from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, OTHERS, Seen
 from cnai_sdk.gpu.cluster.short import ONLY_PARTS, Short
 from cnai_sdk.gpu.wish import code
 from cnai_sdk.model.quantity import show_bytes, show_number
@@ -74,10 +74,20 @@ def _unseen(seen: Seen, short: _Short) -> Iterator[str]:
         if there is None and (name == "nodes" or seen.dra)
     ]
     if not short:
-        yield "No node has one." if seen.nodes is not None else f"The {seen.told} names none."
+        yield _none(seen)
     if hidden and seen.profile is None:
         yield f"You may not list {' or '.join(hidden)}, which would tell more."
     yield from seen.unseen
+
+
+def _none(seen: Seen) -> str:
+    others = [key for key in OTHERS if key in seen.keys or any(seen.having(key))]
+    if others:
+        return (
+            f"There is {' and '.join(others)}, which is given where an administrator's GPU profile "
+            "offers it."
+        )
+    return "No node has one." if seen.nodes is not None else f"The {seen.told} names none."
 
 
 def _steps(wish: Resources, workers: int, seen: Seen, short: _Short, would: Would) -> Iterator[str]:

@@ -10,6 +10,9 @@ import msgspec
 from cnai_sdk.gpu.cluster.profile import Profile
 
 GPU = "nvidia.com/gpu"
+OTHERS = ("amd.com/gpu", "gpu.intel.com/i915", "gpu.intel.com/xe")
+"""Devices of other makers; only an administrator's profile offers them."""
+
 CLASS_KEY = ".deviceclass.resource.k8s.io/devices"
 """How the quota's key of a DeviceClass ends; it counts devices, whatever their memory."""
 

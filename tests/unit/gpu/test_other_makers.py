@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cnai_sdk.errors import DoesNotFit
@@ -9,9 +11,22 @@ from cnai_sdk.gpu.cluster.profile import Profile, read_profile
 from cnai_sdk.gpu.cluster.resolver import offers, resolve
 from cnai_sdk.gpu.cluster.seen import Allowance, Seen
 from cnai_sdk.model.spec import Resources
+from tests.vendors import node, seen
 
 GIB = 2**30
 KEYS = ("amd.com/gpu", "gpu.intel.com/i915", "gpu.intel.com/xe")
+
+
+def recorded(key: str) -> dict[str, Any]:
+    """A node as the device plugins of AMD and of Intel, and their labellers, leave it."""
+    labels = {
+        "amd.com/gpu": {
+            "amd.com/gpu.family": "AI",
+            "amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM",
+            "amd.com/gpu.vram": "192G",
+        }
+    }.get(key, {"gpu.intel.com/device-id.0380-0bd5.present": "true", "intel.feature.node": "true"})
+    return node("other", {key: 4}, {}) | {"labels": labels}
 
 
 def profile(key: str) -> Profile:
@@ -40,6 +55,17 @@ def test_its_quota_counts(key: str) -> None:
     with pytest.raises(DoesNotFit) as error:
         resolve(Resources(gpu=1.0), 2, there)
     assert f"gives 1 of {key} in all" in error.value.why
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("visible", [True, False], ids=["nodes", "a quota"])
+def test_without_a_profile_it_is_not_said_that_there_is_none(key: str, visible: bool) -> None:
+    allowance = Allowance(key=f"requests.{key}", hard=4, quota="gpus")
+    there = seen(recorded(key)) if visible else Seen(allowances={key: allowance})
+    with pytest.raises(DoesNotFit, match="There is no GPU for gpu=1") as error:
+        resolve(Resources(gpu=1.0), 1, there)
+    assert f"There is {key}, which is given where" in error.value.why
+    assert "No node has one" not in error.value.why
 
 
 @pytest.mark.parametrize("key", KEYS)
