@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +17,8 @@ from cnai_sdk.model.spec import Resources
 
 MIB = 2**20
 PRODUCT = "nvidia.com/gpu.product"
+_NEAR = 1.015
+"""Cards of one model differ by less in their memory."""
 
 Place = Mapping[str, tuple[str, ...]]
 """Labels of a node, each with the values that will do; '' for a label that must not be there."""
@@ -218,10 +220,24 @@ def grouped(offers: Iterable[Offer]) -> list[Offer]:
     """Offers of several nodes that are alike, as one with their sums."""
     found: dict[tuple[Any, ...], list[Offer]] = {}
     for each in offers:
-        kind = (each.mechanism, each.key, each.model, each.profile, each.unit)
-        key = (*kind, each.memory, each.card, each.replicas)
-        found.setdefault(key, []).append(each)
-    return [_sum(alike) for alike in found.values()]
+        kind = (each.mechanism, each.key, each.model, each.profile, each.unit, each.replicas)
+        found.setdefault(kind, []).append(each)
+    return [_sum(alike) for same in found.values() for alike in _of_a_size(same)]
+
+
+def _of_a_size(offers: Iterable[Offer]) -> Iterator[list[Offer]]:
+    """Those of about the same memory together: a driver leaves a little more of it, or less."""
+    alike: list[Offer] = []
+    for each in sorted(offers, key=lambda offer: (offer.card, offer.memory)):
+        least = alike[0] if alike else each
+        if (
+            each.card > _NEAR * least.card
+            or not least.memory <= each.memory <= _NEAR * least.memory
+        ):
+            yield alike
+            alike = []
+        alike.append(each)
+    yield alike
 
 
 def _sum(alike: Sequence[Offer]) -> Offer:
