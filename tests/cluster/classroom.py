@@ -34,6 +34,8 @@ class Classroom:
     Attributes:
         namespace: the student's.
         shared: what students only read.
+        people: where their accounts are, on a cluster of somebody else. A student could use those
+            that lie in the own namespace.
         student, teacher: their kubeconfigs.
     """
 
@@ -42,6 +44,7 @@ class Classroom:
         self.cluster = cluster
         self.namespace = f"cnai-test-class-{mark}"
         self.shared = f"cnai-test-shared-{mark}"
+        self.people = f"cnai-test-people-{mark}"
         self.student: Path
         self.teacher: Path
         self._kubectl = kubectl
@@ -49,12 +52,12 @@ class Classroom:
     def who(self, name: str) -> str:
         """Whom a role is given to; on a cluster of somebody else it is a service account."""
         if isinstance(self.cluster, External):
-            return f"serviceaccount:{self.namespace}:{name}"
+            return f"serviceaccount:{self.people}:{name}"
         return f"user:{name}"
 
     def printed(self, *more: str) -> str:
         """What `cnai admin manifests` prints for the class."""
-        words = ["admin", "manifests", "--shared", self.shared]
+        words = ["admin", "manifests", "--base", "--shared", self.shared]
         words += ["--student", f"{self.namespace}={self.who('student')}"]
         words += ["--teacher", self.who("teacher")]
         words += [word for each in QUOTA for word in ("--quota", each)]
@@ -65,11 +68,23 @@ class Classroom:
     def set_up(self) -> None:
         """As an administrator does it, and until the policies hold."""
         self.admin("apply", "-f", "-", input=self.printed())
-        self.student = self.cluster.user_kubeconfig("student", namespace=self.namespace)
-        self.teacher = self.cluster.user_kubeconfig("teacher", namespace=self.namespace)
+        self.student, self.teacher = self.kubeconfig("student"), self.kubeconfig("teacher")
         until("the service account is there", self._has_account)
         until("confinement holds", lambda: "cnai-confinement" in self.said(picky()))
         until("ceilings hold", lambda: "cnai-ceilings" in self.said(pytorchjob(workers=4000)))
+
+    def kubeconfig(self, name: str) -> Path:
+        """Somebody's, in the student's namespace, wherever the account is."""
+        if not isinstance(self.cluster, External):
+            return self.cluster.user_kubeconfig(name, namespace=self.namespace)
+        self.cluster.namespace(self.people)
+        path = self.cluster.user_kubeconfig(name, namespace=self.people)
+        document = json.loads(path.read_text())
+        for each in document["contexts"]:
+            if each["name"] == document["current-context"]:
+                each["context"]["namespace"] = self.namespace
+        path.write_text(json.dumps(document))
+        return path
 
     def _has_account(self) -> bool:
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"
@@ -77,6 +92,7 @@ class Classroom:
 
     def tear_down(self) -> None:
         self.admin("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=self.printed())
+        self.cluster.delete_namespace(self.people)
 
     # -- kubectl ---------------------------------------------------------------------
 
@@ -106,6 +122,14 @@ class Classroom:
         words = words or ("create", "--dry-run=server")
         answer = self.run(who or self.student, *words, "-f", "-", input=json.dumps(document))
         return answer.stderr if answer.returncode else ""
+
+    def ceilings(self) -> tuple[str, str]:
+        """GPUs of a job: what the ConfigMap says, and what the policy holds."""
+        words = ("get", "-n", self.shared, "configmap", "cnai-ceilings", "-o")
+        said = self.admin(*words, "jsonpath={.data.gpus-per-job}")
+        path = '{.spec.variables[?(@.name=="gpusMost")].expression}'
+        policy = ("get", "validatingadmissionpolicy", "cnai-ceilings", "-o", f"jsonpath={path}")
+        return said, self.admin(*policy)
 
     # -- rights ----------------------------------------------------------------------
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnai_sdk.backends.kubernetes import ceilings
 from cnai_sdk.backends.kubernetes.api import Refused
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.config import Config
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.spec import Resources
 from tests.cluster.classroom import (
     Classroom,
     classroom_on,
@@ -24,6 +30,7 @@ from tests.cluster.surviving import connected
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.processes import until
+from tests.cluster.trained import spec_of
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def room(cluster: Cluster | External) -> Iterator[Classroom]:
 
 HOST = {"name": "host", "hostPath": {"path": "/"}}
 RAISED = container(securityContext={"privileged": True})
-POLITE = {"securityContext": {"allowPrivilegeEscalation": False}}
+SEES_ALL = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]
 TERMS = [{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "Exists"}]}]
 REQUIRED = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": TERMS}}
 ANYWHERE = [{"operator": "Exists"}]
@@ -62,6 +69,7 @@ ASKED: dict[str, tuple[dict[str, Any], str]] = {
     "the node's processes": ({"hostPID": True}, "host"),
     "a privileged container": ({"containers": [RAISED]}, "privileged"),
     "another service account": ({"serviceAccountName": "teacher"}, "service account"),
+    "GPUs that were not asked for": ({"containers": [container(env=SEES_ALL)]}, "'void'"),
     "a node by its label": (
         {"nodeSelector": {"kubernetes.io/hostname": "node-a"}},
         "scheduler chooses",
@@ -110,8 +118,33 @@ def test_a_trainjob_is_denied_at_the_call(room: Classroom, wish: str) -> None:
 
 
 def test_the_priorities_of_the_cluster_itself_are_denied(room: Classroom) -> None:
-    for document in (pod(**BY_PRIORITY), pytorchjob(spec=pod_spec(**BY_PRIORITY))):
+    gang = pytorchjob()
+    gang["spec"]["runPolicy"]["schedulingPolicy"] = {"priorityClass": "system-cluster-critical"}
+    line = pytorchjob(labels={"kueue.x-k8s.io/priority-class": "system-node-critical"})
+    for document in (pod(**BY_PRIORITY), pytorchjob(spec=pod_spec(**BY_PRIORITY)), gang, line):
         assert "cluster's own" in room.said(document)
+
+
+def test_the_runtime_of_other_pods_is_denied(room: Classroom) -> None:
+    """Of a pod the server says so itself, unless there is such a runtime."""
+    assert "runtimeClassName" in room.said(pytorchjob(spec=pod_spec(runtimeClassName="others")))
+    assert room.said(pytorchjob(spec=pod_spec(runtimeClassName="nvidia"))) == ""
+
+
+def test_a_job_that_grows_by_itself_is_denied(room: Classroom) -> None:
+    grows = pytorchjob()
+    grows["spec"]["elasticPolicy"] = {"minReplicas": 1, "maxReplicas": 1000}
+    assert "elasticPolicy" in room.said(grows)
+
+
+def test_a_trainjob_tells_no_container_of_its_own_of_gpus_that_were_not_asked_for(
+    room: Classroom,
+) -> None:
+    sees = trainjob()
+    sees["spec"]["trainer"]["env"] = SEES_ALL
+    assert "'void'" in room.said(sees)
+    sees["spec"]["trainer"]["env"] = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]
+    assert room.said(sees) == ""
 
 
 def test_a_node_is_named_from_no_kubectl(room: Classroom) -> None:
@@ -148,6 +181,86 @@ def test_only_a_reader_of_a_claim_names_the_node_where_it_is(room: Classroom) ->
     assert "only a pod that reads a claim" in room.said(body)
     body["metadata"]["labels"] = {"cnai-sdk/role": "reader"}
     assert room.said(body) == ""
+
+
+def test_a_reader_without_a_claim_names_no_node(room: Classroom) -> None:
+    place = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-a"]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": place}}
+    body = pod(affinity={"nodeAffinity": required}, automountServiceAccountToken=False)
+    body["metadata"]["labels"] = {"cnai-sdk/role": "reader"}
+    assert "only a pod that reads a claim" in room.said(body)
+
+
+# -- what lies beside jobs -----------------------------------------------------------------
+
+
+def secret(type: str, *, account: str = "") -> dict[str, Any]:
+    """A Secret; the control plane fills one of an account with its token."""
+    notes = {"kubernetes.io/service-account.name": account} if account else {}
+    meta = {"name": "taken", "annotations": notes}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": type}
+
+
+async def test_the_token_of_another_account_is_not_had_by_a_secret(room: Classroom) -> None:
+    room.admin("-n", room.namespace, "create", "serviceaccount", "pipeline")
+    token = secret("kubernetes.io/service-account-token", account="pipeline")
+    assert "token of a service account" in room.said(token, "create")
+    assert "token of a service account" in room.said(secret("bootstrap.kubernetes.io/token"))
+    plain = secret("Opaque", account="pipeline")
+    assert room.said(plain, "create") == ""  # nobody fills it
+    room.run(room.student, "delete", "secret", "taken")
+    room.admin("-n", room.namespace, "create", "-f", "-", input=json.dumps(token))
+    path = f"/api/v1/namespaces/{room.namespace}/secrets/taken"
+    try:
+        async with connected(room.student) as api:  # kubectl would read it first
+            with pytest.raises(Refused, match="token of a service account"):
+                await api.patch(path, {"metadata": {"labels": {"mine": "yes"}}})
+    finally:
+        room.admin("-n", room.namespace, "delete", "secret", "taken")
+
+
+def claim(**request: Any) -> dict[str, Any]:
+    """A template of claims, in the shape of resource.k8s.io/v1."""
+    devices = {"requests": [{"name": "gpu", **request}]}
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": "claims"},
+        "spec": {"spec": {"devices": devices}},
+    }
+
+
+GPUS = {"deviceClassName": "gpu.nvidia.com"}
+
+
+def test_a_claim_asks_for_no_more_devices_than_a_job_may_have(room: Classroom) -> None:
+    every = {**GPUS, "allocationMode": "All"}
+    assert "how many devices" in room.said(claim(exactly=every))
+    assert "how many devices" in room.said(claim(firstAvailable=[{"name": "a", **every}]))
+    assert "gpus-per-job" in room.said(claim(exactly={**GPUS, "count": 9}))
+    assert "gpus-per-job" in room.said(claim(firstAvailable=[{"name": "a", **GPUS, "count": 9}]))
+    assert room.said(claim(exactly={**GPUS, "count": 8})) == ""
+
+
+def test_objects_do_not_fill_the_clusters_store(room: Classroom) -> None:
+    words = ("-n", room.namespace, "get", "resourcequota", "cnai-quota", "-o", "json")
+    status = json.loads(room.admin(*words))["status"]
+    for key in (
+        "configmaps",
+        "secrets",
+        "count/pytorchjobs.kubeflow.org",
+        "count/trainjobs.trainer.kubeflow.org",
+        "count/resourceclaimtemplates.resource.k8s.io",
+    ):
+        assert int(status["hard"][key]) > 0
+        assert key in status["used"]
+    few = room.printed("--quota", "count/pytorchjobs.kubeflow.org=0")
+    room.admin("apply", "-f", "-", input=few)
+    try:
+        until("it holds", lambda: "exceeded quota" in room.said(pytorchjob()))
+    finally:
+        room.admin("apply", "-f", "-", input=room.printed())
+        until("it holds no more", lambda: room.said(pytorchjob()) == "")
 
 
 # -- other objects, other namespaces -------------------------------------------------------
@@ -237,6 +350,78 @@ def test_a_job_above_a_ceiling_is_denied_with_the_ceiling(
     assert ceiling in said
 
 
+def having(limits: Mapping[str, str], *, first: bool = False) -> dict[str, Any]:
+    """A job of one worker that says how long it runs; `first`: in an init container."""
+    named = "prepare" if first else "pytorch"
+    asks = {**container(resources={"limits": dict(limits)}), "name": named}
+    spec = pod_spec(initContainers=[asks]) if first else pod_spec(containers=[asks])
+    return pytorchjob(seconds=60, spec=spec)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "deviceclass.resource.kubernetes.io/gpu.nvidia.com",
+        "nvidia.com/gpu.shared",
+        "nvidia.com/mig-1g.10gb",
+        "nvidia.com/pgpu",
+        "nvidia.com/gpumem",
+        "acme.org/renamed-gpu",
+        "aliyun.com/gpu-mem",
+        "tencent.com/vcuda-core",
+        "huawei.com/Ascend910B",
+        "google.com/tpu",
+        "volcano.sh/vgpu-memory",
+    ],
+)
+def test_devices_are_counted_whatever_they_are_called(room: Classroom, key: str) -> None:
+    assert "gpus-per-job" in room.said(having({key: "9"}))
+    assert "gpus-per-job" in room.said(having({key: "9"}, first=True))
+
+
+def test_what_says_how_large_a_share_is_counts_as_no_device(room: Classroom) -> None:
+    part = {"nvidia.com/gpumem": "10240", "nvidia.com/gpucores": "50"}
+    assert room.said(having({"nvidia.com/gpu": "1", **part})) == ""
+    assert "gpus-per-job" in room.said(having({"nvidia.com/gpu": "0", **part}))
+    part = {"volcano.sh/vgpu-memory": "1000", "rdma/hca": "1000"}
+    assert room.said(having({"volcano.sh/vgpu-number": "1", **part})) == ""
+
+
+def test_a_share_of_many_devices_counts_as_so_many(room: Classroom) -> None:
+    for count, reason in (("9", "gpus-per-job"), ("-1", "not below 0"), ("4", "")):
+        notes = {"gpu-fraction": "0.5", "gpu-fraction-num-devices": count}
+        job = pytorchjob(seconds=60)
+        job["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["metadata"] = {
+            "annotations": notes
+        }
+        said = room.said(job)
+        assert reason in said if reason else said == ""
+    shares = trainjob(workers=9, seconds=60, patch={})
+    patch = shares["spec"]["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]
+    template = patch["replicatedJobs"][0]["template"]["spec"]["template"]
+    template["metadata"] = {"annotations": {"gpu-fraction": "0.5"}}
+    assert "gpus-per-job" in room.said(shares)
+
+
+def test_nothing_below_0_makes_room_for_more(room: Classroom) -> None:
+    job = pytorchjob(workers=2, gpus=8, seconds=60)
+    less = pod_spec(containers=[container(resources={"limits": {"nvidia.com/gpu": "-15"}})])
+    job["spec"]["pytorchReplicaSpecs"]["Master"] = {
+        "replicas": 1,
+        "restartPolicy": "Never",
+        "template": {"spec": less},
+    }
+    assert "not below 0" in room.said(job)
+
+
+def test_a_trainjob_does_not_leave_its_workers_to_its_runtime(room: Classroom) -> None:
+    job = trainjob()
+    del job["spec"]["trainer"]["numNodes"]
+    assert "numNodes" in room.said(job)
+    del job["spec"]["trainer"]
+    assert "numNodes" in room.said(job)
+
+
 def test_a_job_does_not_grow_past_a_ceiling_afterwards(room: Classroom) -> None:
     made = pytorchjob(workers=1, name="grows")
     made["spec"]["runPolicy"]["suspend"] = True
@@ -285,19 +470,60 @@ def patched(room: Classroom, who: Any, what: str, change: Mapping[str, Any]) -> 
 # -- to patch is to steer --------------------------------------------------------------------
 
 
+RUNS: dict[str, dict[str, Any]] = {
+    "where its workers meet": {"spec": {"elasticPolicy": {"rdzvHost": "other.example"}}},
+    "processes of a worker": {"spec": {"nprocPerNode": "64"}},
+    "its priority": {"spec": {"runPolicy": {"schedulingPolicy": {"priorityClass": "first"}}}},
+    "how long it is kept": {"spec": {"runPolicy": {"ttlSecondsAfterFinished": 0}}},
+    "a later end": {"spec": {"runPolicy": {"activeDeadlineSeconds": 10**8}}},
+    "no end": {"spec": {"runPolicy": {"activeDeadlineSeconds": None}}},
+    "what a rerun runs": {"metadata": {"annotations": {"cnai-sdk/spec": "{}"}}},
+    "no description": {"metadata": {"annotations": {"cnai-sdk/spec": None}}},
+    "that it is never deleted": {"metadata": {"finalizers": ["a.example/never"]}},
+    "its labels": {"metadata": {"labels": {"a": "b"}}},
+    "whom it goes with": {
+        "metadata": {
+            "ownerReferences": [
+                {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "00000000-0000"}
+            ]
+        }
+    },
+}
+
+
 def test_a_teacher_stops_a_job_and_changes_nothing_of_what_it_runs(room: Classroom) -> None:
-    made = pytorchjob(name="steered")
+    made = pytorchjob(name="steered", seconds=3600)
     made["spec"]["runPolicy"]["suspend"] = True
+    made["metadata"]["annotations"] = {"cnai-sdk/spec": '{"name": "steered"}'}
     assert room.said(made, "create") == ""
     replica = json.loads(json.dumps(made["spec"]["pytorchReplicaSpecs"]))
     replica["Worker"]["template"]["spec"]["containers"][0]["command"] = ["printenv"]
-    changed = {"spec": {"pytorchReplicaSpecs": replica}}
-    assert "does not change what it runs" in patched(
-        room, room.teacher, "pytorchjob/steered", changed
-    )
-    stop = {"spec": {"runPolicy": {"activeDeadlineSeconds": 0, "suspend": False}}}
+    command = {"spec": {"pytorchReplicaSpecs": replica}}
+    for what, change in {**RUNS, "its command": command}.items():
+        said = patched(room, room.teacher, "pytorchjob/steered", change)
+        assert "does not change what it runs" in said, what
+    note = {"metadata": {"annotations": {"cnai-sdk/overdue": "1"}}}
+    assert patched(room, room.teacher, "pytorchjob/steered", note) == ""
+    stop = {
+        "metadata": {"annotations": {"cnai-sdk/stopped": "1"}},
+        "spec": {"runPolicy": {"activeDeadlineSeconds": 0, "suspend": False}},
+    }
     assert patched(room, room.teacher, "pytorchjob/steered", stop) == ""
     room.run(room.student, "delete", "pytorchjob", "steered")
+
+
+def test_a_teacher_pauses_a_trainjob_and_changes_nothing_of_what_it_runs(room: Classroom) -> None:
+    made = trainjob(patch={"tolerations": []})
+    made["spec"]["suspend"] = True
+    assert room.said(made, "create") == ""
+    for what in ("what a rerun runs", "that it is never deleted", "its labels"):
+        said = patched(room, room.teacher, "trainjob/try", RUNS[what])
+        assert "does not change what it runs" in said, what
+    patches = {"spec": {"runtimePatches": None}}
+    assert "does not change what it runs" in patched(room, room.teacher, "trainjob/try", patches)
+    go = {"metadata": {"annotations": {"cnai-sdk/stopped": "1"}}, "spec": {"suspend": False}}
+    assert patched(room, room.teacher, "trainjob/try", go) == ""
+    room.run(room.student, "delete", "trainjob", "try")
 
 
 async def test_a_student_suspends_a_place_in_line_and_does_not_move_it(room: Classroom) -> None:
@@ -314,12 +540,111 @@ async def test_a_student_suspends_a_place_in_line_and_does_not_move_it(room: Cla
     path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{room.namespace}/workloads"
     path = f"{path}/{place.partition('/')[2]}"
     async with connected(room.student) as api:  # kubectl would read it first, which is not allowed
-        for wish in ({"priority": 1000}, {"queueName": "first"}):
+        for wish in (
+            {"spec": {"priority": 1000}},
+            {"spec": {"queueName": "first"}},
+            {"spec": {"preemptionGates": [{"name": "kueue.x-k8s.io/mine"}]}},
+            # Without its job it would take up its queue's room for ever.
+            {"metadata": {"ownerReferences": None}},
+            {"metadata": {"finalizers": ["a.example/never"]}},
+            {"metadata": {"annotations": {"a": "b"}}},
+        ):
             with pytest.raises(Refused) as caught:
-                await api.patch(path, {"spec": wish})
+                await api.patch(path, wish)
             assert "only spec.active" in caught.value.message
         assert (await api.patch(path, {"spec": {"active": False}}))["spec"]["active"] is False
     room.run(room.student, "delete", "pytorchjob", "waits")
+
+
+@pytest.fixture(scope="module")
+def queue(room: Classroom) -> Iterator[str]:
+    """A queue whose flavor sends jobs to a node, and lets them bear its taint."""
+    version, name = "kueue.x-k8s.io/v1beta2", room.namespace
+    amounts = {"cpu": "1", "memory": "2Gi"}
+    resources = [{"name": each, "nominalQuota": amount} for each, amount in amounts.items()]
+    group = {
+        "coveredResources": list(amounts),
+        "flavors": [{"name": name, "resources": resources}],
+    }
+    of_the_class = {"matchLabels": {"kubernetes.io/metadata.name": room.namespace}}
+    flavor = {
+        "nodeLabels": {"kubernetes.io/hostname": "node-a"},
+        "tolerations": [{"key": name, "operator": "Exists"}],
+    }
+    several = {"namespaceSelector": of_the_class, "resourceGroups": [group]}
+    made: list[dict[str, Any]] = [
+        {"kind": "ResourceFlavor", "metadata": {"name": name}, "spec": flavor},
+        {"kind": "ClusterQueue", "metadata": {"name": name}, "spec": several},
+        {
+            "kind": "LocalQueue",
+            "metadata": {"name": "line", "namespace": room.namespace},
+            "spec": {"clusterQueue": name},
+        },
+    ]
+    for each in made:
+        room.cluster.apply({"apiVersion": version, **each})
+    yield "line"
+    for kind in ("clusterqueues", "resourceflavors"):
+        room.cluster.http.delete(f"/apis/{version}/{kind}/{name}")
+
+
+WAITS = """
+    import time
+
+    def train():
+        time.sleep(600)
+    """
+
+
+@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
+async def test_a_job_is_steered_also_where_its_queue_has_chosen_the_nodes(
+    room: Classroom, queue: str, operator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kueue has written into it what a student may not say."""
+    monkeypatch.setenv("KUBECONFIG", str(room.student))
+    config = Config(
+        home=tmp_path,
+        namespace=room.namespace,
+        operator=operator,
+        image="python:3",
+        shared=room.shared,
+    )
+    backend = KubernetesBackend(config)
+    small = Resources(cpu=0.2, memory=2**28)
+
+    async def until_it(phase: Phase) -> None:
+        async with asyncio.timeout(120):
+            while (await backend.get(made.id)).phase is not phase:
+                await asyncio.sleep(0.05)
+
+    try:
+        spec = spec_of(WAITS, name="queued", resources=small, queue=queue)
+        made = await backend.submit(spec, secrets={})
+        await until_it(Phase.RUNNING)
+        words = ("-n", room.namespace, "get", operator, "queued", "-o", "json")
+        job = json.loads(room.admin(*words))
+        assert "kubernetes.io/hostname" in json.dumps(job["spec"])
+        assert "scheduler chooses" in patched(
+            room, room.student, f"{operator}/queued", other_nodes(operator)
+        )
+        await backend.suspend(made.id)
+        await until_it(Phase.QUEUED)
+        await backend.resume(made.id)
+        await until_it(Phase.RUNNING)
+        await backend.stop(made.id)
+        await until_it(Phase.STOPPED)
+        await backend.delete(made.id)
+    finally:
+        await backend.close()
+
+
+def other_nodes(operator: str) -> dict[str, Any]:
+    """What would send a job's pods elsewhere."""
+    elsewhere = {"nodeSelector": {"kubernetes.io/hostname": "node-b"}}
+    if operator == "pytorchjob":
+        worker = {"template": {"spec": elsewhere}}
+        return {"spec": {"pytorchReplicaSpecs": {"Worker": worker}}}
+    return {"spec": {"runtimePatches": trainjob(patch=elsewhere)["spec"]["runtimePatches"]}}
 
 
 def test_an_administrator_is_not_held_by_any_of_it(room: Classroom) -> None:
