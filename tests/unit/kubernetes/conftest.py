@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, connect
+from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 
 from .https import Authority, Connected, Server, base64_of, environ, write_kubeconfig
+from .kinds import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,17 @@ def connected(server: Server, authority: Authority, tmp_path: Path) -> Connected
             await api.close()
 
     return opened
+
+
+@pytest.fixture
+def cluster(server: Server) -> Iterator[Cluster]:
+    cluster = Cluster(server)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+async def informers(api: Api) -> AsyncIterator[Informers]:
+    found = Informers(api)
+    yield found
+    await found.close()

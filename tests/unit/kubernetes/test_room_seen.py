@@ -248,7 +248,12 @@ def suspended_job(phase: Phase) -> tuple[Workload, Job]:
         asked=Asked(id="paused", name="paused", base="paused", workers=1),
     )
     told = Workload(
-        id="paused", name="paused", kind=Kind.TRAIN, backend="kubernetes", phase=phase, suspended=True
+        id="paused",
+        name="paused",
+        kind=Kind.TRAIN,
+        backend="kubernetes",
+        phase=phase,
+        suspended=True,
     )
     return told, job
 

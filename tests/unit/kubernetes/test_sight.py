@@ -19,6 +19,9 @@ from cnai_sdk.backends.kubernetes.sight import Sight, allowances, node_seen, tak
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from tests import vendors
 
+from .https import status
+from .kinds import Cluster, named
+
 
 def node(**more: Any) -> Node:
     body = {
@@ -185,3 +188,57 @@ async def test_whether_devices_may_be_claimed_is_asked_until_it_is_so() -> None:
 
 async def test_where_nobody_says_what_is_allowed_it_is_tried() -> None:
     assert await sight_of(cast(Any, Reviews(None)))._may_claim() is True
+
+
+# -- of a server ----------------------------------------------------------------------------
+
+PODS = "/api/v1/namespaces/team-a/pods"
+PROFILE = """
+[[offer]]
+mechanism = "whole"
+key = "nvidia.com/gpu"
+
+[[offer]]
+mechanism = "mig"
+key = "nvidia.com/mig-1g.10gb"
+memory = "9728Mi"
+"""
+
+
+def sight_on(api: Api, informers: Informers) -> Sight:
+    served = Served()
+    around = Surroundings(informers, served, "team-a")
+    return Sight(api, informers, served, around, Published(informers, "shared"), "team-a")
+
+
+async def test_a_quota_that_is_used_up_does_not_say_that_there_is_no_hami(
+    cluster: Cluster, api: Api, informers: Informers
+) -> None:
+    cluster.instead["/api/v1/nodes"] = status(403, "Forbidden", "nodes is forbidden")
+    full = "exceeded quota: team-a, requested: pods=1, used: pods=4, limited: pods=4"
+    cluster.posted[PODS] = status(403, "Forbidden", f'pods "x" is forbidden: {full}')
+    seen = await sight_on(api, informers).seen("", share=True)
+    assert not seen.hami
+    assert seen.unseen == (
+        "Whether HAMi gives parts of GPUs could not be tried: a quota is used up now.",
+    )
+    full = full.replace("pods", "requests.nvidia.com/gpu")  # which the pod did not ask for itself
+    cluster.posted[PODS] = status(403, "Forbidden", f'pods "x" is forbidden: {full}')
+    seen = await sight_on(api, informers).seen("", share=True)
+    assert (seen.hami, seen.unseen) == (True, ())
+
+
+async def test_what_the_administrator_offers_is_promised_whatever_nodes_there_are(
+    cluster: Cluster, api: Api, informers: Informers
+) -> None:
+    cluster.objects["/api/v1/nodes"] = [named("cpu", status={"allocatable": {"cpu": "8"}})]
+    told = named("cnai-gpu-profile", data={"gpus.toml": PROFILE})
+    cluster.objects["/api/v1/namespaces/shared/configmaps"] = [told]
+    promised = await sight_on(api, informers).promised()
+    assert promised == {"nvidia.com/gpu", "nvidia.com/mig-1g.10gb"}
+
+
+async def test_without_a_profile_nothing_is_promised(
+    cluster: Cluster, api: Api, informers: Informers
+) -> None:
+    assert await sight_on(api, informers).promised() == frozenset()

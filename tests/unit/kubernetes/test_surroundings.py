@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import queue
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
-from cnai_sdk.backends.kubernetes.api import Api
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.errors import InvalidRequest
 
-from .https import Reply, Request, Server, status
+from .https import Reply, status
+from .kinds import Cluster, named
 
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 LOCAL = f"{KUEUE}/namespaces/team-a/localqueues"
 VOLCANO = "/apis/scheduling.volcano.sh/v1beta1/queues"
-
-
-class Cluster:
-    """Objects by the path of their kind; what has none is empty."""
-
-    def __init__(self, server: Server) -> None:
-        self.objects: dict[str, list[dict[str, Any]]] = {}
-        self.instead: dict[str, Reply] = {}
-        self._ends: queue.Queue[None] = queue.Queue()
-        server.answer = self._answer
-
-    def _answer(self, request: Request) -> Reply:
-        if request.path in self.instead:
-            return self.instead[request.path]
-        if "watch" in request.query:
-            return Reply(pieces=self._held())
-        items = self.objects.get(request.path, [])
-        return Reply(200, {"metadata": {"resourceVersion": "1"}, "items": items})
-
-    def _held(self) -> Iterator[bytes]:
-        self._ends.get()
-        self._ends.put(None)
-        yield b""
-
-    def close(self) -> None:
-        self._ends.put(None)
-
-
-@pytest.fixture
-def cluster(server: Server) -> Iterator[Cluster]:
-    cluster = Cluster(server)
-    yield cluster
-    cluster.close()
-
-
-@pytest.fixture
-async def informers(api: Api) -> AsyncIterator[Informers]:
-    found = Informers(api)
-    yield found
-    await found.close()
-
-
-def named(name: str, **more: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "uid": f"u-{name}", "namespace": "team-a"}, **more}
 
 
 def surroundings(informers: Informers, **served: Any) -> Surroundings:
