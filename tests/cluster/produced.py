@@ -15,14 +15,13 @@ from cnai_sdk.explain.catalogue import SHORT, Row, rows
 from cnai_sdk.model.diagnosis import Diagnosis
 
 How = Literal["real", "imitated"]
-MODULES = ("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes")
+MODULES = ("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes", "test_gangs")
 WORDS = {
     "real": "real, by the cluster's own parts",
     "imitated": "imitated by the test node, in the words of the kubelet 1.36.3 and containerd 2",
     "recorded": "recorded, and read from the row's own sample",
 }
 BEYOND = {
-    "SCHED_GANG_K8S": "Volcano and coscheduling start gangs, and neither is on the test cluster",
     "KUEUE_PODSREADY": "Kueue waits for ready pods only when it is configured so",
     "IMG_ARCH": "every node of the test cluster is of one kind",
     "GPU_SHARED_COUNT": "NVIDIA's device plugin says it, and no node of the test cluster has one",

@@ -84,7 +84,8 @@ def _obstacle() -> str:
 
 
 def own_cluster_or_skip(**options: Any) -> Cluster:
-    """A cluster of one's own, not started yet, or a skip.
+    """A cluster of one's own, not started yet, or a skip. Programs that have to be asked for are
+    built now.
 
     Args:
         options: of `Cluster`.
@@ -94,7 +95,12 @@ def own_cluster_or_skip(**options: Any) -> Cluster:
     build_for_tests()
     if _why_not:
         pytest.skip(_why_not[0])
-    return Cluster(build(), **options)
+    try:
+        built = build(options.get("operators", ()))
+    except CannotBuild as error:
+        warnings.warn(f"CLUSTER TESTS ARE SKIPPED: {error}", ClusterTestsSkipped, stacklevel=2)
+        pytest.skip(str(error))
+    return Cluster(built, **options)
 
 
 def _remember(why: str) -> None:
