@@ -149,7 +149,6 @@ class Sight:
             classes=self._seen_classes(),
             dra=served.dra,
             kai=served.kai,
-            volcano=served.volcano and not served.kueue,
             hami=share and nodes is None and told is None and await self._is_hami(),
             allowances=allowances(room),
             queue=queue,

@@ -14,14 +14,13 @@ from collections.abc import Iterator
 
 from cnai_sdk.gpu.cluster.labels import HAMI
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
-from cnai_sdk.gpu.cluster.registered import cards
+from cnai_sdk.gpu.cluster.registered import cards, only_on
 from cnai_sdk.gpu.cluster.seen import GPU, Seen
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import Resources
 
 MEMORY, PERCENT, CORES = f"{GPU}mem", f"{GPU}mem-percentage", f"{GPU}cores"
-_MODEL = "nvidia.com/use-gputype"
 
 
 class Hami:
@@ -78,7 +77,7 @@ class Hami:
             self,
             offer,
             limits=limits,
-            annotations=_chosen(wish, offer),
+            annotations=only_on(offer.model, wish),
             share=round(share, 4),
             memory=mebi * MIB,
             quota_key=_charged(seen),
@@ -90,12 +89,6 @@ class Hami:
 
 def _percent(share: float) -> int:
     return max(1, math.ceil(round(100 * share, 6)))
-
-
-def _chosen(wish: Resources, offer: Offer) -> dict[str, str]:
-    """HAMi looks for this in the names of its cards: the amounts are those of one model."""
-    word = offer.model.removeprefix("NVIDIA ") or wish.gpu_model
-    return {_MODEL: word} if word else {}
 
 
 def _charged(seen: Seen) -> str:
