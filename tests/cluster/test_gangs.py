@@ -1,8 +1,8 @@
 """Workers that start together or not at all, placed by the real scheduler of gangs.
 
 Coscheduling, of the Kubernetes project's scheduler plugins, runs beside kube-scheduler, and the
-training operator is started as its documentation says for it. It is built for these tests, which
-takes a minute, once.
+training operator is started as its documentation says for it. It is built for these tests alone,
+once, in up to three minutes.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ OPERATORS = (
         manifests="manifests/coscheduling/crd.yaml",
         scheduler="scheduler-plugins-scheduler",
         asked=True,
-        minutes=1.5,
+        minutes=3.0,
     ),
 )
 PROGRAMS = (KUBE, *OPERATORS)
