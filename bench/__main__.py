@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Protocol, cast
 
 from bench.plan import Plan
 from bench.table import Row, markdown
-from bench.workplace import end_bench, own_workplace
 
 BENCHES = (
     "import_time",
@@ -28,10 +28,22 @@ BENCHES = (
     "cluster_events",
     "cluster_list",
     "gpu_resolve",
+    "gpu_share",
     "quota",
     "deadlock",
     "kubeflow_local",
 )
+NEEDED = {
+    "asyncinotify": "asyncinotify",
+    "click": "click",
+    "msgspec": "msgspec",
+    "platformdirs": "platformdirs",
+    "psutil": "psutil",
+    "pynvml": "nvidia-ml-py",
+    "torch": "torch",
+}
+"""Modules that every bench uses, and what is installed to have them. A bench that needs no more
+runs on a machine with these and this folder alone."""
 
 
 class Bench(Protocol):
@@ -49,6 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
+    if missing := [pip for module, pip in NEEDED.items() if not importlib.util.find_spec(module)]:
+        parser.error(f"not installed: {', '.join(missing)}; run: pip install {' '.join(missing)}")
+    from bench.workplace import end_bench, own_workplace
+
     plan = Plan(
         quick=arguments.quick,
         jobs=arguments.jobs,

@@ -48,8 +48,7 @@ def namespace_or_none(
         os.environ.pop("KUBECONFIG", None)
         if before is not None:
             os.environ["KUBECONFIG"] = before
-        if isinstance(cluster, Cluster):
-            cluster.stop()
+        cluster.stop()
 
 
 def _given(plan: Plan) -> External | None:

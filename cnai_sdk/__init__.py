@@ -87,9 +87,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        globals()[name] = version("cnai-sdk")
+        try:
+            globals()[name] = version("cnai-sdk")
+        except PackageNotFoundError:
+            globals()[name] = "0+uninstalled"  # a checkout on the path
         return globals()[name]
     if name not in _WHERE:
         raise AttributeError(f"module 'cnai_sdk' has no attribute {name!r}")

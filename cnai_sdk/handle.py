@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.errors import JobFailed, WaitTimeout
+from cnai_sdk.errors import BackendUnavailable, JobFailed, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
@@ -23,7 +23,7 @@ from cnai_sdk.model.event import LOG_GAPS, Event
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
-from cnai_sdk.model.stream import Snapshot
+from cnai_sdk.model.stream import Interruption, Snapshot
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.outputs import Outputs
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _TAIL = 3
 _AT_MOST_EVERY = 0.1
 _HISTORY = 500
+_LOOK_AGAIN = 1.0
 
 
 class Explanation:
@@ -162,25 +163,26 @@ class Handle:
 
     async def _until_ended(self, timeout: float | None) -> Workload:
         async with asyncio.timeout(timeout):
-            async for workload in self._states():
+            async for workload, _ in self._states():
                 if workload.phase.ended:
                     return workload
         raise AssertionError("a watch never ends by itself")
 
-    async def _states(self) -> AsyncIterator[Workload]:
-        """This workload, each time that it has changed."""
+    async def _states(self) -> AsyncIterator[tuple[Workload, Interruption | None]]:
+        """This workload, each time that it has changed, and whether more can be heard of it."""
+        away: Interruption | None = None
         async for update in self._backend.watch():
-            for workload in update.workloads:
-                if workload.id == self.id:
-                    self._last = workload
-                    yield workload
+            mine = [workload for workload in update.workloads if workload.id == self.id]
+            if mine or update.interruption != away:
+                away = update.interruption
+                self._last = mine[-1] if mine else self._last
+                yield self._last, away
             known = isinstance(update, Snapshot) and self.id in {w.id for w in update.workloads}
             if (isinstance(update, Snapshot) and not known) or (
                 not isinstance(update, Snapshot) and self.id in update.deleted
             ):
-                yield msgspec.structs.replace(
-                    self._last, phase=Phase.STOPPED, message="It was deleted"
-                )
+                gone = {"phase": Phase.STOPPED, "message": "It was deleted"}
+                yield msgspec.structs.replace(self._last, **gone), None
                 return
 
     def _failure(self, workload: Workload) -> JobFailed:
@@ -232,35 +234,54 @@ class Handle:
 
     async def updates(self) -> AsyncIterator[JobView]:
         """Views as things change, at most ten a second; the last one when it has ended."""
-        newest: list[Workload] = []
-        reports: list[Metric] = []
+        newest: list[tuple[Workload, Interruption | None]] = []
         changed = asyncio.Event()
 
         async def listen() -> None:
-            async for workload in self._states():
-                newest[:] = [workload]
+            async for state in self._states():
+                newest[:] = [state]
                 changed.set()
 
         async def listen_to_logs() -> None:
             async for _ in self._backend.logs(self.id, tail=0, follow=True):
                 changed.set()
 
-        tasks = [asyncio.create_task(listen()), asyncio.create_task(listen_to_logs())]
+        listening = asyncio.create_task(listen())
+        listening.add_done_callback(lambda _: changed.set())
+        tasks = [listening, asyncio.create_task(listen_to_logs())]
+        view: JobView | None = None
+        reports: list[Metric] = []
         try:
             while True:
                 await changed.wait()
                 changed.clear()
-                if not newest:
-                    continue
-                workload = newest[0]
-                yield await self._view_of(workload, reports)
-                if workload.phase.ended:
-                    return
+                if newest:
+                    workload, away = newest[0]
+                    known = view or JobView(workload=workload, now=time.time())
+                    view = await self._view_now(workload, reports, away, known)
+                    yield view
+                    if view.interruption is not None and away is None:
+                        asyncio.get_running_loop().call_later(_LOOK_AGAIN, changed.set)
+                    elif workload.phase.ended:
+                        return
+                if listening.done():
+                    listening.result()
                 await asyncio.sleep(_AT_MOST_EVERY)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _view_now(
+        self, workload: Workload, reports: list[Metric], away: Interruption | None, known: JobView
+    ) -> JobView:
+        """How it stands, or how it stood last while the backend is away."""
+        if away is None:
+            try:
+                return await self._view_of(workload, reports)
+            except BackendUnavailable as error:
+                away = Interruption(what=error.what, why=error.why, next_step=error.next_step)
+        return msgspec.structs.replace(known, interruption=away)
 
     def __repr__(self) -> str:
         return job_text(self.view())

@@ -31,7 +31,14 @@ class QuotaView:
 
     def notes(self) -> list[str]:
         """The queues, and what could not be seen."""
-        return [one_line(note) for note in (*map(_line, self.quota.lines), *self.quota.unseen)]
+        offered = [line.name for line in self.quota.lines if not line.chosen]
+        hint = [
+            f'No queue is set: queue="{name}" in cnai.train puts a job there, '
+            f"CNAI_QUEUE={name} all of them."
+            for name in offered[:1]
+        ]
+        said = (*map(_line, self.quota.lines), *hint, *self.quota.unseen)
+        return [one_line(note) for note in said]
 
     def __repr__(self) -> str:
         rows = self.rows()
@@ -50,7 +57,7 @@ class QuotaView:
 
 
 class FitView:
-    """Whether something would start: true when all of it would start now.
+    """Whether something would start: true when nothing that can be seen keeps any of it waiting.
 
     Attributes:
         fit: the answer.
@@ -63,7 +70,9 @@ class FitView:
         return self.fit.answer == "now"
 
     def __repr__(self) -> str:
-        return one_line(self.fit.sentence)
+        said = one_line(self.fit.sentence)
+        next_step = one_line(self.fit.next_step)
+        return f"{said}\nWhat to do: {next_step}" if next_step else said
 
 
 def _used(item: QuotaItem) -> str:
@@ -99,7 +108,8 @@ def _line(line: Line) -> str:
         return f"Queue {line.name}: {line.stopped}."
     count = "it is not known how many wait" if line.waiting is None else f"{line.waiting} wait"
     mine = [f"{h.name} is {ordinal(h.position)}" for h in line.mine if h.mine and h.position]
-    return f"Queue {line.name}: {', '.join([count, *mine])}."
+    has = [f"{item.label or item.resource} {_used(item)}" for item in line.items]
+    return f"Queue {line.name}: {', '.join([count, *mine, *has])}."
 
 
 class Devices(Sequence[Device]):

@@ -24,6 +24,7 @@ from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
 from cnai_sdk.data import here, links_for
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound, Unsupported
+from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.name import check_name, label_for
@@ -175,12 +176,14 @@ def fitting_spec(options: Mapping[str, Any]) -> TrainSpec:
     """
     _refuse_unknown(options, _FITTING, "fits")
     payload = Payload(entry="nothing", files={"script.py": b"def nothing():\n    pass\n"})
-    return TrainSpec(
+    spec = TrainSpec(
         name="fits",
         resources=parse_resources(**{n: options.get(n) for n in Resources.__struct_fields__}),
         payload=payload,
         **parse_options(**{n: options.get(n, default) for n, default in _DEFAULTS.items()}),
     )
+    check_wish(spec.resources, spec.workers)
+    return spec
 
 
 def how_many(count: object) -> int:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from cnai_sdk.backends.kubernetes.ceilings import WHOLE
 from cnai_sdk.config import SHARED
 from cnai_sdk.errors import InvalidRequest, MissingDependency
+from cnai_sdk.gpu.cluster import profile
 
 Document = dict[str, Any]
 
@@ -85,6 +87,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         teachers: they look at every one of these namespaces.
         ceilings: written over the shipped ones; an empty value takes one away.
         quota: of each student's namespace, written over the shipped one; '' takes a key away.
+        gpu_profile: the text of the GPU profile; '' for none, where the cluster is asked.
     """
 
     shared: str = SHARED
@@ -92,6 +95,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     teachers: tuple[Subject, ...] = ()
     ceilings: Mapping[str, str] = {}
     quota: Mapping[str, str] = {}
+    gpu_profile: str = ""
 
 
 def student(text: str) -> tuple[str, Subject]:
@@ -151,6 +155,31 @@ def checked_quota(text: str) -> tuple[str, str]:
     return key, amount
 
 
+def checked_profile(file: str) -> str:
+    """The text of a GPU profile in a file.
+
+    Raises:
+        InvalidRequest: it cannot be read, or is no profile; with the line, and what is wrong there.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+        found = profile.parsed(text)
+    except (OSError, ValueError) as error:
+        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise InvalidRequest(
+            f"{file} is no GPU profile that can be published.",
+            why=f"{why.rstrip('.')}.",
+            next_step="Write it as docs/gpu-cluster.md shows it: an [[offer]] for each kind of "
+            "share, with its mechanism and its key.",
+        ) from error
+    if found == profile.Profile():
+        raise InvalidRequest(
+            f"{file} offers nothing.",
+            next_step="Write an [[offer]], or leave --gpu-profile out: then the cluster is asked.",
+        )
+    return text
+
+
 def manifests(setup: Setup) -> list[Document]:
     """Every object, in an order in which they can be applied."""
     found = [_adapted(each, setup) for each in _base("base")]
@@ -181,6 +210,8 @@ def _adapted(document: Document, setup: Setup) -> Document:
                 name = _CEILINGS.get(variable["name"], "")
                 if name in setup.ceilings:
                     variable["expression"] = held(name, setup.ceilings[name])
+    if made["metadata"]["name"] == profile.NAME and setup.gpu_profile:
+        made["data"] = {profile.KEY: setup.gpu_profile}
     return made
 
 
@@ -256,8 +287,20 @@ def _base(name: str) -> list[Document]:
 
 
 def written(documents: Iterable[Document]) -> str:
-    """As YAML, for kubectl."""
-    text: str = _yaml().safe_dump_all(documents, sort_keys=False, width=100, allow_unicode=True)
+    """As YAML, for kubectl; a text of several lines as it is read, in lines."""
+    yaml = _yaml()
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
+        pass
+
+    def lines(dumper: Any, text: str) -> Any:
+        style = "|" if "\n" in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, lines)
+    text: str = yaml.dump_all(
+        documents, Dumper=Dumper, sort_keys=False, width=100, allow_unicode=True
+    )
     return text
 
 

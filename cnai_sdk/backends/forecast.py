@@ -1,4 +1,4 @@
-"""When something that waits would start, by the deadlines of what runs; pure.
+"""Whether something would start, and when, by the deadlines of what runs; pure.
 
 The same for every backend: who holds what and until when, who waits before it, and a rule that says
 whether one more may start. Nobody is taken to end before his deadline, so that the answer is the
@@ -11,6 +11,9 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
+
+from cnai_sdk.errors import CnaiError
+from cnai_sdk.model.quota import Fit
 
 A = TypeVar("A")
 H = TypeVar("H")
@@ -65,3 +68,9 @@ def forecast(
         now, _, gone = heapq.heappop(ends)
         end(gone)
     return now
+
+
+def never(refusal: CnaiError, count: int) -> Fit:
+    """What is said of so many jobs that a submit would refuse."""
+    why = " ".join(part for part in (refusal.what, refusal.why) if part)
+    return Fit(answer="never", why=why, next_step=refusal.next_step, count=count)

@@ -37,12 +37,19 @@ def _ceilings(command: click.Command) -> click.Command:
 )
 @click.option("--teacher", multiple=True, metavar="WHO", help="Looks at all of them; repeatable.")
 @click.option("--quota", multiple=True, metavar="KEY=AMOUNT", help="Of each namespace; repeatable.")
+@click.option(
+    "--gpu-profile",
+    default="",
+    metavar="FILE",
+    help="What GPUs there are, for students who cannot see nodes; see docs/gpu-cluster.md.",
+)
 @click.option("--shared", default="", metavar="NAMESPACE", help="What students only read.")
 @json_option
 def manifests(
     student: tuple[str, ...],
     teacher: tuple[str, ...],
     quota: tuple[str, ...],
+    gpu_profile: str,
     shared: str,
     as_json: bool,
     **ceilings: str | None,
@@ -56,6 +63,7 @@ def manifests(
         Setup,
         Subject,
         checked_namespace,
+        checked_profile,
         checked_quota,
         written,
     )
@@ -71,6 +79,7 @@ def manifests(
             teachers=tuple(Subject.parse(each) for each in teacher),
             ceilings={name: check_ceiling(name, value) for name, value in given},
             quota=dict(checked_quota(each) for each in quota),
+            gpu_profile=checked_profile(gpu_profile) if gpu_profile else "",
         )
     )
     if as_json:

@@ -73,18 +73,26 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
     if over and last and workload.timeout and over - last > 0.5 * workload.timeout:
         parts.append(f"Its last line came {show_duration(over - last)} before that: it may hang.")
     was = "had not started" if workload.started is None else "was still running"
-    held = _held(facts)
-    if workload.started is None and held:
-        parts.append(f"Before that the cluster said: {clipped(clean(held, colours=False))}")
+    if workload.started is None:
+        parts.append(_before(_held(facts)))
     return words | {"course": " ".join(parts), "was": was}
 
 
-def _held(facts: Facts) -> str:
+def _late(facts: Facts, finding: Finding) -> dict[str, str]:
+    return {"course": _before(_held(facts, of_the_job=False))}
+
+
+def _before(held: str) -> str:
+    return f"Before that the cluster said: {clipped(clean(held, colours=False))}" if held else ""
+
+
+def _held(facts: Facts, *, of_the_job: bool = True) -> str:
     """What kept the workers from starting, at last: what is said of one tells more."""
     said = [e for e in facts.events if e.warning and e.reason not in _OF_THE_END]
     said = [e for e in said if not e.message.startswith("Error: ")]  # its reason's word again
     of_workers = [each for each in said if each.rank is not None]
-    return next((each.message for each in reversed(of_workers or said)), "")
+    chosen = of_workers or (said if of_the_job else [])
+    return chosen[-1].message if chosen else ""
 
 
 def _divergence(facts: Facts, finding: Finding) -> dict[str, str]:
@@ -141,6 +149,7 @@ def finished_early(facts: Facts) -> frozenset[int]:
 _SAY: Mapping[str, Callable[[Facts, Finding], dict[str, str]]] = MappingProxyType(
     {
         "DEADLINE": _deadline,
+        "KUEUE_PODSREADY": _late,
         "NAN_LOSS": _divergence,
         "NOOP_SUCCESS": _spent,
         "PY_MODULE_MISSING": _module,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cnai_sdk.errors import DoesNotFit, InvalidRequest
+from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.gpu import whole
 from cnai_sdk.gpu.fraction import Fraction
 from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
 from cnai_sdk.gpu.mig import Mig
 from cnai_sdk.gpu.mps import Mps
-from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, asked, is_model
-from cnai_sdk.model.quantity import show_bytes, show_number
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, check_contradiction, code, is_model
+from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
 
@@ -46,7 +46,7 @@ def check_devices(
     """
     if not devices:
         raise DoesNotFit(
-            f"There is no GPU here for {asked(resources)}.",
+            f"There is no GPU here for {code(resources)}.",
             why=looked,
             next_step=f"Leave {_arguments(resources)} out to train on the CPU (workers "
             "and cpu say on how much of it), or use a machine that has one.",
@@ -150,15 +150,15 @@ def _check_whole(resources: Resources, workers: int, devices: Sequence[Device]) 
 
 def _whole_choices(have: int, workers: int, *, sliced: bool) -> str:
     if have and workers > 1:
-        return f"Write workers={have} with gpu=1."
+        return f"Write workers={have}, gpu=1."
     if have:
         return f"Write gpu={have}."
-    return "Ask for a slice: gpu=0.25 with workers=1." if sliced else "Leave gpu_memory out."
+    return "Write workers=1, gpu=0.25 for a slice." if sliced else "Leave gpu_memory out."
 
 
 def _check_share(resources: Resources, devices: Sequence[Device]) -> tuple[str, ...]:
     wish = _wish(resources)
-    _refuse_contradiction(wish, devices)
+    check_contradiction(resources, max((d.memory for d in devices if not d.parent), default=0))
     best = assign(resources, 1, devices)
     if not isinstance(best, str):
         return (best[0].notice,) if best[0].notice else ()
@@ -189,20 +189,6 @@ def _short(
         return [f"{mechanism.name} is not isolated by the hardware"] if there else []
     answers = (offer for _, offer in _offers(mechanism, wish, devices, {}))
     return [offer for offer in answers if isinstance(offer, str)]
-
-
-def _refuse_contradiction(wish: Wish, devices: Sequence[Device]) -> None:
-    cards = [d for d in devices if not d.parent]
-    largest = max((d.memory for d in cards), default=0)
-    if wish.share and wish.memory > wish.share * largest * 1.05 and largest:
-        fits = min(1.0, Wish(memory=wish.memory).of(Device(id="", model="", memory=largest)))
-        raise InvalidRequest(
-            f"gpu={wish.share:g} and gpu_memory of {show_bytes(wish.memory)} contradict each "
-            "other.",
-            why=f"gpu={wish.share:g} of the largest device here is "
-            f"{show_bytes(wish.share * largest)}.",
-            next_step=f"Write one of them: gpu_memory alone, or gpu={show_number(fits)}.",
-        )
 
 
 def _share_choices(devices: Sequence[Device]) -> str:

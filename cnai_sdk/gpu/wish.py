@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
+import msgspec
+
 from cnai_sdk.errors import InvalidRequest
-from cnai_sdk.model.quantity import show_number
+from cnai_sdk.model.quantity import show_bytes, write_memory
 from cnai_sdk.model.spec import Resources
 
 Isolation = Literal["hardware", "memory", "none"]
@@ -47,7 +50,8 @@ def check_wish(resources: Resources, workers: int) -> None:
         raise InvalidRequest(
             f"{workers} workers cannot each have a share of a GPU.",
             why="NCCL, which joins them, refuses two workers on one device (duplicate GPU).",
-            next_step=f"Write workers=1 with {asked(resources)}, or gpu=1 for a device each.",
+            next_step=f"Write one of these: workers=1, {code(resources)}; "
+            f"workers={workers}, gpu=1 (a whole one each).",
         )
     _check_company(resources)
 
@@ -65,9 +69,46 @@ def _check_company(resources: Resources) -> None:
         )
 
 
-def asked(resources: Resources) -> str:
-    """The wish as it was written, shortly."""
-    return f"gpu={show_number(resources.gpu)}" if resources.gpu else "gpu_memory"
+def check_contradiction(resources: Resources, largest: int) -> None:
+    """Refuse a share and an amount of memory that no device here can satisfy together.
+
+    Args:
+        largest: bytes of the largest device; 0 when that is not known.
+
+    Raises:
+        InvalidRequest: with both as one.
+    """
+    share, memory = resources.gpu, resources.gpu_memory
+    if not (0 < share < 1 and memory and largest) or memory <= share * largest * 1.05:
+        return
+    fits = min(1.0, -(-100 * memory // largest) / 100)
+    either = (
+        msgspec.structs.replace(resources, gpu=0.0),
+        msgspec.structs.replace(resources, gpu=fits, gpu_memory=None),
+    )
+    raise InvalidRequest(
+        f'gpu={share:g} and gpu_memory="{write_memory(memory)}" contradict each other.',
+        why=f"gpu={share:g} of the largest GPU here is {show_bytes(share * largest)}.",
+        next_step=f"Write one of these: {code(either[0])}; {code(either[1])}.",
+    )
+
+
+def code(resources: Resources) -> str:
+    """The wish for GPUs as arguments of a call, to be pasted.
+
+    >>> code(Resources(gpu=0.5, gpu_model="A100", isolation="none"))
+    'gpu=0.5, gpu_model="A100", isolation="none"'
+    >>> code(Resources(gpu_memory=10 * 2**30))
+    'gpu_memory="10Gi"'
+    """
+    parts = [f"gpu={resources.gpu:g}"] if resources.gpu else []
+    if resources.gpu_memory:
+        parts.append(f'gpu_memory="{write_memory(resources.gpu_memory)}"')
+    if resources.gpu_model:
+        parts.append(f"gpu_model={json.dumps(resources.gpu_model, ensure_ascii=False)}")
+    if resources.isolation != "memory" and resources.gpu < 1:
+        parts.append(f'isolation="{resources.isolation}"')
+    return ", ".join(parts)
 
 
 def is_model(wish: str | None, model: str) -> bool:

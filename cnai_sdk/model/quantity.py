@@ -58,6 +58,17 @@ def _large_enough(amount: int, value: object, argument: str) -> int:
     return amount
 
 
+def write_memory(amount: int) -> str:
+    """Bytes as `parse_memory` takes them, in the largest unit that they are a whole number of.
+
+    >>> write_memory(10 * 2**30), write_memory(9728 * 2**20), write_memory(2**30 + 1)
+    ('10Gi', '9728Mi', '1073741825')
+    """
+    sizes = {each: size for each, size in reversed(_BINARY.items()) if not amount % size}
+    unit = next(iter(sizes))
+    return f"{amount // sizes[unit]}{unit}"
+
+
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*")
 

@@ -70,12 +70,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         waiting: how many wait in it, of whomever; None when that is not visible.
         mine: those of them that are known by name, from the head.
         stopped: why it admits nothing now, or ''.
+        chosen: whether it is the one that was set for jobs that name none.
+        items: what it has and what of that is used, where jobs go to it only by its name.
     """
 
     name: str
     waiting: int | None = None
     mine: tuple[Holder, ...] = ()
     stopped: str = ""
+    chosen: bool = True
+    items: tuple[QuotaItem, ...] = ()
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,24 +126,32 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: str = ""
 
 
+Unsure = Literal["", "idle", "nodes"]
+
+
 class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether a spec would run.
 
     Attributes:
         answer: 'now', 'waits' or 'never'.
         why: the reason, for a person.
+        next_step: what to change, when it never fits.
         position: its place in line, when it waits.
         seconds: after how long it starts at the latest, by the deadlines of what runs before it;
             None when that is not known.
         count: how many of them were asked about, and `now` how many of those fit now.
+        unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
+            are large enough and who uses them is hidden, 'nodes' when they are hidden too.
     """
 
     answer: Literal["now", "waits", "never"]
     why: str = ""
+    next_step: str = ""
     position: int | None = None
     seconds: float | None = None
     count: int = 1
     now: int = 0
+    unsure: Unsure = ""
 
     @property
     def sentence(self) -> str:
@@ -147,24 +159,36 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         >>> Fit(answer="waits", position=4, seconds=700.0).sentence
         "Waits behind 3, about 12\\xa0min by the running jobs' deadlines."
-        >>> Fit(answer="never", why="the quota team-a gives 2 GPUs").sentence
-        'Never fits, because the quota team-a gives 2 GPUs.'
+        >>> Fit(answer="never", why="The quota team-a gives 2 GPUs.").sentence
+        'Never fits. The quota team-a gives 2 GPUs.'
         >>> Fit(answer="waits", count=4, now=3, position=1).sentence
         '3 of 4 fit now; the others wait.'
+        >>> Fit(answer="now", unsure="idle").sentence
+        'Large enough; whether it is idle cannot be seen.'
         """
         if self.answer == "never":
-            return _ended(f"Never fits, because {self.why}")
+            return f"Never fits. {_ended(self.why)}"
         if self.answer == "now":
-            said = "Fits now" if self.count == 1 else f"All {self.count} fit now"
+            said = self._now()
             return _ended(f"{said}; {self.why}" if self.why else said)
         behind = (self.position or 1) - 1
         if self.now:
-            said = f"{self.now} of {self.count} fit now; the others wait"
+            most = "At most " if self.unsure else ""
+            said = f"{most}{self.now} of {self.count} fit now; the others wait"
         else:
             said = f"Waits behind {behind}" if behind else "Waits, first in line"
         if self.seconds is not None:
             said += f", about {show_about(self.seconds)} by the running jobs' deadlines"
         return _ended(f"{said}: {self.why}" if self.why else said)
+
+    def _now(self) -> str:
+        """As much as is known of what nothing forbids."""
+        if self.unsure == "idle":
+            size = "Large enough" if self.count == 1 else f"Large enough for all {self.count}"
+            return f"{size}; whether it is idle cannot be seen"
+        if self.unsure == "nodes":
+            return "No visible limit forbids it; whether there is room cannot be seen"
+        return "Fits now" if self.count == 1 else f"All {self.count} fit now"
 
 
 def _ended(said: str) -> str:

@@ -8,6 +8,7 @@ from cnai_sdk.model.diagnosis import Diagnosis
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
+from cnai_sdk.model.stream import Interruption
 from cnai_sdk.model.workload import Workload
 
 
@@ -21,6 +22,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         result: the returned value as JSON text, or None.
         outputs: the files that it wrote.
         now: Unix seconds at which this was so; ages are counted from it.
+        interruption: why it cannot be known how it stands since then, or None.
     """
 
     workload: Workload
@@ -30,3 +32,4 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: str | None = None
     outputs: tuple[OutputFile, ...] = ()
     now: float = 0.0
+    interruption: Interruption | None = None

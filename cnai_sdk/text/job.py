@@ -15,6 +15,7 @@ from cnai_sdk.text.columns import cut, display_width, pad, wrap
 from cnai_sdk.text.foreign import clean, one_line
 from cnai_sdk.text.spark import bar, sparkline
 from cnai_sdk.text.words import (
+    away_text,
     left_text,
     memory_text,
     progress_text,
@@ -118,6 +119,8 @@ def _body(view: JobView, width: int, ascii: bool) -> Iterator[str]:
         yield from ("", *_indented(verdict_text(view.diagnosis, width=width - 2)))
         return
     yield from _standing(view, width, ascii)
+    if away := away_text(view):
+        yield from (f"  {line}" for line in _paragraph(away, width - 2, _SENTENCES))
     yield from _metrics(view, ascii)
     if phase.ended:
         yield from _results(view, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from cnai_sdk.model.metric import Number, from_wire
@@ -13,6 +14,7 @@ from cnai_sdk.model.quantity import (
     show_duration,
     show_number,
 )
+from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Progress, Workload
 from cnai_sdk.text.foreign import one_line
 
@@ -142,3 +144,13 @@ def waiting_text(workload: Workload) -> str:
         return workload.message
     place = f"{ordinal(queued.position)} in line"
     return f"{place}, waits for {queued.waits_for}" if queued.waits_for else place
+
+
+def away_text(view: JobView) -> str:
+    """That a view is how things stood at its time, and why no more is known; else ''."""
+    away = view.interruption
+    if away is None:
+        return ""
+    then = time.strftime("%H:%M:%S", time.localtime(view.now))
+    said = " ".join(part for part in (away.what, away.why, away.next_step) if part)
+    return f"As of {then}: {said}"

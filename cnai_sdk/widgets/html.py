@@ -16,6 +16,7 @@ from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Progress, Replica, Workload
 from cnai_sdk.text import to_html
 from cnai_sdk.text.words import (
+    away_text,
     left_text,
     memory_text,
     progress_text,
@@ -50,7 +51,8 @@ def card_html(view: JobView, *, saved: float | None = None) -> str:
     """
     workload = view.workload
     label = to_html(f"{workload.shown}, {workload.phase.label.lower()}")
-    body = "".join((_head(view), _progress(view), _sections(view), _saved(view, saved)))
+    parts = (_head(view), _away(view), _progress(view), _sections(view), _saved(view, saved))
+    body = "".join(parts)
     return f'<div class="cnai-Card" role="group" aria-label="{_attribute(label)}">{body}</div>'
 
 
@@ -77,6 +79,11 @@ def _head(view: JobView) -> str:
 def _size(workload: Workload) -> str:
     place = workload.place or workload.backend
     return " · ".join(part for part in (size_text(workload), place) if part)
+
+
+def _away(view: JobView) -> str:
+    said = away_text(view)
+    return f'<p class="cnai-away" role="status">{to_html(said)}</p>' if said else ""
 
 
 def _progress(view: JobView) -> str:

@@ -254,7 +254,7 @@ async def _ticking(updates: AsyncIterator[JobView]) -> AsyncIterator[JobView]:
 
 
 def _pause(view: JobView | None) -> float | None:
-    if view is None:
+    if view is None or view.interruption is not None:
         return None
     age = time.time() - (view.workload.started or view.workload.created)
     return _TICK if age < 3600 else _SLOW_TICK

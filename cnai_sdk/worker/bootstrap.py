@@ -30,10 +30,10 @@ def run(payload: str, *, loaded_with: int = 0, loaded: Sequence[str] = ()) -> No
         loaded: after a fork, the modules of the SDK that are loaded.
     """
     _own_path(payload, loaded)
-    from cnai_sdk import distributed, ending, importing, processes, reporting, tracebacks
+    from cnai_sdk import distributed, ending, importing, processes, reporting, sharing, tracebacks
 
     processes.prepare(loaded_with=loaded_with)
-    importing.around("torch", importing.without_collector)
+    importing.now_or_later("torch", importing.without_collector, sharing.keeper())
     distributed.install()
     script = os.path.join(payload, "script.py")
     code = 0

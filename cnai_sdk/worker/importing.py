@@ -16,6 +16,20 @@ def around(name: str, act: Around) -> None:
     sys.meta_path.insert(0, _Finder(name, act))
 
 
+def now_or_later(name: str, act: Around, then: Callable[[ModuleType], None]) -> None:
+    """Let `act` run the code of `name` when it is imported, and do `then` with the module: at once
+    when it is loaded."""
+
+    def both(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
+        act(module, execute)
+        then(module)
+
+    if name in sys.modules:
+        then(sys.modules[name])
+    else:
+        around(name, both)
+
+
 def without_collector(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
     """Import without cyclic garbage collection: what an import makes stays.
 

@@ -10,7 +10,7 @@ from cnai_sdk.config import load_config, write_setting
 from cnai_sdk.errors import CnaiError, InvalidRequest
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.places import noted
-from cnai_sdk.training import fitting_spec, submit_again
+from cnai_sdk.training import fitting_spec, how_many, submit_again
 from cnai_server_ext.answers import (
     Act,
     Acted,
@@ -116,7 +116,8 @@ async def fits(call: Call) -> Fitting:
     """Whether jobs of that size would start now, later or never."""
     asked: Wished = call.body
     backend = call.places.backend(call.path["source"])
-    return Fitting(fit=await backend.fits(fitting_spec(asked.wishes), count=asked.count))
+    spec, count = fitting_spec(asked.wishes), how_many(asked.count)
+    return Fitting(fit=await backend.fits(spec, count=count))
 
 
 OPERATIONS = (

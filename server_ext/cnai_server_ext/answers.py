@@ -236,7 +236,7 @@ class Wished(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     wishes: dict[str, Any] = {}
-    count: Annotated[int, Meta(ge=1, le=1000)] = 1
+    count: Any = 1
 
 
 class Fitting(Said, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,16 +15,18 @@ from cnai_sdk.explain.catalogue import SHORT, Row, rows
 from cnai_sdk.model.diagnosis import Diagnosis
 
 How = Literal["real", "imitated"]
-MODULES = ("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes", "test_gangs")
+MODULES = (
+    *("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes", "test_verdicts_ready"),
+    *("test_gpus", "test_gangs"),
+)
 WORDS = {
     "real": "real, by the cluster's own parts",
-    "imitated": "imitated by the test node, in the words of the kubelet 1.36.3 and containerd 2",
+    "imitated": "imitated by the test node, in the words of the kubelet 1.36.3, containerd 2 and "
+    "NVIDIA's device plugin 0.20",
     "recorded": "recorded, and read from the row's own sample",
 }
 BEYOND = {
-    "KUEUE_PODSREADY": "Kueue waits for ready pods only when it is configured so",
     "IMG_ARCH": "every node of the test cluster is of one kind",
-    "GPU_SHARED_COUNT": "NVIDIA's device plugin says it, and no node of the test cluster has one",
     "KYVERNO": "Kyverno is not on the test cluster",
 }
 """Rows of a cluster that are recorded although no GPU is in them, and why."""

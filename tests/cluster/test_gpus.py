@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -24,6 +25,7 @@ from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from cnai_sdk.model.workload import Workload
 from tests import vendors
+from tests.cluster.produced import Ledger, produces
 from tests.cluster.surviving import until
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import own_cluster_or_skip
@@ -33,43 +35,108 @@ RESERVED = [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"
 NODES = (
     vendors.whole("whole", count=2) | {"taints": RESERVED},
     vendors.mig_mixed("mixed", _1g_20gb=1, _3g_40gb=1),
-    vendors.mig_single("single", profile="2g.20gb", count=1),
-    vendors.shared("mps", "mps", product=vendors.H100, by=10),
+    vendors.mig_single("single", profile="1g.10gb", count=1),
+    vendors.shared("mps", "mps", product=vendors.H100, by=10) | {"one_each": ["nvidia.com/gpu"]},
     vendors.shared("turns", "time-slicing", product=vendors.A100_40, by=2, renamed=True),
     vendors.dra(
         "dra",
         vendors.device("gpu-0", "NVIDIA-L40S", 46068),
-        vendors.device("gpu-1-mig-0", "NVIDIA-H200", 71680, profile="3g.71gb"),
+        vendors.device("gpu-1-mig-0", "NVIDIA-H200", 16384, profile="1g.18gb"),
+        vendors.device("gpu-1-mig-1", "NVIDIA-H200", 71680, profile="3g.71gb"),
     ),
     vendors.dra("dra-shared", vendors.device("gpu-0", "NVIDIA-L4", 23034, shared=True)),
 )
 SCHEDULED = {"whole", "mig", "mps", "time-slicing", "dra", "dra-mig", "dra-shared"}
 """What the tests below see on a node; the docs say the same."""
 
-WISHES: dict[str, tuple[dict[str, Any], str, str]] = {
-    "whole": ({"gpu": 2.0}, "whole", "requests.nvidia.com/gpu"),
-    "half a card": ({"gpu": 0.5}, "mixed", "requests.nvidia.com/mig-3g.40gb"),
-    "a quarter": ({"gpu": 0.25, "gpu_model": "A100"}, "mixed", "requests.nvidia.com/mig-1g.20gb"),
-    "a tenth": ({"gpu": 0.1, "gpu_model": "H100"}, "mps", "requests.nvidia.com/gpu"),
-    "a turn": (
-        {"gpu": 0.45, "gpu_model": "40GB", "isolation": "none"},
-        "turns",
-        "requests.nvidia.com/gpu.shared",
+
+class Got(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish, and what a worker has for it.
+
+    Attributes:
+        granted: as `job.granted` says it.
+        charged: the key of a quota, as `job.granted` says it.
+        devices: what its pod has: of a device plugin so many of a resource, of a claim the devices
+            that the scheduler has chosen, with the memory that it has counted.
+        product: the nodes that it keeps to, where its resource is something else on others.
+    """
+
+    wish: dict[str, Any]
+    node: str
+    granted: str
+    charged: str
+    devices: dict[str, str]
+    product: str = ""
+
+
+WISHES = {
+    "whole": Got(
+        wish={"gpu": 2.0},
+        node="whole",
+        granted="2 × whole GPU of NVIDIA H100-80GB-HBM3, 79.6 GiB each",
+        charged="requests.nvidia.com/gpu",
+        devices={"nvidia.com/gpu": "2"},
+        product=vendors.H100,
     ),
-    "a whole card by DRA": (
-        {"gpu": 1.0, "gpu_model": "L40S"},
-        "dra",
-        "gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
+    "half a card": Got(
+        wish={"gpu": 0.5},
+        node="mixed",
+        granted="1 × MIG 3g.40gb of NVIDIA A100-SXM4-80GB, 39.2 GiB",
+        charged="requests.nvidia.com/mig-3g.40gb",
+        devices={"nvidia.com/mig-3g.40gb": "1"},
     ),
-    "a slice by DRA": (
-        {"gpu_memory": 60 * GIB},
-        "dra",
-        "mig.nvidia.com.deviceclass.resource.k8s.io/devices",
+    "a quarter": Got(
+        wish={"gpu": 0.25, "gpu_model": "A100"},
+        node="mixed",
+        granted="1 × MIG 1g.20gb of NVIDIA A100-SXM4-80GB, 19.5 GiB",
+        charged="requests.nvidia.com/mig-1g.20gb",
+        devices={"nvidia.com/mig-1g.20gb": "1"},
+        product=vendors.A100,
     ),
-    "a part by DRA": (
-        {"gpu_memory": 10 * GIB, "gpu_model": "L4", "isolation": "none"},
-        "dra-shared",
-        "gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
+    "a slice that is called a GPU": Got(
+        wish={"gpu": 0.1, "gpu_model": "A100"},
+        node="single",
+        granted="1 × MIG 1g.10gb of NVIDIA A100-SXM4-80GB, 9.5 GiB",
+        charged="requests.nvidia.com/gpu",
+        devices={"nvidia.com/gpu": "1"},
+        product=f"{vendors.A100}-MIG-1g.10gb",
+    ),
+    "a tenth": Got(
+        wish={"gpu": 0.1, "gpu_model": "H100"},
+        node="mps",
+        granted="10 % of NVIDIA H100-80GB-HBM3, 7.96 GiB, by MPS",
+        charged="requests.nvidia.com/gpu",
+        devices={"nvidia.com/gpu": "1"},
+        product=f"{vendors.H100}-SHARED",
+    ),
+    "a turn": Got(
+        wish={"gpu": 0.45, "gpu_model": "40GB", "isolation": "none"},
+        node="turns",
+        granted="50 % of NVIDIA A100-SXM4-40GB, 20 GiB, by time-slicing",
+        charged="requests.nvidia.com/gpu.shared",
+        devices={"nvidia.com/gpu.shared": "1"},
+        product=vendors.A100_40,
+    ),
+    "a whole card by DRA": Got(
+        wish={"gpu": 1.0, "gpu_model": "L40S"},
+        node="dra",
+        granted="1 × whole GPU of NVIDIA L40S, 45 GiB",
+        charged="gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
+        devices={"gpu-0": ""},
+    ),
+    "a slice by DRA": Got(
+        wish={"gpu_memory": 60 * GIB},
+        node="dra",
+        granted="1 × MIG 3g.71gb of NVIDIA H200, 70 GiB",
+        charged="mig.nvidia.com.deviceclass.resource.k8s.io/devices",
+        devices={"gpu-1-mig-1": ""},
+    ),
+    "a part by DRA": Got(
+        wish={"gpu_memory": 10 * GIB, "gpu_model": "L4", "isolation": "none"},
+        node="dra-shared",
+        granted="45 % of NVIDIA L4, 10 GiB, by DRA",
+        charged="gpu.nvidia.com.deviceclass.resource.k8s.io/devices",
+        devices={"gpu-0": "10Gi"},
     ),
 }
 STUDENT = (
@@ -134,17 +201,45 @@ def job(name: str = "share", *, stays: bool = False, workers: int = 1, **wish: A
     )
 
 
-async def node_of(cluster: Cluster, room: str, made: Workload) -> str:
-    """Where its first pod was put."""
-    found: list[str] = []
+async def pod_of(cluster: Cluster, room: str, made: Workload) -> dict[str, Any]:
+    """Its first pod, once it was put somewhere."""
+    found: list[dict[str, Any]] = []
 
     def placed() -> bool:
         pods = cluster.pods(room, f"cnai-sdk/id={made.id}")
-        found[:] = [pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")]
+        found[:] = [pod for pod in pods if pod["spec"].get("nodeName")]
         return bool(found)
 
     await until(placed)
     return found[0]
+
+
+async def node_of(cluster: Cluster, room: str, made: Workload) -> str:
+    """Where that is."""
+    pod = await pod_of(cluster, room, made)
+    return str(pod["spec"]["nodeName"])
+
+
+def devices_of(cluster: Cluster, pod: dict[str, Any]) -> dict[str, str]:
+    """What a pod that was put on a node has of GPUs there."""
+    limits = pod["spec"]["containers"][0]["resources"]["limits"]
+    found = {key: amount for key, amount in limits.items() if key.startswith("nvidia.com/")}
+    room = pod["metadata"]["namespace"]
+    for each in pod["status"].get("resourceClaimStatuses", ()):
+        path = f"/apis/resource.k8s.io/v1/namespaces/{room}/resourceclaims"
+        claim = cluster.http.get(f"{path}/{each['resourceClaimName']}").json()
+        for one in claim["status"]["allocation"]["devices"]["results"]:
+            found[one["device"]] = one.get("consumedCapacity", {}).get("memory", "")
+    return found
+
+
+async def running(backend: KubernetesBackend, made: Workload) -> Workload:
+    async for _ in backend.watch():
+        now = await backend.get(made.id)
+        if now.phase is Phase.RUNNING:
+            return now
+        assert not now.phase.ended, now.message
+    raise AssertionError("the watch ended")
 
 
 async def ended(backend: KubernetesBackend, made: Workload) -> Workload:
@@ -166,32 +261,38 @@ async def verdict(backend: KubernetesBackend, made: Workload) -> str:
 
 
 @pytest.mark.parametrize("name", WISHES)
-async def test_a_wish_runs_where_the_cluster_has_it(
+async def test_a_worker_has_what_its_job_says_that_it_was_granted(
     gpus: Cluster, backend: KubernetesBackend, room: str, name: str
 ) -> None:
-    wish, node, key = WISHES[name]
-    made = await backend.submit(job(**wish), secrets={})
-    assert await node_of(gpus, room, made) == node
-    granted = (await ended(backend, made)).granted
+    got = WISHES[name]
+    made = await backend.submit(job(stays=True, **got.wish), secrets={})
+    granted = (await running(backend, made)).granted
+    pod = await pod_of(gpus, room, made)
     assert granted is not None
-    assert (granted.quota_key, (await backend.get(made.id)).phase) == (key, Phase.SUCCEEDED)
-    assert granted.gpu_granted
+    assert granted.gpu_granted.replace("\xa0", " ") == got.granted
+    assert granted.quota_key == got.charged
+    assert pod["spec"]["nodeName"] == got.node
+    assert devices_of(gpus, pod) == got.devices
+    assert pod["spec"].get("nodeSelector", {}).get("nvidia.com/gpu.product", "") == got.product
+    await backend.delete(made.id)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("a turn", "0.5"), ("a part by DRA", "0.45"), ("a tenth", "")]
+)
 async def test_torch_is_told_its_part_where_nothing_else_holds_it(
-    backend: KubernetesBackend,
+    backend: KubernetesBackend, name: str, told: str
 ) -> None:
-    wish = WISHES["a turn"][0]
-    made = await backend.submit(job(**wish), secrets={})
-    await ended(backend, made)
+    made = await backend.submit(job(**WISHES[name].wish), secrets={})
+    assert (await ended(backend, made)).phase is Phase.SUCCEEDED
     lines = [line.text async for batch in backend.logs(made.id) for line in batch]
-    assert "cap per_process_memory_fraction:0.5" in lines
+    assert f"cap {f'per_process_memory_fraction:{told}' if told else 'none'}" in lines
 
 
 async def test_a_device_that_is_shared_is_not_given_beyond_its_memory(
     gpus: Cluster, backend: KubernetesBackend, room: str
 ) -> None:
-    wish = WISHES["a part by DRA"][0]
+    wish = WISHES["a part by DRA"].wish
     two = [await backend.submit(job(f"n{n}", stays=True, **wish), secrets={}) for n in (0, 1)]
     for each in two:
         assert await node_of(gpus, room, each) == "dra-shared"
@@ -208,22 +309,26 @@ async def test_a_device_that_is_shared_is_not_given_beyond_its_memory(
     assert await node_of(gpus, room, third) == "dra-shared"
 
 
-async def test_a_slice_that_somebody_has_is_waited_for_and_the_verdict_says_so(
-    gpus: Cluster, backend: KubernetesBackend, room: str
+@pytest.mark.parametrize(
+    "name", ["whole", "half a card", "a slice that is called a GPU", "a whole card by DRA"]
+)
+async def test_what_somebody_has_is_waited_for_and_the_verdict_says_so(
+    gpus: Cluster, backend: KubernetesBackend, room: str, name: str
 ) -> None:
-    first = await backend.submit(job("first", stays=True, gpu=0.5), secrets={})
-    assert await node_of(gpus, room, first) == "mixed"
-    second = await backend.submit(job("second", gpu=0.5), secrets={})
+    got = WISHES[name]
+    first = await backend.submit(job("first", stays=True, **got.wish), secrets={})
+    assert await node_of(gpus, room, first) == got.node
+    second = await backend.submit(job("second", **got.wish), secrets={})
     assert await verdict(backend, second) == "SCHED_GPU"
     await backend.delete(first.id)
-    assert await node_of(gpus, room, second) == "mixed"
+    assert await node_of(gpus, room, second) == got.node
 
 
 async def test_a_claims_template_goes_with_its_job(
     gpus: Cluster, backend: KubernetesBackend, room: str
 ) -> None:
     path = f"/apis/resource.k8s.io/v1/namespaces/{room}/resourceclaimtemplates"
-    made = await backend.submit(job(**WISHES["a slice by DRA"][0]), secrets={})
+    made = await backend.submit(job(**WISHES["a slice by DRA"].wish), secrets={})
     (template,) = gpus.http.get(path).json()["items"]
     assert template["metadata"]["ownerReferences"][0]["kind"] == "PyTorchJob"
     await backend.delete(made.id)
@@ -245,10 +350,10 @@ async def test_what_is_on_offer_is_listed_with_what_holds_it(backend: Kubernetes
     [
         ({"gpu": 0.9}, "isolation="),
         ({"gpu": 3.0}, "gpu=2"),
-        ({"gpu": 1.0, "gpu_model": "B200"}, "leave gpu_model out"),
+        ({"gpu": 1.0, "gpu_model": "B200"}, "Write gpu=1."),
         ({"gpu": 0.5, "workers": 2}, "gpu=1"),
         ({"gpu": 1.5}, "gpu=2"),
-        ({"gpu": 0.25, "gpu_memory": 100 * GIB}, "gpu_memory alone"),
+        ({"gpu": 0.25, "gpu_memory": 100 * GIB}, 'gpu_memory="100Gi"'),
     ],
 )
 async def test_what_cannot_be_given_is_refused_with_choices_and_nothing_is_made(
@@ -280,8 +385,12 @@ async def test_a_student_gets_a_share_by_what_the_quota_tells(
     gpus: Cluster, student: KubernetesBackend, room: str
 ) -> None:
     gpus.apply(quota(room, **{"requests.nvidia.com/mig-3g.40gb": "1"}))
-    made = await student.submit(job(gpu=0.5), secrets={})
-    assert await node_of(gpus, room, made) == "mixed"
+    made = await student.submit(job(stays=True, gpu=0.5), secrets={})
+    pod = await pod_of(gpus, room, made)
+    assert (pod["spec"]["nodeName"], devices_of(gpus, pod)) == (
+        "mixed",
+        {"nvidia.com/mig-3g.40gb": "1"},
+    )
     assert made.granted is not None
     assert "quota" in made.granted.how[-1]
 
@@ -291,14 +400,27 @@ async def test_a_student_claims_a_slice_that_only_the_scheduler_sees(
 ) -> None:
     key = "mig.nvidia.com.deviceclass.resource.k8s.io/devices"
     gpus.apply(quota(room, **{key: "1"}))
-    made = await student.submit(job(gpu_memory=60 * GIB), secrets={})
-    assert await node_of(gpus, room, made) == "dra"
+    made = await student.submit(job(stays=True, gpu_memory=60 * GIB), secrets={})
+    assert devices_of(gpus, await pod_of(gpus, room, made)) == {"gpu-1-mig-1": ""}
+
+
+@produces("imitated", "GPU_SHARED_COUNT")
+async def test_a_student_who_cannot_see_that_gpus_are_shared_is_told_by_the_node(
+    gpus: Cluster, student: KubernetesBackend, room: str, ledger: Ledger
+) -> None:
+    gpus.apply(quota(room, **{"requests.nvidia.com/gpu": "4"}))
+    made = await student.submit(job(gpu=3.0), secrets={})
+    assert await node_of(gpus, room, made) == "mps"
+    found = await diagnose_workload(student, await ended(student, made))
+    assert found is not None
+    ledger.note(found)
+    assert "parts of shared ones" in found.happened
 
 
 async def test_a_student_is_told_what_cannot_be_seen(student: KubernetesBackend) -> None:
     with pytest.raises(DoesNotFit) as error:
         await student.submit(job(gpu=0.5), secrets={})
-    assert "Not visible to you: nodes" in error.value.why
+    assert "You may not list nodes" in error.value.why
 
 
 async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its_slip(
@@ -333,9 +455,6 @@ async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its
 
 
 # -- which is which -----------------------------------------------------------------------
-
-
-_TESTED = ("decided on recorded nodes", "scheduled on the test cluster")
 
 
 def test_the_table_of_what_is_really_scheduled_is_the_docs(capsys: pytest.CaptureFixture[str]):

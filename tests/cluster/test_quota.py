@@ -20,6 +20,7 @@ from cnai_sdk.model.workload import Workload
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
 
+from . import surviving
 from .verdicts import IMAGE, QUEUES, SLEEPS, Stage, stage_of
 
 MIB = 2**20
@@ -218,6 +219,10 @@ async def test_a_student_is_told_what_is_not_visible(
         assert (cpu.source, cpu.used, cpu.limit) == ("the queue team", 1, None)
         assert any("for want of clusterqueues" in each for each in quota.unseen)
         assert any("for want of nodes" in each for each in quota.unseen)
+        told = await stage.backend.fits(spec(1))
+        assert told.sentence == (
+            "No visible limit forbids it; whether there is room cannot be seen."
+        )
 
 
 async def test_looking_costs_no_request(
@@ -238,3 +243,35 @@ async def test_looking_costs_no_request(
                 await backend.fits(spec(1), count=4)
                 await backend.devices()
             assert faults.requests[before:] == []
+
+
+async def test_what_no_quota_bounds_is_looked_for_on_the_nodes(
+    cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pods of other namespaces are counted by one list, when somebody asks."""
+    theirs = cluster.namespace()
+    limits = {"limits": {"nvidia.com/gpu": "3"}}
+    container = {
+        "name": "c",
+        "image": IMAGE,
+        "command": ["python3", "-c", SLEEPS],
+        "resources": limits,
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "theirs", "namespace": theirs}}
+    with cluster.faults(namespace) as (faults, kubeconfig):
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        async with stage_of(cluster, namespace, tmp_path) as stage:
+            idle = await stage.backend.fits(spec(0.1, gpu=1.0))
+            assert (idle.answer, idle.unsure) == ("now", "")
+            await asyncio.to_thread(cluster.apply, pod | {"spec": {"containers": [container]}})
+            await surviving.until(
+                lambda: bool(cluster.pods(theirs)[0]["spec"].get("nodeName")),
+            )
+            before = len(faults.requests)
+            told = await stage.backend.fits(spec(0.1, gpu=1.0), count=4)
+            assert told.answer == "waits"
+            assert told.now <= 1
+            assert told.why.startswith(("the nodes have room for", "a worker needs 1, and no node"))
+            (listed,) = faults.requests[before:]
+            assert listed.path.startswith("/api/v1/pods?")
+    cluster.delete_namespace(theirs)

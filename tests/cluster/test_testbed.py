@@ -322,6 +322,9 @@ def test_a_cluster_that_is_given_is_used_like_our_own(cluster: Client) -> None:
         given.grant(f"system:serviceaccount:{namespace}:guest", namespace, [READ])
         until("the right is there", lambda: them.get(notes(namespace)).status_code == 200)
     given.delete_namespace(namespace)
+    written = given.context(namespace)
+    given.stop()
+    assert not written.parent.exists()
 
 
 # -- building -----------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from cnai_sdk import runtime
 from cnai_sdk.backends.kubernetes.api import connect
@@ -461,29 +462,45 @@ async def test_a_queue_whose_time_is_over(stage: Stage, ledger: Ledger) -> None:
     ledger.note(await stage.verdict("long", "KUEUE_MAXTIME"))
 
 
-@produces("real", "KUEUE_PENDING")
-async def test_a_queue_whose_administrator_has_another_check(
-    cluster: Cluster | External, stage: Stage, ledger: Ledger
-) -> None:
-    await stage.have(
-        "AdmissionCheck", stage.namespace, QUEUES, spec={"controllerName": "example.com/approval"}
-    )
-    served = {"type": "Active", "status": "True", "reason": "Active", "message": "",
-              "lastTransitionTime": "2026-01-01T00:00:00Z"}  # fmt: skip
+@pytest_asyncio.fixture
+async def checked(cluster: Cluster | External, stage: Stage) -> AsyncIterator[Callable[..., None]]:
+    """A queue whose administrator has another check; it sets what that check says of all jobs."""
+    merge = {"Content-Type": "application/merge-patch+json"}
+    now = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
     path = f"/apis/{QUEUES}/admissionchecks/{stage.namespace}"
+    check = {"controllerName": "example.com/approval"}
+    await stage.have("AdmissionCheck", stage.namespace, QUEUES, spec=check)
+    served = {"type": "Active", "status": "True", "reason": "Active", "message": "", **now}
     cluster.http.patch(
-        f"{path}/status",
-        content=msgspec.json.encode({"status": {"conditions": [served]}}),
-        headers={"Content-Type": "application/merge-patch+json"},
+        f"{path}/status", json={"status": {"conditions": [served]}}, headers=merge
     ).raise_for_status()
     checks = {"admissionChecks": [{"name": stage.namespace}]}
     await stage.queue(quota={"cpu": "1", "memory": "1Gi"}, admissionChecksStrategy=checks)
+
+    def say(state: str, message: str) -> None:
+        workloads = f"/apis/{QUEUES}/namespaces/{stage.namespace}/workloads"
+        said = {"name": stage.namespace, "state": state, "message": message, **now}
+        for each in cluster.http.get(workloads).json()["items"]:
+            cluster.http.patch(
+                f"{workloads}/{each['metadata']['name']}/status",
+                json={"status": {"admissionChecks": [said]}},
+                headers=merge,
+            ).raise_for_status()
+
+    yield say
+    cluster.http.delete(path)
+
+
+@produces("real", "KUEUE_PENDING", "KUEUE_GAVE_UP")
+async def test_a_queue_whose_administrator_has_another_check(
+    stage: Stage, ledger: Ledger, checked: Callable[..., None]
+) -> None:
     await stage.pytorchjob("unapproved", labels=IN_QUEUE)
-    try:
-        waits = f"waits for the check {stage.namespace}"
-        ledger.note(await stage.verdict("unapproved", "KUEUE_PENDING", saying=waits))
-    finally:
-        cluster.http.delete(path)
+    waits = f"waits for the check {stage.namespace}"
+    ledger.note(await stage.verdict("unapproved", "KUEUE_PENDING", saying=waits))
+    await asyncio.to_thread(checked, "Rejected", "no budget")
+    over = ledger.note(await stage.verdict("unapproved", "KUEUE_GAVE_UP"))
+    assert over.why == f"The check {stage.namespace} of the queue team refused it: no budget."
 
 
 @produces("real", "KUEUE_TAS")

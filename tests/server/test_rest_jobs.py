@@ -126,6 +126,7 @@ class TestWhetherSomethingFits:
             {"wishes": {"env": {"TOKEN": "x"}}},
             {"wishes": {}, "count": 0},
             {"wishes": {}, "count": 1001},
+            {"wishes": {}, "count": "many"},
             {"of": {}},
         ],
     )
@@ -135,6 +136,13 @@ class TestWhetherSomethingFits:
         status, body = self.fits(fetch, **asked)
         assert status == 400
         assert body["what"] and body["next_step"]
+
+    @pytest.mark.parametrize("count", [0, -1, 1.5, "half"])
+    def test_a_number_of_jobs_is_refused_as_a_call_refuses_it(
+        self, fetch: Fetch, count: object
+    ) -> None:
+        _, body = self.fits(fetch, wishes={"cpu": 1}, count=count)
+        assert body["what"] == f"count={count!r} is not a number of jobs."
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,17 @@ def test_queues_and_what_is_not_visible_stand_below() -> None:
     assert said.endswith("Nodes: not visible to you.")
 
 
+def test_queues_that_could_be_chosen_say_what_they_have_and_how() -> None:
+    gpu = QuotaItem(resource="gpu", label="GPU", unit="GPUs", limit=4, used=1)
+    lines = tuple(Line(name=n, waiting=2, chosen=False, items=(gpu,)) for n in ("day", "night"))
+    said = repr(view(lines=lines)).splitlines()
+    assert said[1:] == [
+        "Queue day: 2 wait, GPU 1 of 4.",
+        "Queue night: 2 wait, GPU 1 of 4.",
+        'No queue is set: queue="day" in cnai.train puts a job there, CNAI_QUEUE=day all of them.',
+    ]
+
+
 def test_hostile_names_are_text() -> None:
     hostile = "<img src=x>\x1b[2J"
     item = QuotaItem(resource="gpu", label=hostile, holders=(Holder(name=hostile, amount=1),))
@@ -86,13 +97,19 @@ def test_an_answer_is_true_when_all_of_it_fits_now() -> None:
 def test_a_call_asks_and_creates_nothing(client: Client) -> None:
     assert client.fits(cpu=1)
     assert repr(client.fits(cpu=1, count=2)) == "All 2 fit now."
-    assert "Never fits, because" in repr(client.fits(cpu=1000))
+    assert repr(client.fits(cpu=1000)).startswith("Never fits. ")
+    assert "\nWhat to do: " in repr(client.fits(cpu=1000))
     assert len(client.jobs()) == 0
 
 
 @pytest.mark.parametrize(
     "wishes",
-    [{"count": 0}, {"count": 1.5}, {"count": True}, {"cpu": -1}, {"memory": "10GB"}, {"memroy": 1}],
+    [
+        *({"count": 0}, {"count": 1.5}, {"count": True}, {"cpu": -1}, {"memory": "10GB"}),
+        *({"memroy": 1}, {"gpu": 0}, {"gpu": -1}, {"gpu": 1.5}, {"gpu": "half"}, {"gpu": 0.001}),
+        *({"gpu": float("nan")}, {"gpu_memory": "10GB"}, {"gpu_memory": "10"}, {"gpu_memory": 10}),
+        *({"gpu": 0.5, "workers": 2}, {"gpu_model": "A100"}, {"gpu": 1, "isolation": "some"}),
+    ],
 )
 def test_what_makes_no_sense_is_refused_at_the_call(
     client: Client, wishes: dict[str, object]

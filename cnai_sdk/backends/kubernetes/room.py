@@ -76,6 +76,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         volcano: Volcano's queue that admits, with its bounds by key, or None.
         nodes: what each node gives to pods; empty when nodes are not seen.
         unseen: what could not be read, a sentence each.
+        offered: where none was chosen, the queues of Kueue that the namespace has.
     """
 
     quotas: tuple[Counted, ...] = ()
@@ -84,6 +85,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     volcano: VolcanoQueue | None = None
     nodes: tuple[Mapping[str, float], ...] = ()
     unseen: tuple[str, ...] = ()
+    offered: tuple[QueueRoom, ...] = ()
 
     def bounds(self) -> dict[Bucket, Bound]:
         """Every bucket of the namespace."""
@@ -156,6 +158,7 @@ def room_of(
     volcano: VolcanoQueue | None = None,
     nodes: Iterable[Node] = (),
     unseen: Sequence[str] = (),
+    offered: Sequence[QueueRoom] = (),
 ) -> Room:
     """The room of a namespace, from what can be read of it."""
     ready = [node for node in nodes if not node.spec.unschedulable]
@@ -166,6 +169,7 @@ def room_of(
         volcano=volcano,
         nodes=tuple(numbers(node.status.allocatable) for node in ready),
         unseen=tuple(unseen),
+        offered=tuple(offered),
     )
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cnai_sdk.backends.forecast import forecast
+from cnai_sdk.backends.forecast import forecast, never
 from cnai_sdk.backends.kubernetes.room import Bound, Bucket, Room
 from cnai_sdk.backends.kubernetes.room_claims import Claim, waiting_in
-from cnai_sdk.backends.kubernetes.room_keys import argument, bare, named, noun, shown, writer
+from cnai_sdk.backends.kubernetes.room_idle import Idle, asked_of
+from cnai_sdk.backends.kubernetes.room_keys import (
+    DEVICES,
+    argument,
+    bare,
+    named,
+    noun,
+    shown,
+    writer,
+)
 from cnai_sdk.backends.kubernetes.room_wish import Wish, numbers, with_defaults
 from cnai_sdk.errors import DoesNotFit
-from cnai_sdk.model.quota import Fit
+from cnai_sdk.model.quota import Fit, Unsure
 
 _TINY = 1e-9
 Held = Mapping[Bucket, float]
@@ -78,9 +87,10 @@ def _too_much(
 def _check_nodes(wish: Wish, room: Room) -> None:
     if not room.nodes:
         return
+    asks = [asked_of(wish.requests, node) for node in room.nodes]
     for key, each in wish.requests.items():
         largest = max(node.get(key, 0.0) for node in room.nodes)
-        if each <= largest + _TINY or named(key) is None:
+        if each <= largest + _TINY or not any(key in those for those in asks):
             continue
         what = argument(key)
         raise DoesNotFit(
@@ -93,12 +103,12 @@ def _check_nodes(wish: Wish, room: Room) -> None:
             else f"Leave {what} out, or ask the cluster's administrator for such nodes.",
         )
     if not any(
-        all(each <= node.get(key, 0.0) + _TINY for key, each in wish.requests.items())
-        for node in room.nodes
+        all(each <= node.get(key, 0.0) + _TINY for key, each in those.items())
+        for node, those in zip(room.nodes, asks, strict=True)
     ):
-        asks = " and ".join(f"{shown(k, a)} {noun(k)}" for k, a in wish.requests.items())
+        every = " and ".join(f"{shown(k, a)} {noun(k)}" for k, a in wish.requests.items())
         raise DoesNotFit(
-            f"No node has {asks} together.",
+            f"No node has {every} together.",
             why="One worker runs on one node.",
             next_step="Ask for less of one of them.",
         )
@@ -137,6 +147,8 @@ def fit(
     *,
     now: float,
     count: int = 1,
+    idle: Idle | None = None,
+    gpu: bool = False,
 ) -> Fit:
     """Whether it would run now, later or never.
 
@@ -144,11 +156,13 @@ def fit(
         claims: those of the namespace; a queue may say a moment later what they hold.
         now: Unix seconds.
         count: how many such jobs.
+        idle: what the nodes have left; looked at where nothing else bounds what is asked for.
+        gpu: whether a GPU, or a part of one, was wished for, by whatever key.
     """
     try:
         check(wish, room)
     except DoesNotFit as error:
-        return Fit(answer="never", why=f"{error.what} {error.why}".strip(), count=count)
+        return never(error, count)
     whole = with_defaults(wish, room.ranges)
     base, running = _base(room, claims)
     queue = room.queue.name if room.queue is not None else ""
@@ -171,12 +185,21 @@ def fit(
             if bucket in left:
                 left[bucket] += amount
 
+    idle = idle if unbounded(wish, room) else None
+    unsure: Unsure = idle.doubt(whole, gpu=gpu) if idle is not None else ""
+    most = idle.workers(whole) // whole.workers if idle is not None and idle.known else count
     blocked = bool(waiting and room.queue is not None and room.queue.strict)
     fitting = 0
-    while not blocked and fitting < count and start(whole) is not None:
+    while not blocked and fitting < min(count, most) and start(whole) is not None:
         fitting += 1
     if fitting == count:
-        return Fit(answer="now", count=count, now=count)
+        return Fit(answer="now", count=count, now=count, unsure=unsure)
+    if idle is not None and fitting == most and not blocked:
+        why = idle.why(whole, count)
+        position = waiting + 1
+        return Fit(
+            answer="waits", why=why, position=position, count=count, now=fitting, unsure=unsure
+        )
     why = _why(whole, room, left, waiting)
     seconds = None
     if waiting == len(line):  # otherwise some of those before it are not known
@@ -194,7 +217,16 @@ def fit(
         seconds=seconds,
         count=count,
         now=fitting,
+        unsure=unsure,
     )
+
+
+def unbounded(wish: Wish, room: Room) -> bool:
+    """Whether it asks for something that no quota and no queue bounds, so that the nodes decide."""
+    whole = with_defaults(wish, room.ranges)
+    asks = {key for key, amount in whole.requests.items() if amount and named(key) is not None}
+    asks |= {f"{name}{DEVICES}" for name in whole.claims}
+    return any(asks - {bare(bucket.key) for bucket in way} for way in room.ways(whole))
 
 
 def _base(

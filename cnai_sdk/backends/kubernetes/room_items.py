@@ -9,6 +9,7 @@ import msgspec
 from cnai_sdk.backends.kubernetes.room import Bound, Bucket, Room
 from cnai_sdk.backends.kubernetes.room_claims import Claim, waiting_in
 from cnai_sdk.backends.kubernetes.room_keys import bare, is_gpu, named
+from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom
 from cnai_sdk.backends.kubernetes.room_wish import numbers
 from cnai_sdk.model.quota import Holder, Line, QuotaItem
 
@@ -31,18 +32,55 @@ def items(room: Room, claims: Sequence[Claim]) -> tuple[QuotaItem, ...]:
 
 
 def lines(room: Room, claims: Sequence[Claim]) -> tuple[Line, ...]:
-    """The queue that admits here."""
+    """The queue that admits here; where none was chosen, those that could be."""
     if room.queue is not None:
-        here = waiting_in(claims, room.queue.name)
-        waiting: int | None = max(room.queue.waiting, len(here))
-        mine = tuple(_holder(claim, 1.0) for claim in here)
-        return (Line(name=room.queue.name, waiting=waiting, mine=mine, stopped=room.queue.stopped),)
+        return (_kueue(room.queue, claims),)
+    if room.offered:
+        return tuple(
+            msgspec.structs.replace(_kueue(each, claims), chosen=False, items=_has(each))
+            for each in room.offered
+        )
     if room.volcano is not None:
         name, status = room.volcano.metadata.name, room.volcano.status
         open_ = status.state in ("", "Open")
         stopped = "" if open_ else f"the queue {name} is {status.state.lower()}"
         return (Line(name=name, waiting=status.pending, stopped=stopped),)
     return ()
+
+
+def _kueue(queue: QueueRoom, claims: Sequence[Claim]) -> Line:
+    here = waiting_in(claims, queue.name)
+    return Line(
+        name=queue.name,
+        waiting=max(queue.waiting, len(here)),
+        mine=tuple(_holder(claim, 1.0) for claim in here),
+        stopped=queue.stopped,
+    )
+
+
+def _has(queue: QueueRoom) -> tuple[QuotaItem, ...]:
+    """What a queue has of each resource, in all its flavors; without limits what is not visible."""
+    found: dict[str, tuple[float | None, float]] = {}
+    for (_, key), amount in queue.own.items() if queue.groups is None else ():
+        found[key] = None, found.get(key, (None, 0.0))[1] + amount
+    for group in queue.groups or ():
+        for key in group.covered:
+            shares = [share for _, share in queue.flavors(key)]
+            found[key] = sum(s.nominal for s in shares), sum(s.used for s in shares)
+    order = {key: n for n, key in enumerate(_FIRST)}
+    return tuple(
+        QuotaItem(
+            resource=known.resource,
+            label=known.label,
+            unit=known.unit,
+            limit=None if limit is None else limit * known.size,
+            used=used * known.size,
+            source=f"the queue {queue.name}",
+            key=key,
+        )
+        for key, (limit, used) in sorted(found.items(), key=lambda e: (order.get(e[0], 9), e[0]))
+        if (known := named(key)) is not None
+    )
 
 
 def _gauges(room: Room) -> list[_Gauge]:

@@ -122,7 +122,7 @@ def wish_of_job(job: TrainingObject) -> Wish:
         ]
         return _joined(found, COUNTED.get(job.kind, ""))
     needs = trainer.resources_per_node if trainer is not None else None
-    requests, limits = _amounts(needs)
+    requests, limits = amounts_of(needs)
     workers = (trainer.num_nodes if trainer is not None else None) or 1
     return Wish(
         workers=workers, requests=requests, limits=limits, counted=COUNTED.get(job.kind, "")
@@ -165,7 +165,7 @@ def _wish(
     requests: dict[str, float] = {}
     limits: dict[str, float] = {}
     for container in spec.containers or ():
-        for total, part in zip((requests, limits), _amounts(container.resources), strict=True):
+        for total, part in zip((requests, limits), amounts_of(container.resources), strict=True):
             for key, amount in part.items():
                 total[key] = total.get(key, 0.0) + amount
     return Wish(
@@ -179,7 +179,7 @@ def _wish(
     )
 
 
-def _amounts(
+def amounts_of(
     needs: ResourceRequirements | None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Requests and limits; what has a limit only is requested as much."""

@@ -299,6 +299,8 @@ def _exceeds(asks: str, has: str | None, may: str | None) -> bool:
 
 # -- a queue -------------------------------------------------------------------------
 
+_LATE = "its workers did not all start in time"
+
 
 def queue_wait(queue: QueueWorkload) -> Wait:
     """What a job waits for in its queue."""
@@ -311,6 +313,9 @@ def queue_wait(queue: QueueWorkload) -> Wait:
             name, evicted.reason if evicted else "", evicted.message if evicted else ""
         )
     checks = [c for c in queue.status.admission_checks or () if c.state not in ("Ready", "")]
+    if evicted is not None and evicted.reason == "PodsReadyTimeout" and "PodsReady" in said:
+        sentence = f"The queue {name} took it back: {_LATE}; it tries again by itself"
+        return Wait(reason="QueueGaveUp", sentence=sentence, stuck=True)
     if reserved is not None and reserved.true:
         waits = f"the check {checks[0].name}" if checks else "its last checks"
         return Wait(reason="QueuePending", sentence=f"Has its quota, waits for {waits}")
@@ -348,6 +353,9 @@ def _pending(name: str, said: str) -> Wait:
         return Wait(reason="QueueMissing", sentence=sentence, stuck=True)
     if match := re.search(r"(?:LocalQueue|ClusterQueue) (\S+) is (?:inactive|stopped)", said):
         return Wait(reason="QueueStopped", sentence=f"The queue {match[1]} is paused", stuck=True)
+    if "to be in PodsReady condition" in said:
+        sentence = f"all workers of the job before it in the queue {name} to start"
+        return Wait(reason="QueuePending", sentence=sentence)
     if "topology" in said:
         sentence = f"Enough room close together in the queue {name}"
         return Wait(reason="QueuePending", sentence=sentence)
@@ -364,9 +372,13 @@ def _deactivated(name: str, reason: str, said: str) -> Wait:
     if "RequeuingLimit" in reason or "PodsReady" in reason:
         return Wait(
             reason="QueueGaveUp",
-            sentence=f"The queue {name} gave up: its workers did not all start in time",
+            sentence=f"The queue {name} gave up: {_LATE}",
             stuck=True,
         )
+    if match := re.search(r'in Rejected state: "([^"]+)"(?: \((.+?)\))?', said):
+        because = f": {clip(match[2])}" if match[2] else ""
+        sentence = f"The check {match[1]} of the queue {name} refused it{because}"
+        return Wait(reason="QueueGaveUp", sentence=sentence, stuck=True)
     if reason.startswith("DeactivatedDueTo"):
         return Wait(reason="QueueGaveUp", sentence=clip(said) or "Its queue gave up", stuck=True)
     return Wait(reason="Suspended", sentence="Suspended")

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.forecast import never
 from cnai_sdk.backends.kubernetes import naming, pods, room_fit
 from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import distrust
@@ -120,10 +121,20 @@ class Submitter:
             KINDS[plan.kind].manifest(spec, plan)
             await self._advice(spec, plan)
         except CnaiError as error:
-            return Fit(answer="never", why=f"{error.what} {error.why}".strip(), count=count)
+            return never(error, count)
         found = await self._room(spec)
-        wish = _wish(spec, plan)
-        return room_fit.fit(wish, found, self._claims(), now=time.time(), count=count)
+        wish, surroundings = _wish(spec, plan), self._session.surroundings
+        pod = pods.worker_pod(spec, plan)["spec"]
+        idle = await surroundings.idle(pod) if room_fit.unbounded(wish, found) else None
+        return room_fit.fit(
+            wish,
+            found,
+            self._claims(),
+            now=time.time(),
+            count=count,
+            idle=idle,
+            gpu=spec.resources.wants_gpu,
+        )
 
     async def _advice(self, spec: TrainSpec, plan: Plan) -> list[str]:
         """What the administrator's ceilings say of it."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
-from cnai_sdk.backends.kubernetes.api import Refused
+from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers, Object, T
 from cnai_sdk.backends.kubernetes.mirror_paths import OTHER_PODS, paths_of
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.room import Room, room_of
+from cnai_sdk.backends.kubernetes.room_idle import HAVING_A_NODE, Idle, Running, idle
 from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_room
 from cnai_sdk.backends.kubernetes.room_objects import (
     ClusterQueue,
@@ -39,9 +42,17 @@ _WITHOUT = {
 }
 """What is not known without a kind of object."""
 
+_APART = 1.0
+_WITHIN = 5.0
+_REFUSED_FOR = 300.0
+"""Seconds between two lists of all pods, in which one comes, and for which a refusal holds."""
+
 
 class Surroundings:
     """The room of one namespace, as it is now; asked of the server by watches alone.
+
+    Who runs on the nodes is the exception: all pods of a cluster are too many to be watched for
+    one question, so they are listed when it is asked.
 
     Args:
         informers: those of the cluster.
@@ -52,6 +63,9 @@ class Surroundings:
     def __init__(self, informers: Informers, served: Served, namespace: str) -> None:
         self._informers = informers
         self._all: list[Informer[Any]] = []
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, Sequence[Running] | None] = (-_APART, None)
+        self._refused_until = 0.0
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
         self._ranges = self._watch(f"{here}/limitranges", LimitRange)
@@ -108,7 +122,48 @@ class Surroundings:
             volcano=self._of_volcano(queue),
             nodes=self._nodes.objects.values(),
             unseen=self._unseen(found),
+            offered=() if queue else self._offered(),
         )
+
+    async def idle(self, pod: Mapping[str, Any]) -> Idle:
+        """What the nodes have left for a pod.
+
+        Args:
+            pod: its spec, as it will be made.
+        """
+        await self._nodes.synced()
+        if self._nodes.problem:
+            return idle(None, None, pod)
+        return idle(self._nodes.objects.values(), await self._running(), pod)
+
+    async def _running(self) -> Sequence[Running] | None:
+        """The pods of all namespaces that have a node, as they are when it is asked; None where
+        they may not be read, or do not come in time."""
+        asked = time.monotonic()
+        async with self._counting:
+            begun, found = self._counted
+            if begun >= asked:  # for somebody who asked at the same time
+                return found
+            if asked < self._refused_until:
+                return None
+            await asyncio.sleep(begun + _APART - time.monotonic())
+            begun = time.monotonic()
+            self._counted = begun, await self._list_running()
+            return self._counted[1]
+
+    async def _list_running(self) -> Sequence[Running] | None:
+        try:
+            async with asyncio.timeout(_WITHIN):
+                listed = await self._informers.api.list(
+                    "/api/v1/pods", params={"fieldSelector": HAVING_A_NODE}, type=Running
+                )
+        except Refused as error:
+            if error.status == HTTPStatus.FORBIDDEN:
+                self._refused_until = time.monotonic() + _REFUSED_FOR
+            return None
+        except (Unreachable, TimeoutError):
+            return None
+        return listed.items
 
     @property
     def queued(self) -> Sequence[QueueWorkload]:
@@ -154,6 +209,12 @@ class Surroundings:
             return None
         every = self._cluster_queues.objects.values()
         return queue_room(queue, every, self._cohorts.objects.values())
+
+    def _offered(self) -> list[QueueRoom]:
+        """The queues of the namespace, for somebody who has chosen none."""
+        queues = self._queues.objects.values() if self._queues is not None else ()
+        found = (self._kueue(each) for each in queues)
+        return sorted((each for each in found if each is not None), key=lambda each: each.name)
 
     def _of_volcano(self, name: str) -> VolcanoQueue | None:
         queues = self._volcano.objects.values() if self._volcano is not None else ()

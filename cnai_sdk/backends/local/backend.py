@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cnai_sdk.backends.base import Capabilities
+from cnai_sdk.backends.forecast import never
 from cnai_sdk.backends.local import control, tree, turns
 from cnai_sdk.backends.local.fitting import fit
 from cnai_sdk.backends.local.folder import JobFolder
@@ -93,7 +94,7 @@ class LocalBackend:
         try:
             validate(spec.resources, spec.workers, capacity)
         except CnaiError as error:
-            return Fit(answer="never", why=error.what, count=count)
+            return never(error, count)
         return fit(spec, capacity, self._index, self._host.is_mine, count)
 
     # -- looking -----------------------------------------------------------------

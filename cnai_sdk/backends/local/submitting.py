@@ -121,7 +121,7 @@ class Submitter:
     def _launch(
         self, spec: TrainSpec, workload: Workload, lock: int, secrets: dict[str, str]
     ) -> None:
-        interpreter = spec.interpreter or sys.executable
+        interpreter = spec.interpreter or os.path.abspath(sys.executable)
         order = Order(
             home=str(self._config.home),
             id=workload.id,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from cnai_sdk.backends.base import Capabilities
+from cnai_sdk.backends.forecast import never
 from cnai_sdk.backends.memory.driver import Driver, stays_inside
 from cnai_sdk.backends.memory.room import Room
 from cnai_sdk.backends.memory.shelf import Record, Shelf
@@ -111,7 +112,7 @@ class MemoryBackend(Driver):
         try:
             self._refuse(spec, dict.fromkeys(spec.secrets, ""))
         except CnaiError as refusal:
-            return Fit(answer="never", why=refusal.what, count=count)
+            return never(refusal, count)
         with self._shelf.lock:
             return self._room.fit(spec, self._queue(), self._shelf.records(), count)
 

@@ -18,6 +18,7 @@ import msgspec
 from cnai_sdk.gpu.cluster.mig import share_by_name, slice_for
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, made, share_of
 from cnai_sdk.gpu.cluster.seen import CLASS_KEY, DeviceSeen, Seen
+from cnai_sdk.gpu.cluster.short import SIZES_UNSEEN, Short
 from cnai_sdk.gpu.cluster.whole import short
 from cnai_sdk.gpu.fraction import torch_limit
 from cnai_sdk.gpu.wish import Isolation
@@ -52,7 +53,7 @@ class DraMig:
             card = cards.get(offer.model) or int(offer.memory / share)
             yield _with(offer, card=card, share=share)
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One slice of that profile and model."""
         if not offer.profile:
             return _unseen_slice(self, wish, offer)
@@ -83,7 +84,7 @@ class Dra:
         for offer in _found(seen, "gpu", "dra", WHOLE, shared=False):
             yield _with(offer, card=offer.memory)
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One or more of a model."""
         count = max(int(wish.gpu), 1)
         if (why := short(wish, offer, count)) is not None:
@@ -119,10 +120,10 @@ class DraShared:
         for offer in _found(seen, "gpu", "dra-shared", WHOLE, shared=True):
             yield _with(offer, card=offer.memory)
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """So much of the device's memory."""
         share = share_of(wish, offer)
-        if isinstance(share, str):
+        if isinstance(share, Short):
             return share
         memory = math.ceil(max(wish.gpu * offer.card, wish.gpu_memory or 0) / MIB)
         claim = _claim(offer.key, _is("productName", offer.model))
@@ -177,10 +178,10 @@ def _with(offer: Offer, **fields: Any) -> Offer:
     return msgspec.structs.replace(offer, **fields)
 
 
-def _unseen_slice(mechanism: DraMig, wish: Resources, offer: Offer) -> PodAsk | str:
+def _unseen_slice(mechanism: DraMig, wish: Resources, offer: Offer) -> PodAsk | Short:
     """The scheduler sees the slices when the person does not: it is told how much is needed."""
     if wish.gpu or not wish.gpu_memory:
-        return "the sizes of its slices cannot be seen; gpu_memory= can be asked for"
+        return SIZES_UNSEEN
     memory = math.ceil(wish.gpu_memory / MIB)
     test = f"device.capacity['{DRIVER}'].memory.compareTo(quantity('{memory}Mi')) >= 0"
     return made(

@@ -16,6 +16,7 @@ from cnai_sdk.gpu.cluster.labels import HAMI
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
 from cnai_sdk.gpu.cluster.registered import cards, only_on
 from cnai_sdk.gpu.cluster.seen import GPU, Seen
+from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, Short
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import Resources
@@ -55,18 +56,18 @@ class Hami:
             for card in cards(node.annotations[HAMI])
         )
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """Both amounts are said: without memory HAMi would reserve all of the cores."""
         limits = {GPU: "1"}
         memory = share = 0.0
         if offer.card:
             part = share_of(wish, offer)
-            if isinstance(part, str):
+            if isinstance(part, Short):
                 return part
             memory = max(wish.gpu * offer.card, float(wish.gpu_memory or 0))
             share = memory / offer.card
         elif wish.gpu and wish.gpu_memory:
-            return "the size of its card cannot be seen"
+            return SIZE_UNSEEN
         else:
             share, memory = wish.gpu, float(wish.gpu_memory or 0)
         mebi = math.ceil(round(memory / MIB, 6))

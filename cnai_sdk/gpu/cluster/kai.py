@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, made, share_of
 from cnai_sdk.gpu.cluster.seen import Seen
+from cnai_sdk.gpu.cluster.short import NO_QUEUE, Short, fraction_at_most
 from cnai_sdk.gpu.cluster.whole import Whole
 from cnai_sdk.gpu.fraction import torch_limit
 from cnai_sdk.gpu.wish import Isolation
@@ -54,19 +55,19 @@ class Kai:
                 found="the API queues.scheduling.run.ai, and labels of the nodes",
             )
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """A fraction up to a hundredth; memory alone where the card's size cannot be seen."""
         queue = seen.kai_queue or offer.queue
         if not queue:
-            return "its queue is not known: name one with queue="
+            return NO_QUEUE
         annotations: dict[str, str]
         environment: dict[str, str] = {}
         if wish.gpu or offer.card:
             share = share_of(wish, offer)
-            if isinstance(share, str):
+            if isinstance(share, Short):
                 return share
             if share > _MOST:
-                return f"a fraction is at most {_MOST}"
+                return fraction_at_most(_MOST)
             annotations = {"gpu-fraction": f"{share:.2f}"}
             environment = torch_limit(share)
             memory = int(share * offer.card)

@@ -23,6 +23,7 @@ from cnai_sdk.gpu.cluster.offer import (
     spoken,
 )
 from cnai_sdk.gpu.cluster.seen import GPU, NodeSeen, Seen
+from cnai_sdk.gpu.cluster.short import LESS_COMPUTE, TOO_SMALL, Short
 from cnai_sdk.gpu.mig import compute_slices
 from cnai_sdk.gpu.wish import SLACK, Isolation
 from cnai_sdk.model.quantity import show_bytes, show_number
@@ -62,7 +63,7 @@ class Mig:
             return
         yield from grouped(each for node in seen.nodes for each in _of_node(node, seen))
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One slice, when it has the memory and, for a share, the compute."""
         return slice_for(self, wish, offer, limits={offer.key: "1"})
 
@@ -124,18 +125,18 @@ def _by_keys(seen: Seen) -> Iterator[Offer]:
             )
 
 
-def slice_for(mechanism: Mechanism, wish: Resources, offer: Offer, **fields: Any) -> PodAsk | str:
+def slice_for(mechanism: Mechanism, wish: Resources, offer: Offer, **fields: Any) -> PodAsk | Short:
     """One slice, whichever way a pod asks for it."""
     wanted = wish.gpu_memory or 0
     if wish.gpu and offer.card:
         wanted = max(wanted, int(wish.gpu * offer.card))
     if offer.memory < wanted * (1 - SLACK):
-        return "too small"
+        return TOO_SMALL
     if wish.gpu and not offer.card and offer.share < wish.gpu * (1 - SLACK):
-        return "too small"
+        return TOO_SMALL
     slices, sevenths = compute_slices(offer.profile), _sevenths(offer.profile)
     if wish.gpu and slices < math.floor(round(sevenths * wish.gpu, 6)):
-        return f"it has {slices} of {sevenths} compute slices"
+        return LESS_COMPUTE
     notices = []
     if offer.memory < wanted:
         notices.append(

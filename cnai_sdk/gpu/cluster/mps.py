@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from cnai_sdk.gpu.cluster import labels
 from cnai_sdk.gpu.cluster.offer import Offer, PodAsk, grouped, least, made, spoken
 from cnai_sdk.gpu.cluster.seen import GPU, Seen
+from cnai_sdk.gpu.cluster.short import TOO_SMALL, Short
 from cnai_sdk.gpu.wish import Isolation
-from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import Resources
 
 
@@ -31,13 +31,13 @@ class Mps:
         """Per model and number of slots."""
         yield from slots(seen, "mps")
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One slot: the device plugin may refuse more than one of a shared device."""
         wanted = least(wish, offer)
-        if isinstance(wanted, str):
+        if isinstance(wanted, Short):
             return wanted
         if wanted > offer.memory:
-            return f"a slot has {show_bytes(offer.memory)}"
+            return TOO_SMALL
         return made(
             self,
             offer,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from cnai_sdk.gpu.cluster.seen import Seen
+from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, TOO_SMALL, Short
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.spec import Resources
@@ -54,26 +55,25 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> str:
         """Shortly, for a person: 'MIG 1g.10gb of NVIDIA A100 (9.5 GiB)'."""
-        what = f"MIG {self.profile}" if self.profile else WORDS[self.mechanism]
-        times = f" ×{self.replicas}" if self.replicas > 1 else ""
-        of = f" of {self.model}" if self.model else ""
+        of = self.model or "a GPU"
         size = f" ({show_bytes(self.memory)})" if self.memory else ""
-        return f"{what}{times}{of}{size}"
+        if self.mechanism in ("whole", "dra"):
+            return f"a whole {self.model or 'GPU'}{size}"
+        if self.mechanism in ("mig", "dra-mig"):
+            return f"MIG{f' {self.profile}' if self.profile else ''} of {of}{size}"
+        part = f"1/{self.replicas}" if self.replicas > 1 else "a part"
+        return f"{part} of {of}{size} by {MAKERS[self.mechanism]}"
 
 
-WORDS: Mapping[str, str] = {
-    "mig": "MIG",
-    "dra-mig": "MIG by DRA",
+MAKERS: Mapping[str, str] = {
     "hami": "HAMi",
-    "volcano-vgpu": "Volcano vGPU",
+    "volcano-vgpu": "Volcano",
     "mps": "MPS",
-    "dra-shared": "a device shared by DRA",
+    "dra-shared": "DRA",
     "kai": "KAI",
     "time-slicing": "time-slicing",
-    "whole": "whole GPU",
-    "dra": "whole GPU by DRA",
 }
-"""What the mechanisms are called in sentences."""
+"""What makes parts of a card, besides the hardware."""
 
 
 class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +120,16 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def granted(self) -> str:
         """In words: '1 × MIG 3g.40gb of NVIDIA A100-SXM4-80GB, 39.2 GiB'."""
-        what = f"MIG {self.profile}" if self.profile else WORDS[self.mechanism]
-        if self.mechanism in DIVIDED and self.share < 1:
-            what = f"{show_number(100 * self.share)} % by {WORDS[self.mechanism]}"
-        of = f" of {self.model}" if self.model else ""
         size = f", {show_bytes(self.memory)}" if self.memory else ""
+        if self.mechanism in MAKERS:
+            of = (
+                f"{show_number(100 * self.share)} % of {self.model or 'a GPU'}"
+                if self.share
+                else (f"a part of {self.model or 'a GPU'}")
+            )
+            return f"{of}{size}, by {MAKERS[self.mechanism]}"
+        what = "whole GPU" if self.mechanism in ("whole", "dra") else f"MIG {self.profile}".strip()
+        of = f" of {self.model}" if self.model else ""
         return f"{self.count} × {what}{of}{size}" + (" each" if size and self.count > 1 else "")
 
 
@@ -152,29 +157,29 @@ class Mechanism(Protocol):
     def find(self, seen: Seen) -> Iterable[Offer]:
         """What there is of it."""
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """What a pod asks for to get the wish from this offer, or why that falls short."""
 
 
-def least(wish: Resources, offer: Offer) -> int | str:
+def least(wish: Resources, offer: Offer) -> int | Short:
     """Bytes that satisfy a share and an amount of memory, or why that is not known."""
     by_share = 0
     if wish.gpu:
         if not offer.card:
-            return "the size of its card cannot be seen"
+            return SIZE_UNSEEN
         by_share = int(wish.gpu * offer.card)
     return max(by_share, wish.gpu_memory or 0)
 
 
-def share_of(wish: Resources, offer: Offer) -> float | str:
+def share_of(wish: Resources, offer: Offer) -> float | Short:
     """The part of a card that satisfies a share and an amount of memory, up to a hundredth."""
     by_memory = 0.0
     if wish.gpu_memory:
         if not offer.card:
-            return "the size of its card cannot be seen"
+            return SIZE_UNSEEN
         by_memory = wish.gpu_memory / offer.card
     share = math.ceil(round(100 * max(wish.gpu, by_memory), 6)) / 100
-    return share if share <= 1 else f"a card has {show_bytes(offer.card)}"
+    return share if share <= 1 else TOO_SMALL
 
 
 def made(mechanism: Mechanism, offer: Offer, **fields: Any) -> PodAsk:

@@ -16,8 +16,9 @@ knows better than labels do. It is TOML:
 
 from __future__ import annotations
 
+import re
 import tomllib
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -72,37 +73,117 @@ def read_profile(text: str) -> Profile:
     """The profile of a ConfigMap.
 
     Raises:
-        InvalidRequest: it is no TOML, or no profile; with what is wrong in it.
+        InvalidRequest: it is no TOML, or no profile; with the line, and what is wrong there.
 
     >>> read_profile('[[offer]]\\nmechanism = "whole"\\nkey = "nvidia.com/gpu"').offer[0].mechanism
     'whole'
     """
     try:
-        if len(text) > _LARGEST:
-            raise ValueError("it is larger than 1 MiB")
-        found = msgspec.convert(tomllib.loads(text), Profile)
-        for each in found.offer:
-            _check(each)
-    except (ValueError, msgspec.ValidationError, InvalidRequest, RecursionError) as error:
-        why = error.what if isinstance(error, InvalidRequest) else str(error)
+        return parsed(text)
+    except ValueError as error:
         raise InvalidRequest(
             f"The administrator's GPU profile {NAME} cannot be read.",
-            why=f"{why[:300]}{'' if why.endswith('.') else '.'}",
-            next_step="Ask the cluster's administrator to correct it: cnai admin manifests prints "
-            "one that is right.",
+            why=str(error),
+            next_step="Ask the cluster's administrator to correct it: cnai admin manifests "
+            "--gpu-profile FILE says what is wrong in a file, and prints the ConfigMap of one that "
+            "is right.",
         ) from error
-    return found
 
 
-def _check(each: Told) -> None:
+def parsed(text: str) -> Profile:
+    """What a file says.
+
+    Raises:
+        ValueError: it is no TOML, or no profile; the line, and what is wrong there, a sentence.
+    """
+    try:
+        if len(text) > _LARGEST:
+            raise _Wrong("It is larger than 1 MiB, which no ConfigMap can be")
+        found = msgspec.convert(tomllib.loads(text), Profile)
+        for number, each in enumerate(found.offer):
+            _check(each, number)
+    except _Wrong as error:
+        line = _line(text, error.offer, error.key)
+        what = f"Line {line}: {error}" if line else f"{error}"
+    except msgspec.ValidationError as error:
+        what = _of_its_form(str(error), text)
+    except (ValueError, RecursionError) as error:
+        what = f"It is no TOML: {error}"
+    else:
+        return found
+    raise ValueError(f"{what[:400]}{'' if what.endswith('.') else '.'}")
+
+
+class _Wrong(Exception):
+    """Something that cannot be so, in an offer by its number, at one of its keys."""
+
+    def __init__(self, what: str, offer: int | None = None, key: str = "") -> None:
+        super().__init__(what)
+        self.offer = offer
+        self.key = key
+
+
+_PLACE = re.compile(r" - at `\$(?:\.offer\[(\d+)\])?\.?(\w*)`$")
+_VALUE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
+_FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*?)`", re.DOTALL)
+
+
+def _of_its_form(words: str, text: str) -> str:
+    """What is wrong with the form of a profile, from the decoder's words."""
+    place = _PLACE.search(words)
+    offer = int(place[1]) if place and place[1] else None
+    key = place[2] if place else ""
+    plain = words[: place.start()] if place else words
+    if field := _FIELD.match(plain):
+        key = field[2]
+        names = ", ".join((Profile if offer is None else Told).__struct_fields__)
+        plain = (
+            f"there is no {key!r}; there are {names}"
+            if field[1].startswith("contains")
+            else f"an offer names no {key}"
+        )
+    elif value := _VALUE.match(plain):
+        plain = f"{key} is {value[1]!r}, and there are {', '.join(get_args(Mechanism))}"
+    elif key:
+        plain = f"{key}: {plain[:1].lower()}{plain[1:]}"
+    line = _line(text, offer, key)
+    return f"Line {line}: {plain}" if line else plain
+
+
+def _line(text: str, offer: int | None, key: str) -> int:
+    """Where a key of an offer is written, or the offer; 0 where that is not seen."""
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines) if _HEAD.match(line)]
+    if offer is None:
+        first, last = 0, heads[0] if heads else len(lines)
+    elif offer < len(heads):
+        first, last = heads[offer], [*heads, len(lines)][offer + 1]
+    else:
+        return 0
+    written = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+    for number in range(first, last) if key else ():
+        if written.match(lines[number]):
+            return number + 1
+    return 0 if offer is None else first + 1
+
+
+_HEAD = re.compile(r"\s*\[\[\s*offer\s*\]\]")
+
+
+def _check(each: Told, number: int) -> None:
+    what = f"an offer of {each.mechanism}"
     if not each.key and each.mechanism != "kai":
-        raise ValueError(f"an offer of {each.mechanism} names no key")
+        raise _Wrong(f"{what} names no key, which is what a pod asks for", number)
     for label in ("memory", "card"):
         if text := getattr(each, label):
-            parse_memory(text, argument=label)
-    if each.replicas < 1 or each.count < 0 or each.per_node < 0:
-        raise ValueError(f"an offer of {each.mechanism} has a number below what is possible")
+            try:
+                parse_memory(text, argument=label)
+            except InvalidRequest as error:
+                raise _Wrong(f"{error.what} {error.next_step}", number, label) from error
+    for label, least in (("replicas", 1), ("count", 0), ("per_node", 0)):
+        if getattr(each, label) < least:
+            raise _Wrong(f"{label} is below {least}", number, label)
     if each.mechanism in ("mps", "time-slicing") and each.replicas == 1:
-        raise ValueError(f"an offer of {each.mechanism} does not say replicas")
+        raise _Wrong(f"{what} does not say replicas, how many share a card", number)
     if each.mechanism in ("mps", "mig") and not each.memory:
-        raise ValueError(f"an offer of {each.mechanism} does not say its memory")
+        raise _Wrong(f"{what} does not say memory, which each has", number)

@@ -20,10 +20,22 @@ from cnai_sdk.gpu.cluster.mig import Mig
 from cnai_sdk.gpu.cluster.mps import Mps
 from cnai_sdk.gpu.cluster.offer import Mechanism, Offer, PodAsk
 from cnai_sdk.gpu.cluster.seen import Seen
+from cnai_sdk.gpu.cluster.short import (
+    MODEL_UNSEEN,
+    ONLY_PARTS,
+    ONLY_WHOLE,
+    WHETHER_UNSEEN,
+    Short,
+    not_carried,
+    not_in_queue,
+    not_isolated,
+    other_model,
+    over_quota,
+)
 from cnai_sdk.gpu.cluster.time_slicing import TimeSlicing
 from cnai_sdk.gpu.cluster.volcano import Volcano
 from cnai_sdk.gpu.cluster.whole import Whole, together
-from cnai_sdk.gpu.wish import ISOLATIONS, check_wish, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, check_contradiction, check_wish, is_model
 from cnai_sdk.model.spec import Resources
 
 MECHANISMS: tuple[Mechanism, ...] = (
@@ -50,12 +62,12 @@ def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
     """
     check_wish(wish, workers)
     there = offers(seen)
-    refusals.check_contradiction(wish, there)
+    check_contradiction(wish, max((offer.card for offer in there), default=0))
     tried = list(_tried(wish, workers, seen, there))
     fitting = [(offer, answer) for offer, answer in tried if isinstance(answer, PodAsk)]
     if fitting:
         return _chosen(wish, fitting, there)
-    short = [(offer, answer) for offer, answer in tried if isinstance(answer, str)]
+    short = [(offer, answer) for offer, answer in tried if isinstance(answer, Short)]
 
     def would(other: Resources, sight: Seen) -> bool:
         found = _tried(other, workers, sight, there)
@@ -66,39 +78,40 @@ def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
 
 def _tried(
     wish: Resources, workers: int, seen: Seen, there: Sequence[Offer]
-) -> Iterator[tuple[Offer, PodAsk | str]]:
+) -> Iterator[tuple[Offer, PodAsk | Short]]:
     """Each offer, with what a pod would ask for, or why it falls short."""
-    every = there if wish.gpu_model else together(there)
+    apart = wish.gpu_model or (wish.gpu < 1 and not _rounds_up(seen))
+    every = there if apart else together(there)
     if wish.gpu_memory and wish.gpu >= 1:
         every = together([o for o in there if not o.memory or o.memory >= wish.gpu_memory]) or there
     for offer in every:
-        if (offer.mechanism in WHOLE) == (wish.gpu >= 1) or _rounds_up(offer, seen):
-            yield offer, _answer(wish, workers, seen, offer)
-        elif offer.mechanism in WHOLE:
-            yield offer, "a whole GPU, and a share was asked for"
-        else:
-            yield offer, "a part of a GPU, and a whole one was asked for"
+        yield offer, _answer(wish, workers, seen, offer)
 
 
-def _rounds_up(offer: Offer, seen: Seen) -> bool:
-    return offer.mechanism in WHOLE and seen.profile is not None and seen.profile.round_up
+def _rounds_up(seen: Seen) -> bool:
+    return seen.profile is not None and seen.profile.round_up
 
 
-def _answer(wish: Resources, workers: int, seen: Seen, offer: Offer) -> PodAsk | str:
-    mechanism = BY_NAME[offer.mechanism]
-    if wish.gpu_model and offer.mechanism != "hami" and not is_model(wish.gpu_model, offer.model):
-        return f"not a {wish.gpu_model}" if offer.model else "its model cannot be seen"
-    if wish.gpu_model and offer.model and not is_model(wish.gpu_model, offer.model):
-        return f"not a {wish.gpu_model}"
+def _answer(wish: Resources, workers: int, seen: Seen, offer: Offer) -> PodAsk | Short:
+    mechanism, whole = BY_NAME[offer.mechanism], offer.mechanism in WHOLE
+    if wish.gpu_model and not is_model(wish.gpu_model, offer.model):
+        if offer.model:
+            return other_model(wish.gpu_model)
+        if offer.mechanism != "hami":
+            return MODEL_UNSEEN
+    if wish.gpu >= 1 and not whole:
+        return ONLY_PARTS
+    if whole and wish.gpu < 1 and not _rounds_up(seen):
+        return ONLY_WHOLE if seen.nodes is not None or offer.model else WHETHER_UNSEEN
     if ISOLATIONS.index(mechanism.isolation) > ISOLATIONS.index(wish.isolation):
-        return refusals.ISOLATED[wish.isolation]
+        return not_isolated(wish.isolation)
     if missing := mechanism.needs - seen.carries:
-        return refusals.carried(seen.kind, missing)
+        return not_carried(seen.kind, missing)
     ask = mechanism.ask(wish, offer, seen)
-    return ask if isinstance(ask, str) else _allowed(ask, workers, seen)
+    return ask if isinstance(ask, Short) else _allowed(ask, workers, seen)
 
 
-def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | str:
+def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | Short:
     """The ask, when the quotas and the queue of the namespace could ever give it."""
     amounts = {key: float(amount) for key, amount in ask.limits.items()}
     if ask.devices:
@@ -106,9 +119,9 @@ def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | str:
     for key, amount in amounts.items():
         allowance = seen.allowances.get(key)
         if allowance is not None and allowance.hard < amount * workers:
-            return f"the quota {allowance.quota} gives {allowance.hard:g}"
+            return over_quota(allowance.quota, allowance.hard, key)
         if seen.queue_keys is not None and key not in seen.queue_keys and key in ask.limits:
-            return f"the queue {seen.queue} has no {key}"
+            return not_in_queue(seen.queue, key)
     return ask
 
 

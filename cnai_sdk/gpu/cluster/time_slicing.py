@@ -13,9 +13,9 @@ from cnai_sdk.gpu.cluster.labels import SHARED
 from cnai_sdk.gpu.cluster.mps import slots
 from cnai_sdk.gpu.cluster.offer import Offer, PodAsk, least, made
 from cnai_sdk.gpu.cluster.seen import Seen
+from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, TOO_SMALL, Short
 from cnai_sdk.gpu.fraction import torch_limit
 from cnai_sdk.gpu.wish import Isolation
-from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import Resources
 
 _UNSEEN = "How many pods share a card cannot be seen by you; torch is told to keep to the share."
@@ -42,19 +42,19 @@ class TimeSlicing:
             return
         yield from slots(seen, "time-slicing")
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One turn: the device plugin may refuse more than one of a shared device."""
         notices: tuple[str, ...] = ()
         if not offer.replicas:
             if not wish.gpu or wish.gpu_memory:
-                return "the size of its card cannot be seen"
+                return SIZE_UNSEEN
             share, memory, notices, waste = wish.gpu, 0, (_UNSEEN,), 0.0
         else:
             wanted = least(wish, offer)
-            if isinstance(wanted, str):
+            if isinstance(wanted, Short):
                 return wanted
             if wanted > offer.memory:
-                return f"a part has {show_bytes(offer.memory)}"
+                return TOO_SMALL
             share, memory = round(1 / offer.replicas, 4), offer.memory
             waste = float(offer.memory - wanted)
         return made(

@@ -15,6 +15,7 @@ from cnai_sdk.gpu.cluster import labels
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
 from cnai_sdk.gpu.cluster.registered import Card, cards, only_on
 from cnai_sdk.gpu.cluster.seen import NodeSeen, Seen
+from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, Short
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.spec import Resources
 
@@ -54,13 +55,13 @@ class Volcano:
             for card, size, unit in _sized(node)
         )
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One part of one card."""
         part = share_of(wish, offer)
-        if isinstance(part, str):
+        if isinstance(part, Short):
             return part
         if not offer.card:
-            return "the size of its cards cannot be seen"
+            return SIZE_UNSEEN
         memory = max(wish.gpu * offer.card, float(wish.gpu_memory or 0))
         units = math.ceil(round(memory / MIB / offer.unit, 6))
         return made(

@@ -13,8 +13,8 @@ import msgspec
 from cnai_sdk.gpu.cluster import labels
 from cnai_sdk.gpu.cluster.offer import Offer, PodAsk, grouped, made, spoken
 from cnai_sdk.gpu.cluster.seen import GPU, Seen
+from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, TOO_SMALL, Short, at_most
 from cnai_sdk.gpu.wish import Isolation
-from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.spec import Resources
 
 _UNSEEN = "Whether other pods share these devices cannot be seen by you."
@@ -54,7 +54,7 @@ class Whole:
             and not labels.is_hami(node)
         )
 
-    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | str:
+    def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One or more devices. For a share it is all of one, where rounding up is allowed."""
         count = max(int(wish.gpu), 1)
         if (why := short(wish, offer, count)) is not None:
@@ -71,15 +71,15 @@ class Whole:
         )
 
 
-def short(wish: Resources, offer: Offer, count: int) -> str | None:
+def short(wish: Resources, offer: Offer, count: int) -> Short | None:
     """Why so many whole devices cannot satisfy a wish, or None when they can."""
     if offer.largest is not None and count > offer.largest:
-        return f"the largest node has {offer.largest}"
+        return at_most(offer.largest)
     if wish.gpu_memory:
         if not offer.memory:
-            return "its memory cannot be seen"
+            return SIZE_UNSEEN
         if wish.gpu_memory > offer.memory:
-            return f"it has {show_bytes(offer.memory)}"
+            return TOO_SMALL
     return None
 
 
@@ -96,12 +96,8 @@ def together(offers: Sequence[Offer]) -> list[Offer]:
         model=" or ".join(models),
         products=tuple(sorted({name for each in whole for name in each.products})),
         memory=min(known) if all(known) else 0,
+        card=min(known) if all(known) else 0,
         count=sum(each.count or 0 for each in whole),
         largest=max(largest) if largest else None,
     )
     return [joined, *(each for each in offers if each.mechanism != "whole")]
-
-
-def devices(count: float) -> str:
-    """So many, in words."""
-    return "1 device" if count == 1 else f"{show_number(count)} devices"

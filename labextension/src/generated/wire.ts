@@ -366,12 +366,16 @@ export interface Holder {
  *     waiting: how many wait in it, of whomever; None when that is not visible.
  *     mine: those of them that are known by name, from the head.
  *     stopped: why it admits nothing now, or ''.
+ *     chosen: whether it is the one that was set for jobs that name none.
+ *     items: what it has and what of that is used, where jobs go to it only by its name.
  */
 export interface Line {
   name: string;
   waiting?: number | null;
   mine?: Holder[];
   stopped?: string;
+  chosen?: boolean;
+  items?: QuotaItem[];
 }
 /**
  * One GPU, or one slice of one.
@@ -712,18 +716,23 @@ export interface DataLink {
  * Attributes:
  *     answer: 'now', 'waits' or 'never'.
  *     why: the reason, for a person.
+ *     next_step: what to change, when it never fits.
  *     position: its place in line, when it waits.
  *     seconds: after how long it starts at the latest, by the deadlines of what runs before it;
  *         None when that is not known.
  *     count: how many of them were asked about, and `now` how many of those fit now.
+ *     unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
+ *         are large enough and who uses them is hidden, 'nodes' when they are hidden too.
  */
 export interface Fit {
   answer: 'never' | 'now' | 'waits';
   why?: string;
+  next_step?: string;
   position?: number | null;
   seconds?: number | null;
   count?: number;
   now?: number;
+  unsure?: '' | 'idle' | 'nodes';
 }
 /**
  * Whether they would, and when.
@@ -820,5 +829,5 @@ export interface Wished {
   wishes?: {
     [k: string]: unknown;
   };
-  count?: number;
+  count?: unknown;
 }

@@ -3,7 +3,7 @@ import React, { useEffect, useState } from 'react';
 
 import { problemOf, problemText } from '../api';
 import { oneLine } from '../foreign';
-import { Fit, Wished } from '../generated/wire';
+import { Fit, Problem, Wished } from '../generated/wire';
 import { IPlace, IStore } from '../tokens';
 import { durationText } from '../words';
 import { PhaseMark } from './marks';
@@ -12,7 +12,7 @@ import { PhaseMark } from './marks';
 export const PAUSE = 250;
 
 const MARKS = { now: 'Succeeded', waits: 'Queued', never: 'Failed' } as const;
-const BARE = /^\d+(\.\d+)?$/;
+const BARE = /^-?\d+(\.\d+)?$/;
 
 /** Jobs of one size, as a form has them; '' is left out. */
 export interface ISize {
@@ -23,20 +23,26 @@ export interface ISize {
   readonly gpu: string;
 }
 
-type Answer = { readonly fit: Fit } | { readonly problem: string } | null;
+const NAMES = ['count', 'workers', 'cpu', 'memory', 'gpu'] as const;
+
+type Answer = { readonly fit: Fit } | { readonly problem: Problem } | null;
 
 interface IFitsProps {
   readonly store: IStore;
   readonly place: IPlace;
   readonly size: ISize;
+  /** Told which of the fields the place refuses; '' is none. */
+  readonly onRefused?: (name: keyof ISize | '') => void;
   readonly trans: TranslationBundle;
 }
 
-/** Whether such jobs would start: the place itself answers, and again when its quota moves. */
-export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
+/** Whether such jobs would start: the place itself answers, and again when its quota moves, or when
+ *  it is there again. */
+export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.Element {
   const [answer, setAnswer] = useState<Answer>(null);
   const { quota } = place;
   const source = place.source.id;
+  const away = Boolean(place.source.problem);
   const wished = JSON.stringify(wishedOf(size));
   useEffect(() => {
     let current = true;
@@ -45,7 +51,7 @@ export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
       try {
         put({ fit: await store.fits(source, JSON.parse(wished) as Wished) });
       } catch (error) {
-        put({ problem: problemText(problemOf(error)) });
+        put({ problem: problemOf(error) });
       }
     };
     const timer = window.setTimeout(() => void ask(), PAUSE);
@@ -53,20 +59,31 @@ export function Fits({ store, place, size, trans }: IFitsProps): JSX.Element {
       current = false;
       window.clearTimeout(timer);
     };
-  }, [store, source, wished, quota]);
+  }, [store, source, wished, quota, away]);
+  const refused = answer && 'problem' in answer ? fieldOf(answer.problem) : '';
+  useEffect(() => onRefused?.(refused), [refused, onRefused]);
   return (
     <>
       {answer && 'fit' in answer && (
         <>
           <span aria-hidden="true">
-            <PhaseMark phase={MARKS[answer.fit.answer]} trans={trans} />
+            <PhaseMark phase={markOf(answer.fit)} trans={trans} />
           </span>
           {fitText(answer.fit, trans)}
         </>
       )}
-      {answer && 'problem' in answer && oneLine(answer.problem)}
+      {answer && 'problem' in answer && oneLine(problemText(answer.problem))}
     </>
   );
+}
+
+/** The field that a refusal begins with: 'gpu=0 cannot be given.' */
+function fieldOf({ what }: Problem): keyof ISize | '' {
+  return NAMES.find(name => what.startsWith(`${name}=`)) ?? '';
+}
+
+function markOf({ answer, unsure }: Fit): string {
+  return answer === 'now' && unsure ? 'Unknown' : MARKS[answer];
 }
 
 /** What the server is asked; what was left out is left out. A bare number of memory is GiB. */
@@ -82,31 +99,47 @@ export function wishedOf(size: ISize): Wished {
   if (memory) {
     wishes.memory = BARE.test(memory) ? `${memory}Gi` : memory;
   }
-  return { wishes, count: Number(size.count.trim() || '1') };
+  const count = size.count.trim() || '1';
+  return { wishes, count: BARE.test(count) ? Number(count) : count };
 }
 
 /** 'Fits now', '3 of 4 fit now', 'Waits behind 3, about 12 m by the running jobs\u2019 deadlines'. */
 export function fitText(fit: Fit, trans: TranslationBundle): string {
-  const { answer, count = 1, now = 0, position, seconds } = fit;
+  const { answer, count = 1, now = 0, position, seconds, unsure } = fit;
   const why = oneLine(fit.why ?? '');
   const and = (said: string) => (why ? trans.__('%1: %2', said, why) : said);
   if (answer === 'never') {
-    return trans.__('Never fits: %1', why);
+    const next = oneLine(fit.next_step ?? '');
+    return trans.__('Never fits: %1', [why, next].filter(Boolean).join(' '));
   }
   if (answer === 'now') {
-    const said = count === 1 ? trans.__('Fits now') : trans.__('All %1 fit now', String(count));
-    return and(said);
+    return and(nowText(count, unsure, trans));
   }
   const behind = (position ?? 1) - 1;
   let said = behind
     ? trans.__('Waits behind %1', String(behind))
     : trans.__('Waits, first in line');
   if (now > 0) {
-    said = trans.__('%1 of %2 fit now, the others wait', String(now), String(count));
+    said = unsure
+      ? trans.__('At most %1 of %2 fit now, the others wait', String(now), String(count))
+      : trans.__('%1 of %2 fit now, the others wait', String(now), String(count));
   }
   if (typeof seconds === 'number') {
     const about = durationText(seconds, trans);
     said = trans.__('%1, about %2 by the deadlines of what runs', said, about);
   }
   return and(said);
+}
+
+/** As much as is known of what nothing forbids. */
+function nowText(count: number, unsure: Fit['unsure'], trans: TranslationBundle): string {
+  if (unsure === 'nodes') {
+    return trans.__('No visible limit forbids it; whether there is room cannot be seen');
+  }
+  if (unsure === 'idle') {
+    return count === 1
+      ? trans.__('Large enough; whether it is idle cannot be seen')
+      : trans.__('Large enough for all %1; whether it is idle cannot be seen', String(count));
+  }
+  return count === 1 ? trans.__('Fits now') : trans.__('All %1 fit now', String(count));
 }

@@ -7,7 +7,6 @@ import copy
 import json
 import os
 import ssl
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 
 from cnai_sdk.backends.kubernetes.kubeconfig import Cluster, Target, User, find
 from tests.cluster.testbed.client import Client
+from tests.cluster.testbed.folder import Folder
 
 
 class External(Client):
@@ -28,7 +28,8 @@ class External(Client):
     def __init__(self, path: Path) -> None:
         self.kubeconfig = path
         self._target = find(environ={**os.environ, "KUBECONFIG": str(path)})
-        self._files = Path(tempfile.mkdtemp(prefix="cnai-external-"))
+        self._folder = Folder()
+        self._files = self._folder.path
         tls = trust(self._target, self._files)
         user = self._target.user
         token = user.token or (Path(user.token_file).read_text() if user.token_file else "")
@@ -38,6 +39,11 @@ class External(Client):
             tls,
         )
         self.http.get("/version").raise_for_status()
+
+    def stop(self) -> None:
+        """Leave it as it is, and remove what was written here: kubeconfigs have keys."""
+        self.http.close()
+        self._folder.remove()
 
     def context(self, namespace: str, *, server: str = "", authority: str = "") -> Path:
         """The kubeconfig, in a namespace."""

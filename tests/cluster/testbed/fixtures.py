@@ -53,7 +53,9 @@ def shared_cluster() -> Cluster | External:
 
 
 def _given() -> External:
-    return External(Path(GIVEN))
+    given = External(Path(GIVEN))
+    atexit.register(given.stop)
+    return given
 
 
 def _start_own() -> Cluster:

@@ -9,7 +9,12 @@ import yaml
 
 
 class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One node, as it registers itself."""
+    """One node, as it registers itself.
+
+    Attributes:
+        one_each: resources of which a container gets at most one, as NVIDIA's device plugin has it
+            for shared devices with failRequestsGreaterThanOne.
+    """
 
     name: str
     port: int = 0
@@ -19,6 +24,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     annotations: dict[str, str] = {}
     taints: list[dict[str, Any]] = []
     resource_slices: list[dict[str, Any]] = []
+    one_each: list[str] = []
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

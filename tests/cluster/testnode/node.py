@@ -185,7 +185,9 @@ class Node:
             self._start(known.run())
 
     def _lacks(self, pod: Pod) -> tuple[str, str] | None:
-        """Why the node has no room for a pod that the scheduler did not send: a word, a message."""
+        """Why the node does not take a pod that was sent to it: a word, and a message."""
+        if (refused := self._too_many(pod)) is not None:
+            return refused
         for name, unit in (("cpu", 1000), ("memory", 1)):
             there = quantity.parse(self.config.allocatable.get(name, "0")) * unit
             asked = pod.requested(name) * unit
@@ -196,6 +198,20 @@ class Node:
                     f"Pod was rejected: Node didn't have enough resource: {name}, requested: "
                     f"{int(asked)}, used: {int(used)}, capacity: {int(there)}"
                 )
+        return None
+
+    def _too_many(self, pod: Pod) -> tuple[str, str] | None:
+        """What NVIDIA's device plugin says to more than one part of shared devices."""
+        for container in pod.keepers:
+            limits = (container.spec.get("resources") or {}).get("limits") or {}
+            for name in self.config.one_each:
+                if (count := int(quantity.parse(limits.get(name, "0")))) > 1:
+                    return "UnexpectedAdmissionError", (
+                        "Pod was rejected: Allocate failed due to rpc error: code = Unknown desc = "
+                        f'invalid allocation request for "{name}": invalid request: maximum '
+                        f"request size for shared resources is 1; found {count}, which is "
+                        "unexpected"
+                    )
         return None
 
     def _start(self, work: Any) -> None:

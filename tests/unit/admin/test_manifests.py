@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from cnai_sdk.backends.kubernetes.ceilings import HOURS, WHOLE, read
 from cnai_sdk.cli.app import app
 from cnai_sdk.doctor import cluster
+from cnai_sdk.gpu.cluster.profile import KEY, NAME, read_profile
 
 
 def cnai(*words: str) -> Result:
@@ -135,6 +137,66 @@ def test_the_policy_and_the_sdk_know_the_same_ceilings() -> None:
 
 def test_another_shared_namespace_is_named_everywhere() -> None:
     assert "cnai-shared" not in cnai(*CLASS, "--shared", "class-shared").stdout
+
+
+PROFILE = """\
+# Two kinds of slices: "small" and 'large'.
+round_up = false
+
+[[offer]]
+mechanism = "mig"\t# a tab before this
+key = "nvidia.com/mig-1g.10gb"
+model = "NVIDIA A100-SXM4-80GB"
+memory = "9728Mi"
+count = 14
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_gpu_profile_is_published_as_it_is_written(tmp_path: Path, words: Sequence[str]) -> None:
+    file = tmp_path / "gpus.toml"
+    file.write_text(PROFILE)
+    answer = cnai("--gpu-profile", str(file), "--shared", "class", *words)
+    documents = (
+        json.loads(answer.stdout)["items"] if words else list(yaml.safe_load_all(answer.stdout))
+    )
+    published = one(documents, "ConfigMap", NAME)
+    assert published["metadata"]["namespace"] == "class"
+    assert published["data"] == {KEY: PROFILE}
+    assert read_profile(published["data"][KEY]).offer[0].count == 14
+
+
+def test_a_profile_reads_well_where_it_is_printed_and_edited(tmp_path: Path) -> None:
+    file = tmp_path / "gpus.toml"
+    file.write_text(PROFILE.replace("\t", "  "))
+    assert '\n    key = "nvidia.com/mig-1g.10gb"\n' in cnai("--gpu-profile", str(file)).stdout
+
+
+def test_without_a_profile_the_cluster_is_asked() -> None:
+    assert one(printed(), "ConfigMap", NAME)["data"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[offer]]\nmechanism = "mgi"\nkey = "a/b"\n', "Line 2: mechanism is 'mgi'"),
+        ('[[offer]]\nmechanism = "whole"\nkey = nvidia\n', "line 3"),
+        ("", "offers nothing"),
+        ("# later\n", "offers nothing"),
+        ("\xff", "utf-8"),
+        (None, "No such file"),
+    ],
+)
+def test_a_profile_that_students_could_not_read_is_not_printed(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "gpus.toml"
+    if text is not None:
+        file.write_bytes(text.encode("latin-1"))
+    answer = cnai("--gpu-profile", str(file))
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert said in answer.stderr
+    assert "What to do:" in answer.stderr
 
 
 def test_json_is_a_list_that_kubectl_applies() -> None:

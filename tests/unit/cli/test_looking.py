@@ -209,7 +209,7 @@ def test_whether_something_fits_is_the_exit_code_too(cnai: Cnai) -> None:
     assert (answer.exit_code, answer.stdout) == (0, "Fits now.\n")
     answer = cnai("fits", "--cpu", "1000")
     assert answer.exit_code == 1
-    assert answer.stdout.startswith("Never fits, because")
+    assert answer.stdout.startswith("Never fits. ")
     found = msgspec.json.decode(cnai("fits", "--cpu", "1", "--count", "2", "--json").stdout)
     assert (found["answer"], found["now"]) == ("now", 2)
     assert cnai("fits", "--count", "0").exit_code == 2

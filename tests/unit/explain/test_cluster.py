@@ -123,8 +123,9 @@ TAKEN = [
     ({"reason": "UnexpectedAdmissionError"}, "GPU_ADMIT"),
     ({"reason": "OutOfcpu"}, "GPU_ADMIT"),
     ({"reason": "UnexpectedAdmissionError",
-      "message": "Allocate failed due to rpc error: code = Unknown desc = invalid request for "
-      "'nvidia.com/gpu': maximum request size for shared resources is 1; found 2"},
+      "message": "Pod was rejected: Allocate failed due to rpc error: code = Unknown desc = "
+      'invalid allocation request for "nvidia.com/gpu": invalid request: maximum request size for '
+      "shared resources is 1; found 2, which is unexpected"},
      "GPU_SHARED_COUNT"),
 ]  # fmt: skip
 

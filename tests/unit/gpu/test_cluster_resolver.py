@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from cnai_sdk.gpu.cluster.profile import Profile, read_profile
 from cnai_sdk.gpu.cluster.resolver import BY_NAME, offers, resolve
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, Allowance, Seen
 from cnai_sdk.gpu.wish import ISOLATIONS
+from cnai_sdk.model.quantity import parse_memory
 from cnai_sdk.model.spec import Resources
 from tests.vendors import (
     A100,
@@ -118,14 +120,15 @@ def test_the_refusal_says_what_was_seen_what_not_and_every_choice():
         ask(there, gpu=0.3)
     said = f"{error.value.what} {error.value.why} {error.value.next_step}".replace("\xa0", " ")
     assert said == (
-        "No GPU share satisfies gpu=0.3 (24 GiB of a NVIDIA A100-SXM4-80GB) with "
-        'isolation="memory" in namespace team-a. '
-        "Seen: MIG 1g.10gb of NVIDIA A100-SXM4-80GB (9.5 GiB): too small; "
-        "time-slicing ×3 of NVIDIA A100-SXM4-80GB (26.7 GiB): no memory isolation; "
-        "whole GPU of NVIDIA A100-SXM4-80GB (80 GiB): a whole GPU, and a share was asked for. "
-        "Not visible to you: ResourceSlices. "
-        'Options: gpu_memory="9Gi"; isolation="none"; gpu=1 (quota: 1 of 2 free). '
-        "Administrator: create a 3g.40gb slice."
+        "No GPU gives gpu=0.3 (24 GiB of NVIDIA A100-SXM4-80GB) in namespace team-a. "
+        "That does not fit into MIG 1g.10gb of NVIDIA A100-SXM4-80GB (9.5 GiB). "
+        'The default, isolation="memory", rules out 1/3 of NVIDIA A100-SXM4-80GB (26.7 GiB) by '
+        "time-slicing, where nothing keeps memory apart. "
+        "Of NVIDIA A100-SXM4-80GB only whole GPUs are given. "
+        "You may not list ResourceSlices, which would tell more. "
+        'Write one of these: gpu_memory="9Gi"; gpu=0.3, isolation="none"; '
+        "gpu=1 (quota: 1 of 2 free). "
+        "Whoever runs the cluster could make a MIG slice 3g.40gb."
     )
 
 
@@ -155,38 +158,118 @@ def test_a_share_is_rounded_up_only(nodes, share, isolation):
     assert got.memory >= 0.95 * min(share, 1) * smallest - 2**20
 
 
+def choices(error: CnaiError) -> list[dict[str, object]]:
+    """The arguments that a refusal proposes, read as Python reads them when they are pasted."""
+    proposed = re.match(
+        r"Write (?:one of these: )?((?:workers|gpu).*?)\.(?= [A-Z]|$)", error.next_step
+    )
+    each = proposed[1].split("; ") if proposed else []
+    return [eval(f"dict({re.sub(r' [(].*[)]$', '', one)})") for one in each]
+
+
+def granted(there: Seen, arguments: dict[str, object]):
+    """What arguments get that were pasted into a call."""
+    wish = dict(arguments)
+    if "gpu_memory" in wish:
+        wish["gpu_memory"] = parse_memory(wish["gpu_memory"])
+    return ask(there, wish.pop("workers", 1), **wish)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.sampled_from(EVERY), min_size=1, max_size=5, unique_by=lambda n: n["name"]),
-    st.floats(0.01, 0.99),
+    st.one_of(
+        st.floats(0.01, 0.99).map(lambda share: {"gpu": round(share, 3)}),
+        st.integers(1, 200).map(lambda gib: {"gpu_memory": gib * GIB}),
+        st.sampled_from([{"gpu": 1.0}, {"gpu": 7.0}, {"gpu": 1.0, "gpu_memory": 90 * GIB}]),
+    ),
+    st.sampled_from(
+        ["", "H100", "B200", 'a"b'],
+    ),
+    st.sampled_from(ISOLATIONS),
 )
-def test_every_choice_of_a_refusal_would_be_granted(nodes, share):
+def test_every_choice_of_a_refusal_can_be_pasted_and_is_granted(nodes, wish, model, isolation):
     there = seen(*nodes)
     try:
-        ask(there, gpu=share, isolation="hardware")
+        ask(there, gpu_model=model or None, isolation=isolation, **wish)
     except DoesNotFit as error:
-        step = error.next_step
-        if 'isolation="memory"' in step:
-            ask(there, gpu=share)
-        if 'isolation="none"' in step:
-            ask(there, gpu=share, isolation="none")
-        if "gpu=1" in step:
-            ask(there, gpu=1.0, isolation="hardware")
-        if (at := step.find('gpu_memory="')) >= 0:
-            size = int(step[at:].split('"')[1].removesuffix("Gi"))
-            ask(there, gpu_memory=size * GIB, isolation="hardware")
+        for each in choices(error):
+            granted(there, each)
+
+
+REFUSED = [
+    (
+        [mig_mixed(_1g_10gb=4, _1g_20gb=2)],
+        {"gpu": 0.5},
+        "That does not fit into MIG 1g.20gb of NVIDIA A100-SXM4-80GB (19.5 GiB) or MIG 1g.10gb of "
+        "NVIDIA A100-SXM4-80GB (9.5 GiB).",
+        [{"gpu_memory": "19Gi"}],
+    ),
+    (
+        [whole("whole", A100)],
+        {"gpu": 0.5},
+        "Of NVIDIA A100-SXM4-80GB only whole GPUs are given.",
+        [{"gpu": 1}],
+    ),
+    (
+        [shared("turns", "time-slicing")],
+        {"gpu": 0.25},
+        'The default, isolation="memory", rules out 1/4 of NVIDIA A100-SXM4-80GB (20 GiB) by '
+        "time-slicing, where nothing keeps memory apart.",
+        [{"gpu": 0.25, "isolation": "none"}],
+    ),
+    (
+        [hami(), shared("mps", "mps")],
+        {"gpu": 0.25, "isolation": "hardware"},
+        'isolation="hardware" rules out a part of NVIDIA A100-SXM4-80GB (80 GiB) by HAMi or 1/4 of '
+        "NVIDIA A100-SXM4-80GB (20 GiB) by MPS, which software divides.",
+        [{"gpu": 0.25}],
+    ),
+    (
+        [whole(), whole("b", A100_40)],
+        {"gpu": 1.0, "gpu_model": "B200"},
+        "There is no B200, only NVIDIA H100-80GB-HBM3 and NVIDIA A100-SXM4-40GB.",
+        [{"gpu": 1}],
+    ),
+    (
+        [whole(count=2), mig_mixed(_1g_10gb=4)],
+        {"gpu": 4.0},
+        "No node has more than 2 of NVIDIA H100-80GB-HBM3.",
+        [{"gpu": 2}],
+    ),
+    ([], {"gpu": 0.25}, "No node has one.", []),
+]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wish", "why", "step"), REFUSED, ids=[r[2][:30] for r in REFUSED]
+)
+def test_a_refusal_says_in_a_sentence_what_stands_against_it(nodes, wish, why, step):
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(*nodes), **wish)
+    assert error.value.why.replace("\xa0", " ") == why
+    assert choices(error.value) == step
+
+
+def test_many_offers_are_not_named_one_by_one():
+    many = [shared(f"n{by}", "mps", by=by) for by in range(2, 20)]
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(*many), gpu=0.9)
+    assert error.value.why.startswith("That does not fit into 1/2 of ")
+    assert error.value.why.endswith(" or 14 more.")
 
 
 def test_several_workers_on_a_share_are_refused_because_of_nccl():
     with pytest.raises(InvalidRequest, match="2 workers") as error:
         ask(seen(hami()), workers=2, gpu=0.5)
     assert "duplicate GPU" in error.value.why
+    assert choices(error.value) == [{"workers": 1, "gpu": 0.5}, {"workers": 2, "gpu": 1}]
 
 
 def test_a_share_and_a_memory_that_contradict_each_other_are_refused():
     with pytest.raises(InvalidRequest, match="contradict") as error:
         ask(seen(hami()), gpu=0.25, gpu_memory=40 * GIB)
-    assert "gpu=0.5" in error.value.next_step
+    assert choices(error.value) == [{"gpu_memory": "40Gi"}, {"gpu": 0.5}]
     assert ask(seen(hami()), gpu=0.25, gpu_memory=10 * GIB).limits["nvidia.com/gpumem"] == "20480"
 
 
@@ -196,45 +279,31 @@ def test_what_is_no_number_of_gpus_is_refused_before_anything_is_looked_at(gpu):
         ask(Seen(), gpu=gpu)
 
 
-def test_more_than_a_node_has_is_refused_with_what_would_do():
-    with pytest.raises(DoesNotFit, match="gpu=4") as error:
-        ask(seen(whole(count=2)), gpu=4.0)
-    assert "the largest node has 2" in error.value.why
-    assert "gpu=2" in error.value.next_step
-
-
 @pytest.mark.parametrize(
     ("nodes", "choice"),
     [
-        ([hami()], "gpu=0.5."),
-        ([shared("turns", "time-slicing", by=4)], 'gpu=0.25 with isolation="none".'),
+        ([hami()], {"gpu": 0.5}),
+        ([shared("turns", "time-slicing", by=4)], {"gpu": 0.25, "isolation": "none"}),
     ],
 )
 def test_where_there_are_parts_only_a_whole_gpu_is_refused_with_a_part(nodes, choice):
     with pytest.raises(DoesNotFit, match="gpu=1") as error:
         ask(seen(*nodes), gpu=1.0)
-    assert "a part of a GPU, and a whole one was asked for" in error.value.why
-    assert error.value.next_step == f"Options: {choice}"
+    assert error.value.why == "Of NVIDIA A100-SXM4-80GB only parts are given."
+    assert choices(error.value) == [choice]
 
 
 def test_a_slice_that_is_the_whole_card_is_not_proposed():
     with pytest.raises(DoesNotFit) as error:
         ask(seen(whole("whole", A100)), gpu_memory=60 * GIB)
-    assert error.value.next_step == "Options: gpu=1."
+    assert error.value.next_step == 'Write gpu=1, gpu_memory="60Gi".'
 
 
 def test_a_cluster_without_gpus_says_so():
     with pytest.raises(DoesNotFit) as error:
         ask(seen(), gpu=1.0)
-    assert "No GPU is seen." in error.value.why
+    assert str(error.value).startswith("There is no GPU for gpu=1 in namespace team-a.")
     assert "CPU" in error.value.next_step
-
-
-def test_a_model_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(DoesNotFit, match="B200") as error:
-        ask(seen(whole()), gpu=1.0, gpu_model="B200")
-    assert "H100" in error.value.why
-    assert "leave gpu_model out" in error.value.next_step
 
 
 # -- what a quota, a queue and a kind of job leave out ------------------------------
@@ -258,7 +327,13 @@ def test_what_the_queue_has_not_is_left_out():
     assert got.mechanism == "mps"
     with pytest.raises(DoesNotFit) as error:
         ask(seen(there[0], queue="lq", queue_keys=keys), gpu=0.25)
-    assert "the queue lq has no nvidia.com/mig-1g.20gb" in error.value.why
+    assert "The queue lq has no nvidia.com/mig-1g.20gb, which is needed for" in error.value.why
+    assert error.value.next_step.startswith("Name another queue with queue=")
+    with pytest.raises(DoesNotFit) as error:
+        ask(quota({"nvidia.com/gpu": 4.0}), 3, gpu=2.0)
+    assert "The quota gpus gives 4 of nvidia.com/gpu in all" in error.value.why
+    assert choices(error.value) == [{"gpu": 1}]
+    assert "a larger quota" in error.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -272,7 +347,7 @@ def test_what_a_trainjob_cannot_carry_is_left_out_and_the_way_out_is_named(nodes
     there = seen(*nodes, carries=frozenset({"metadata", "affinity"}), kind="TrainJob")
     with pytest.raises(DoesNotFit) as error:
         ask(there, gpu=0.25, **more)
-    assert f"a TrainJob cannot {missing}" in error.value.why
+    assert f"A TrainJob cannot {missing}" in error.value.why
     assert 'operator="pytorchjob"' in error.value.next_step
     assert ask(seen(*nodes), gpu=0.25, **more)
 
@@ -305,7 +380,7 @@ def test_a_memory_that_is_no_number_is_unknown(memory):
     assert ask(seen(odd), gpu=1.0).limits == {"nvidia.com/gpu": "1"}
     with pytest.raises(DoesNotFit) as error:
         ask(seen(odd), gpu=1.0, gpu_memory=10 * GIB)
-    assert "its memory cannot be seen" in error.value.why
+    assert "The memory of NVIDIA A100-SXM4-80GB cannot be seen." in error.value.why
 
 
 def test_where_labels_contradict_each_other_nobody_is_promised_a_card_alone():
@@ -366,7 +441,24 @@ def test_a_student_gets_a_whole_gpu_and_is_told_what_cannot_be_seen():
 def test_a_quota_without_a_gpu_key_leaves_a_student_without_a_share_and_says_why():
     with pytest.raises(DoesNotFit) as error:
         ask(quota({"cpu": 4.0}), gpu=0.5)
-    assert "Not visible to you: nodes." in error.value.why
+    assert error.value.why == (
+        "The quota of team-a names none. You may not list nodes, which would tell more."
+    )
+
+
+def test_a_student_is_told_that_parts_cannot_be_seen_where_only_whole_ones_are_named():
+    with pytest.raises(DoesNotFit) as error:
+        ask(quota({"nvidia.com/gpu": 2.0}), gpu=0.5)
+    assert "Whether GPUs are given in parts cannot be seen by you." in error.value.why
+    assert choices(error.value) == [{"gpu": 1}]
+
+
+def test_a_student_is_proposed_memory_where_the_sizes_of_slices_cannot_be_seen():
+    there = quota({"mig.nvidia.com.deviceclass.resource.k8s.io/devices": 2.0}, dra=True)
+    with pytest.raises(DoesNotFit) as error:
+        ask(there, gpu=0.25)
+    (choice,) = choices(error.value)
+    assert granted(there, choice).memory == 10 * GIB
 
 
 def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
@@ -388,25 +480,38 @@ def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
     assert got.products == ("NVIDIA-L40S",)
 
 
+OFFER = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n'
+MIG = '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"\n'
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "offer = [",
-        "offer = 3",
-        '[[offer]]\nmechanism = "magic"\nkey = "a/b"',
-        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"\nmemory = "10GB"',
-        '[[offer]]\nmechanism = "mig"\nkey = "nvidia.com/mig-1g.10gb"',
-        '[[offer]]\nmechanism = "whole"',
-        '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "9Gi"',
-        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\ncount = -1',
-        '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\nshare = 3',
-        "x" * (2**20 + 1),
+        ("offer = [", "no TOML: "),
+        ("round_up = yes", "no TOML: Invalid value (at line 1, column 12)"),
+        ("offer = 3", "Line 1: offer: expected `array`, got `int`"),
+        ("rund_up = true", "Line 1: there is no 'rund_up'; there are round_up, offer"),
+        ('[[offer]]\nmechanism = "magic"\nkey = "a/b"', "Line 2: mechanism is 'magic', and"),
+        (f'{OFFER}\n{MIG}memory = "10GB"', "Line 8: memory='10GB' is not an amount of memory."),
+        (f"{OFFER}{MIG}", "Line 4: an offer of mig does not say memory"),
+        (f'{OFFER}[[offer]]\nkey = "a/b"', "Line 4: an offer names no mechanism"),
+        ('[[offer]]\nmechanism = "whole"', "Line 1: an offer of whole names no key"),
+        (
+            '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "9Gi"',
+            "Line 1: an offer of mps does not say replicas",
+        ),
+        (f"{OFFER}# all of them\ncount = -1", "Line 5: count is below 0"),
+        (f"{OFFER}share = 3", "Line 4: there is no 'share'; there are mechanism, key,"),
+        (f'{OFFER}"count" = "2"', "Line 4: count: expected `int`, got `str`"),
+        ('offer = [{mechanism = "whole"}]', "an offer of whole names no key"),
+        ("x" * (2**20 + 1), "larger than 1 MiB"),
     ],
 )
-def test_a_malformed_profile_says_what_is_wrong_with_it(text):
+def test_a_malformed_profile_says_the_line_and_what_is_wrong_there(text, why):
     with pytest.raises(InvalidRequest, match="profile") as error:
         read_profile(text)
-    assert error.value.why
+    assert why in error.value.why
+    assert error.value.why.endswith(".")
     assert "administrator" in error.value.next_step
 
 

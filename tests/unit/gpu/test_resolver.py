@@ -141,7 +141,7 @@ def test_no_gpu_at_all_says_how_it_was_looked_for_and_what_else_there_is():
 def test_more_whole_gpus_than_there_are_is_refused_with_what_would_fit(h200s):
     with pytest.raises(DoesNotFit, match="4 workers with gpu=1 need 4") as error:
         check_devices(Resources(gpu=1.0), 4, h200s, "")
-    assert error.value.next_step == "Write workers=2 with gpu=1."
+    assert error.value.next_step == "Write workers=2, gpu=1."
 
 
 def test_more_memory_than_any_card_has_is_refused_with_the_most_there_is(h200s):
@@ -157,8 +157,9 @@ def test_another_model_is_refused_with_the_one_that_is_here(h200s):
 
 
 def test_a_share_and_a_memory_that_contradict_each_other_are_refused(h200s):
-    with pytest.raises(InvalidRequest, match="contradict"):
+    with pytest.raises(InvalidRequest, match="contradict") as error:
         check_devices(Resources(gpu=0.25, gpu_memory=100 * GIB), 1, h200s, "")
+    assert 'gpu_memory="100Gi"; gpu=0.' in error.value.next_step
 
 
 def test_a_card_that_others_use_is_taken_last_and_is_said(tmp_path):

@@ -598,3 +598,37 @@ def test_what_will_be_asked_for_is_read_from_the_pod_that_will_be_made() -> None
     assert found.charged("limits.nvidia.com/gpumem") == 20480.0
     assert found.charged("gpu.nvidia.com.deviceclass.resource.k8s.io/devices") == 2.0
     assert found.priority == "low"
+
+
+# -- queues that nobody has chosen ---------------------------------------------------------
+
+
+def test_queues_that_could_be_chosen_are_told_with_what_they_have() -> None:
+    groups = flavors(a100={"cpu": "8", GPU: "4"}, h100={"cpu": "16", GPU: "2"})
+    behind = cluster_queue("cq", groups, used={"a100": {GPU: "3"}}, waiting=2)
+    open_ = queue_room(local_queue("day"), [behind])
+    hidden = queue_room(
+        local_queue(
+            "night",
+            "elsewhere",
+            pendingWorkloads=1,
+            flavorsReservation=[{"name": "a100", "resources": [{"name": GPU, "total": "1"}]}],
+        ),
+        [behind],
+    )
+    here = room(offered=[open_, hidden])
+    assert not any(each.source.startswith("the queue") for each in items(here, []))
+    day, night = lines(here, [waits("digits", wish(gpu=1), queue="night", position=1)])
+    assert (day.name, day.waiting, day.chosen, day.mine) == ("day", 2, False, ())
+    assert [(each.label, each.used, each.limit) for each in day.items] == [
+        ("CPU cores", 0.0, 24.0),
+        ("GPU", 3.0, 6.0),
+    ]
+    assert (night.waiting, [each.name for each in night.mine]) == (1, ["digits"])
+    assert [(each.label, each.used, each.limit) for each in night.items] == [("GPU", 1.0, None)]
+
+
+def test_a_queue_that_was_chosen_is_the_only_one() -> None:
+    one = queue_room(local_queue(), [cluster_queue("cq", flavors(a={"cpu": "8"}))])
+    (line,) = lines(room(queue=one), [])
+    assert (line.name, line.chosen, line.items) == ("team", True, ())

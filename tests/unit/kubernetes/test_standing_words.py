@@ -122,10 +122,11 @@ def test_a_refusal_is_said_in_plain_words(said: str, words: str) -> None:
     assert (wait.sentence, wait.reason, wait.stuck) == (words, "CreateDenied", True)
 
 
-def in_queue(message: str, *, active: bool = True, evicted: str = "") -> Any:
+def in_queue(message: str, *, active: bool = True, evicted: str = "", why: str = "") -> Any:
     conditions = [{"type": "QuotaReserved", "status": "False", "message": message}]
     if evicted:
-        conditions.append({"type": "Evicted", "status": "True", "reason": evicted})
+        told = {"type": "Evicted", "status": "True", "reason": evicted, "message": why}
+        conditions.append(told)
     spec = {"queueName": "team", "active": active}
     return msgspec.convert({"spec": spec, "status": {"conditions": conditions}}, QueueWorkload)
 
@@ -140,6 +141,8 @@ QUEUED = [
      "The queue team has no nvidia.com/mig-1g.5gb"),
     ("LocalQueue team doesn't exist", "QueueMissing", "There is no queue team"),
     ("ClusterQueue cq is inactive", "QueueStopped", "The queue cq is paused"),
+    ("waiting for all admitted workloads to be in PodsReady condition", "QueuePending",
+     "all workers of the job before it in the queue team to start"),
     ("", "QueuePending", "its turn in the queue team"),
 ]  # fmt: skip
 
@@ -158,6 +161,28 @@ def test_a_job_that_a_person_paused_is_told_from_one_that_its_queue_gave_up() ->
     assert over.reason == "QueueTimeLimit"
     late = queue_wait(in_queue("", active=False, evicted="DeactivatedDueToRequeuingLimitExceeded"))
     assert late.reason == "QueueGaveUp"
+
+
+def test_a_queue_that_took_a_job_back_says_that_it_tries_again() -> None:
+    said = "Exceeded the PodsReady timeout team-a/pytorchjob-late"
+    back = queue_wait(in_queue(said, evicted="PodsReadyTimeout"))
+    assert (back.reason, back.sentence) == (
+        "QueueGaveUp",
+        "The queue team took it back: its workers did not all start in time; it tries again by "
+        "itself",
+    )
+    line = "insufficient unused quota for cpu in flavor default, 1 more needed"
+    assert queue_wait(in_queue(line, evicted="PodsReadyTimeout")).reason == "QueuePending"
+
+
+def test_a_check_that_refuses_a_job_is_named() -> None:
+    why = (
+        'The workload is deactivated due to AdmissionCheck in Rejected state: "budget" (none left)'
+    )
+    gone = in_queue("", active=False, evicted="DeactivatedDueToAdmissionCheck", why=why)
+    assert queue_wait(gone).sentence == "The check budget of the queue team refused it: none left"
+    other = in_queue("", active=False, evicted="DeactivatedDueToSomething", why="It is late")
+    assert (queue_wait(other).reason, queue_wait(other).sentence) == ("QueueGaveUp", "It is late")
 
 
 def test_foreign_words_are_bounded() -> None:

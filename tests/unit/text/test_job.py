@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import pytest
 
@@ -9,6 +11,7 @@ from cnai_sdk.model.diagnosis import Diagnosis, Evidence
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.stream import Interruption
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Progress, Queued, Replica
 from cnai_sdk.text import job_text, verdict_text
@@ -34,6 +37,14 @@ def test_a_running_job_shows_progress_numbers_workers_and_its_last_lines() -> No
         "  1 │ epoch 12  loss 0.286",
         "  0 │ epoch 12  loss 0.284  accuracy 0.912",
     ]
+
+
+def test_a_job_of_a_backend_that_is_away_says_when_it_stood_so_and_why() -> None:
+    away = Interruption(what="lab cannot be reached.", why="No route.", next_step="Ask for help.")
+    lines = as_typed(job_text(msgspec.structs.replace(running(), interruption=away))).split("\n")
+    then = time.strftime("%H:%M:%S", time.localtime(running().now))
+    assert lines[2] == f"  As of {then}: lab cannot be reached. No route. Ask for help."
+    assert "As of" not in job_text(running())
 
 
 def test_a_failed_job_is_its_verdict() -> None:

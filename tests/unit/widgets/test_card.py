@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,6 +15,7 @@ from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
+from cnai_sdk.model.stream import Interruption
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Granted, Progress, Queued, Replica, Workload
 from cnai_sdk.widgets.chart import sparkline_svg
@@ -173,6 +175,17 @@ def test_progress_of_unknown_length_claims_no_number():
     (bar,) = Read(card_html(msgspec.structs.replace(view, workload=endless))).of_role("progressbar")
 
     assert "aria-valuenow" not in bar
+
+
+def test_a_card_of_a_backend_that_is_away_says_so_and_since_when():
+    away = Interruption(what="lab cannot be reached.", why="No route to <b>it</b>.")
+    view = msgspec.structs.replace(running(), interruption=away)
+    then = time.strftime("%H:%M:%S", time.localtime(NOW))
+
+    read = Read(card_html(view))
+
+    assert f"As of {then}: lab cannot be reached. No route to <b>it</b>." in read.text
+    assert len(read.of_role("status")) == 1
 
 
 def test_a_failed_card_is_the_verdict_and_nothing_else():

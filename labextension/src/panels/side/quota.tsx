@@ -2,8 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { caretRightIcon } from '@jupyterlab/ui-components';
 import React, { useState } from 'react';
 
-import { oneLine } from '../../foreign';
-import { Line, QuotaItem } from '../../generated/wire';
+import { QuotaItem } from '../../generated/wire';
 import { PlaceMark } from '../../parts/marks';
 import { useStore } from '../../parts/useStore';
 import { IPlace, IStore } from '../../tokens';
@@ -13,6 +12,8 @@ import { Gauge, Legend } from './gauge';
 import { Holders } from './holders';
 import { PanelModel, usePanel } from './model';
 import { isThisMachine, placeText, servingPlace } from './places';
+import { Queues } from './queues';
+import { minuteText } from './standing';
 import { WhatIf } from './whatIf';
 
 interface IQuotaProps {
@@ -50,7 +51,7 @@ function Gauges({ store, place, model, trans }: IGaugesProps): JSX.Element | nul
   const { query } = usePanel(model);
   const { quota, source } = place;
   if (!quota) {
-    return null;
+    return source.problem ? <Away place={place} trans={trans} /> : null;
   }
   const items = quota.items ?? [];
   const pressed = (item: QuotaItem): Part | null => {
@@ -66,6 +67,7 @@ function Gauges({ store, place, model, trans }: IGaugesProps): JSX.Element | nul
   };
   return (
     <div className="cnai-Gauges">
+      {source.problem && <Away place={place} trans={trans} />}
       {items.map(item => (
         <Gauge
           key={`${item.resource} ${item.label ?? ''}`}
@@ -81,45 +83,24 @@ function Gauges({ store, place, model, trans }: IGaugesProps): JSX.Element | nul
   );
 }
 
-/** How long the lines are, and where in them one's own jobs stand. */
-function Queues(props: {
-  readonly lines: readonly Line[];
-  readonly model: PanelModel;
-  readonly trans: TranslationBundle;
-}): JSX.Element {
-  const { lines, model, trans } = props;
+/** While a place does not answer: how old its numbers are. The panel's head says why. */
+function Away({ place, trans }: { place: IPlace; trans: TranslationBundle }): JSX.Element {
+  const { quota, source } = place;
+  const name = placeText(source, trans);
   return (
-    <>
-      {lines.map(({ name, waiting, mine = [], stopped }) => (
-        <div className="cnai-Queue" key={name}>
-          <span>
-            {typeof waiting === 'number'
-              ? trans._n('Queue %2: %1 waits', 'Queue %2: %1 wait', waiting, oneLine(name))
-              : trans.__('Queue %1', oneLine(name))}
-          </span>
-          {stopped && <span className="cnai-Note">{oneLine(stopped)}</span>}
-          {mine.map(holder => (
-            <button
-              type="button"
-              className="cnai-Link cnai-Cut"
-              key={holder.id || holder.name}
-              onClick={() => model.narrow({ text: holder.name, phase: '', behind: null })}
-            >
-              {holder.position
-                ? trans.__('%1: place %2', oneLine(holder.name), String(holder.position))
-                : oneLine(holder.name)}
-            </button>
-          ))}
-        </div>
-      ))}
-    </>
+    <p className="cnai-Note">
+      {quota && source.since
+        ? trans.__('%1 does not answer: this is as of %2', name, minuteText(source.since))
+        : trans.__('%1 does not answer', name)}
+    </p>
   );
 }
 
 /** In the place of a gauge, why there is none. */
 function Unseen({ place, trans }: { place: IPlace; trans: TranslationBundle }): JSX.Element {
-  const { items = [], unseen = [] } = place.quota ?? {};
-  const noGpu = !items.some(isGpu) && !unseen.some(name => /gpu/i.test(name));
+  const { items = [], lines = [], unseen = [] } = place.quota ?? {};
+  const named = [...items, ...lines.flatMap(line => line.items ?? [])];
+  const noGpu = !named.some(isGpu) && !unseen.some(name => /gpu/i.test(name));
   return (
     <>
       {noGpu && (

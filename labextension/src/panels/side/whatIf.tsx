@@ -16,11 +16,13 @@ export function WhatIf({ store, place, trans }: IWhatIfProps): JSX.Element {
   const [size, setSize] = useState<ISize>({
     ...{ count: '1', workers: '1', cpu: '', memory: '', gpu: '' }
   });
+  const [refused, setRefused] = useState<keyof ISize | ''>('');
   const field = (name: keyof ISize, label: string, hint: string) => (
     <Field
       label={label}
       hint={hint}
       value={size[name]}
+      wrong={refused === name}
       onChange={value => setSize({ ...size, [name]: value })}
     />
   );
@@ -34,7 +36,7 @@ export function WhatIf({ store, place, trans }: IWhatIfProps): JSX.Element {
         {field('cpu', trans.__('CPU each'), trans.__('shared'))}
       </div>
       <p className="cnai-WhatIf-said" role="status">
-        <Fits {...{ store, place, size, trans }} />
+        <Fits {...{ store, place, size, trans }} onRefused={setRefused} />
       </p>
     </section>
   );

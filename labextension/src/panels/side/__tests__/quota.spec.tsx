@@ -130,6 +130,50 @@ describe('a queue', () => {
   });
 });
 
+describe('queues that nobody has chosen', () => {
+  const line = { name: 'day', waiting: 2, chosen: false };
+
+  test('say what they have, and how a job gets into one', () => {
+    mount({ ...quota([CPU]), lines: [{ ...line, items: [CPU, { ...GPU, label: 'GPU' }] }] });
+    expect(screen.getByText('Queue day: 2 wait')).toBeTruthy();
+    expect(screen.getByText('CPU: 3 of 8 cores')).toBeTruthy();
+    expect(screen.getByText('GPU: 6 of 8')).toBeTruthy();
+    expect(screen.queryByText(/No GPU/)).toBeNull();
+    expect(screen.getByText(/queue="day" in cnai.train puts a job there, CNAI_QUEUE=day all of them/));
+  });
+
+  test('say what is used where their limits are not visible', () => {
+    const used = { ...GPU, label: 'GPU', limit: null };
+    mount({ ...quota([CPU]), lines: [{ ...line, items: [used] }] });
+    expect(screen.getByText('GPU: 6 GPU in use')).toBeTruthy();
+  });
+
+  test('a queue that was chosen needs no such sentence', () => {
+    mount({ ...quota([CPU]), lines: [{ name: 'day', waiting: 0 }] });
+    expect(screen.queryByText(/No queue is set/)).toBeNull();
+  });
+});
+
+describe('a place that does not answer', () => {
+  const away = { ...LOCAL, problem: { what: 'The cluster is away.' }, since: 1_800_000_000 };
+
+  test('keeps its numbers and says how old they are', () => {
+    const { store } = mount(quota([CPU]));
+    expect(screen.queryByText(/does not answer/)).toBeNull();
+    act(() => store.setPlace({ source: away }));
+    expect(screen.getByText(/^This machine does not answer: this is as of \d\d:\d\d$/));
+    expect(meter('CPU')).toBeTruthy();
+    act(() => store.setPlace({ source: LOCAL }));
+    expect(screen.queryByText(/does not answer/)).toBeNull();
+  });
+
+  test('says so where there were no numbers yet', () => {
+    const { store } = mount(null);
+    act(() => store.setPlace({ source: away }));
+    expect(screen.getByText('This machine does not answer')).toBeTruthy();
+  });
+});
+
 test('the form is shown on demand', () => {
   const { model } = mount(quota([CPU]));
   expect(screen.queryByRole('region', { name: 'Would it fit?' })).toBeNull();

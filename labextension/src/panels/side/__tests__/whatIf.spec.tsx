@@ -43,6 +43,10 @@ describe('what is asked', () => {
     expect(wishedOf({ ...EMPTY, gpu: 'half', memory: '10GB' }).wishes).toEqual({
       ...{ workers: 1, gpu: 'half', memory: '10GB' }
     });
+    expect(wishedOf({ ...EMPTY, gpu: '-1', count: 'many' })).toEqual({
+      wishes: { workers: 1, gpu: -1 },
+      count: 'many'
+    });
   });
 });
 
@@ -56,7 +60,24 @@ describe('what is said', () => {
       { answer: 'waits', position: 4, seconds: 720 },
       'Waits behind 3, about 12\u00a0m by the deadlines of what runs'
     ],
-    [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2']
+    [{ answer: 'now', unsure: 'idle' }, 'Large enough; whether it is idle cannot be seen'],
+    [
+      { answer: 'now', count: 4, now: 4, unsure: 'idle' },
+      'Large enough for all 4; whether it is idle cannot be seen'
+    ],
+    [
+      { answer: 'now', unsure: 'nodes' },
+      'No visible limit forbids it; whether there is room cannot be seen'
+    ],
+    [
+      { answer: 'waits', count: 4, now: 3, unsure: 'idle' },
+      'At most 3 of 4 fit now, the others wait'
+    ],
+    [{ answer: 'never', why: 'the quota gives 2' }, 'Never fits: the quota gives 2'],
+    [
+      { answer: 'never', why: 'The quota gives 2.', next_step: 'Write gpu=2.' },
+      'Never fits: The quota gives 2. Write gpu=2.'
+    ]
   ];
   test.each(cases)('%j', (fit, said) => {
     expect(fitText(fit, trans)).toBe(said);
@@ -94,6 +115,30 @@ describe('the form', () => {
     expect(screen.getByRole('status').textContent).toContain('Waits behind 1');
   });
 
+  test('has no mark of success for what is only large enough', async () => {
+    const store = new FakeStore();
+    store.fitting = () => ({ answer: 'now', unsure: 'idle' });
+    mount(store);
+    await settled();
+    const mark = () => screen.getByRole('status').querySelector('.cnai-PhaseMark');
+    expect(mark()?.classList.contains('cnai-mod-unknown')).toBe(true);
+    store.fitting = () => ({ answer: 'now' });
+    act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
+    await settled();
+    expect(mark()?.classList.contains('cnai-mod-succeeded')).toBe(true);
+  });
+
+  test('asks again when the place is there again', async () => {
+    const store = mount();
+    const there = store.places[0]!.source;
+    act(() => store.setPlace({ source: { ...there, problem: { what: 'It is away.' } } }));
+    await settled();
+    const before = store.wished.length;
+    act(() => store.setPlace({ source: there }));
+    await settled();
+    expect(store.wished).toHaveLength(before + 1);
+  });
+
   test('shows why something makes no sense, as text', async () => {
     const store = new FakeStore();
     store.fitting = () => {
@@ -105,5 +150,24 @@ describe('the form', () => {
     const said = screen.getByRole('status');
     expect(said.textContent).toBe('<b>gpu</b> is no number. Write gpu=1.');
     expect(said.querySelector('b')).toBeNull();
+  });
+
+  test('marks the field that is refused, until it makes sense', async () => {
+    const store = new FakeStore();
+    store.fitting = ({ wishes }) => {
+      if (wishes?.gpu === 0) {
+        throw new ApiError(400, { what: 'gpu=0 cannot be given.', why: '', next_step: '' });
+      }
+      return { answer: 'now' };
+    };
+    mount(store);
+    type('GPU each', '0');
+    await settled();
+    const field = (label: string) => screen.getByLabelText(label).getAttribute('aria-invalid');
+    expect(field('GPU each')).toBe('true');
+    expect(field('CPU each')).toBe('false');
+    type('GPU each', '1');
+    await settled();
+    expect(field('GPU each')).toBe('false');
   });
 });

@@ -1,0 +1,190 @@
+"""Whether nodes are idle or only large enough, where no quota and no queue says how much there is.
+
+Shapes: Node and Pod (core/v1); nodes as in tests/vendors.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from cnai_sdk.backends.kubernetes.room import Room, room_of
+from cnai_sdk.backends.kubernetes.room_fit import check, fit, unbounded
+from cnai_sdk.backends.kubernetes.room_idle import Idle, Running, idle
+from cnai_sdk.backends.kubernetes.room_objects import Node, ResourceQuota
+from cnai_sdk.backends.kubernetes.room_wish import Wish
+from cnai_sdk.errors import DoesNotFit
+from cnai_sdk.model.quota import Fit
+from tests import vendors
+
+GPU = "nvidia.com/gpu"
+GIB = 2.0**30
+TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
+BORNE = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
+
+
+def nodes(*published: dict[str, Any], **spec: Any) -> list[Node]:
+    """As the API server tells them."""
+    return [
+        msgspec.convert(
+            {
+                "metadata": {"name": each["name"], "labels": each["labels"]},
+                "spec": spec,
+                "status": {"allocatable": each["allocatable"]},
+            },
+            Node,
+        )
+        for each in published
+    ]
+
+
+def pod(node: str, *containers: dict[str, str], **spec: Any) -> Running:
+    """One that runs there, of whatever namespace."""
+    named = [{"resources": {"requests": requests}} for requests in containers]
+    return msgspec.convert({"spec": {"nodeName": node, "containers": named, **spec}}, Running)
+
+
+def wish(workers: int = 1, **amounts: float) -> Wish:
+    asks = {{"gpu": GPU}.get(name, name): amount for name, amount in amounts.items()}
+    return Wish(workers=workers, requests=asks, limits=asks)
+
+
+def told(
+    asked: Wish, left: Idle, *, count: int = 1, room: Room | None = None, gpu: bool = False
+) -> Fit:
+    return fit(asked, room or room_of(quotas=()), now=0.0, count=count, idle=left, gpu=gpu)
+
+
+TWO = nodes(vendors.whole("a", count=4), vendors.whole("b", count=4))
+BARE: dict[str, Any] = {}
+
+
+def test_what_pods_of_all_namespaces_hold_is_not_idle() -> None:
+    left = idle(TWO, [pod("a", {GPU: "4"}), pod("b", {GPU: "3"})], BARE)
+    assert told(wish(gpu=1), left).sentence == "Fits now."
+    several = told(wish(gpu=1), left, count=4)
+    assert (several.answer, several.now) == ("waits", 1)
+    assert several.sentence == (
+        "1 of 4 fit now; the others wait: the nodes have room for 1 of 4 workers at a time."
+    )
+    assert told(wish(gpu=2), left).sentence == (
+        "Waits, first in line: a worker needs 2, and no node that takes it has more than "
+        "1 GPUs idle."
+    )
+
+
+def test_all_workers_of_a_job_need_room_together() -> None:
+    left = idle(TWO, [pod("a", {GPU: "1"})], BARE)
+    assert told(wish(workers=3, gpu=2), left).answer == "now"  # one on a, two on b
+    assert told(wish(workers=4, gpu=2), left).answer == "waits"
+    assert told(wish(workers=2, gpu=2), left, count=2).now == 1
+
+
+def test_cores_memory_and_the_number_of_pods_count_too() -> None:
+    left = idle(TWO, [pod("a", {"memory": "15Gi"}), pod("b", {"cpu": "7500m"})], BARE)
+    assert told(wish(cpu=4, memory=GIB), left).answer == "now"
+    assert told(wish(cpu=4, memory=2 * GIB), left).why.startswith("no node that takes it has all")
+    full = idle(TWO[:1], [pod("a", {})] * 110, BARE)
+    assert told(wish(cpu=1), full).answer == "waits"
+
+
+def test_a_pod_holds_the_larger_of_its_start_and_its_run() -> None:
+    start = [
+        {"resources": {"requests": {"cpu": "1"}}, "restartPolicy": "Always"},
+        {"resources": {"requests": {"cpu": "6"}}},
+    ]
+    held = pod("a", {"cpu": "2"}, {"cpu": "1"}, initContainers=start, overhead={"cpu": "500m"})
+    assert held.holds["cpu"] == 7.0
+    assert pod("a", {"cpu": "2"}, initContainers=start[:1]).holds["cpu"] == 3.0
+
+
+def test_a_node_that_does_not_take_the_pod_is_not_counted() -> None:
+    kinds = nodes(vendors.whole("h100"), vendors.whole("a100", product=vendors.A100))
+    product = {"nvidia.com/gpu.product": vendors.A100}
+    busy = [pod("a100", {GPU: "2"})]
+    assert told(wish(gpu=1), idle(kinds, busy, {"nodeSelector": product})).answer == "waits"
+    within = {"key": "nvidia.com/gpu.product", "operator": "In", "values": [vendors.A100]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [within]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    assert told(wish(gpu=1), idle(kinds, busy, {"affinity": affinity})).answer == "waits"
+    assert told(wish(gpu=1), idle(kinds, busy, BARE)).answer == "now"
+
+
+@pytest.mark.parametrize(
+    ("spec", "tolerations", "answer"),
+    [
+        ({"taints": [TAINT]}, [], "waits"),
+        ({"taints": [TAINT]}, [BORNE], "now"),
+        ({"taints": [TAINT | {"effect": "PreferNoSchedule"}]}, [], "now"),
+        ({"unschedulable": True}, [], "waits"),
+        ({"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]}, [], "waits"),
+    ],
+)
+def test_taints_keep_a_pod_off(
+    spec: dict[str, Any], tolerations: list[dict[str, str]], answer: str
+) -> None:
+    left = idle(nodes(vendors.whole("a"), **spec), [], {"tolerations": tolerations})
+    assert told(wish(gpu=1), left).answer == answer
+
+
+# -- what cannot be seen ------------------------------------------------------------------
+
+
+def test_without_the_pods_it_is_large_enough_and_no_more_is_claimed() -> None:
+    left = idle(TWO, None, BARE)
+    found = told(wish(gpu=4), left)
+    assert (found.answer, found.unsure) == ("now", "idle")
+    assert found.sentence == "Large enough; whether it is idle cannot be seen."
+    assert told(wish(gpu=4), left, count=2).sentence == (
+        "Large enough for all 2; whether it is idle cannot be seen."
+    )
+    assert told(wish(gpu=4), left, count=3).sentence == (
+        "At most 2 of 3 fit now; the others wait: "
+        "the nodes are large enough for 2 of 3 workers at a time."
+    )
+
+
+def test_without_the_nodes_nothing_is_said_of_their_size() -> None:
+    found = told(wish(gpu=4), idle(None, None, BARE))
+    assert found.sentence == ("No visible limit forbids it; whether there is room cannot be seen.")
+
+
+@pytest.mark.parametrize("running", [(), None])
+def test_devices_that_no_request_names_are_not_seen(running: Sequence[Running] | None) -> None:
+    """DRA's claims and KAI's fractions: how much of them is left is not in a pod's requests."""
+    left = idle(TWO, running, BARE)
+    assert told(wish(cpu=1), left, gpu=True).unsure == "idle"
+    claimed = msgspec.structs.replace(wish(cpu=1), claims={"gpu.nvidia.com": 1.0})
+    assert told(claimed, left, gpu=True).unsure == "idle"
+
+
+def test_memory_of_a_card_that_a_scheduler_of_its_own_counts_is_not_seen() -> None:
+    left = idle(nodes(vendors.hami("hami")), [], BARE)
+    asked = Wish(requests={GPU: 1.0, "nvidia.com/gpumem": 10240.0})
+    assert left.workers(asked) == 20
+    assert left.doubt(asked, gpu=True) == "idle"
+    check(asked, room_of(quotas=(), nodes=nodes(vendors.hami("hami"))))  # it is no reason to refuse
+    with pytest.raises(DoesNotFit, match="larger than any node"):
+        check(asked, room_of(quotas=(), nodes=nodes(vendors.mig_mixed("mig", _1g_20gb=2))))
+
+
+# -- where something else bounds it ---------------------------------------------------------
+
+
+def test_what_a_quota_bounds_is_the_quotas_to_say() -> None:
+    hard = {f"requests.{GPU}": "2", "requests.cpu": "8"}
+    quota = msgspec.convert(
+        {"metadata": {"name": "team"}, "spec": {"hard": hard}, "status": {"hard": hard}},
+        ResourceQuota,
+    )
+    room = room_of(quotas=[quota])
+    assert not unbounded(wish(gpu=1, cpu=1), room)
+    assert unbounded(wish(gpu=1, cpu=1, memory=GIB), room)
+    full = idle(TWO, [pod("a", {GPU: "4"}), pod("b", {GPU: "4"})], BARE)
+    assert told(wish(gpu=1, cpu=1), full, room=room).sentence == "Fits now."
+    assert told(wish(gpu=1, memory=GIB), full, room=room).answer == "waits"
+    both = told(wish(gpu=1, memory=GIB), idle(TWO, [], BARE), room=room, count=4)
+    assert (both.now, both.why) == (2, "0 of 2 GPUs are free in the quota team")
