@@ -23,17 +23,19 @@ from tests.cluster.testbed.programs import named
 from .produced import Ledger, produces
 from .verdicts import SLEEPS, Stage, stage_of
 
-SCHEDULER = named("coscheduling").scheduler
+ASKED = ("coscheduling",)
+"""Built before the first test; see `tests/conftest.py`."""
+
+SCHEDULER = named(*ASKED).scheduler
 NODES = (vendors.whole("one", count=1), vendors.whole("two", count=1))
 ONE = Resources(cpu=0.1, memory=256 * 2**20, gpu=1)
-pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def gangs() -> Iterator[Cluster]:
     """A cluster with two nodes of one GPU each, and a scheduler of gangs."""
     cluster = own_cluster_or_skip(
-        operators=("training-operator", "coscheduling"),
+        operators=("training-operator", *ASKED),
         nodes=NODES,
         arguments={"training-operator": [f"--gang-scheduler-name={SCHEDULER}"]},
     )
