@@ -25,13 +25,22 @@ _AMOUNT = re.compile(r"[0-9]+([.][0-9]+)?(m|[kMGTP]|[KMGTP]i)?", re.ASCII)
 _RBAC = "rbac.authorization.k8s.io"
 _MARK = {"app.kubernetes.io/part-of": "cnai-sdk"}
 _SYSTEM = ("default", "kube-")
-_CEILINGS = {
+HELD = {
     "workersMost": "workers-per-job",
     "gpusMost": "gpus-per-job",
     "hoursMost": "hours-per-job",
     "gpuHoursMost": "gpu-hours-per-job",
 }
 """Of the policy's variables, what each holds."""
+
+OPTIONS = {
+    "workers-per-job": "--workers",
+    "gpus-per-job": "--gpus",
+    "hours-per-job": "--hours",
+    "gpu-hours-per-job": "--gpu-hours",
+    "gpu-hours-per-namespace": "--gpu-hours-in-all",
+}
+"""Of `cnai admin manifests`, which sets each ceiling."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -207,7 +216,7 @@ def _adapted(document: Document, setup: Setup) -> Document:
             made["data"] = _over(made["data"], setup.ceilings)
         elif made["kind"] == "ValidatingAdmissionPolicy":
             for variable in made["spec"]["variables"]:
-                name = _CEILINGS.get(variable["name"], "")
+                name = HELD.get(variable["name"], "")
                 if name in setup.ceilings:
                     variable["expression"] = held(name, setup.ceilings[name])
     if made["metadata"]["name"] == profile.NAME and setup.gpu_profile:

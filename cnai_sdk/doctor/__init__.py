@@ -10,6 +10,7 @@ only where a cluster is known.
 `store`     settings, the folder of the jobs, the warm template
 `cluster`   the cluster of the kubeconfig: what it has, and what may be done there
 `admin`     what an administrator has set up there for students
+`published` the ceilings and the GPU profile there, and whether the API server holds the same
 `lab`       JupyterLab and the two halves of the extension
 """
 

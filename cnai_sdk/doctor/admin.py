@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnai_sdk.doctor.finding import Finding
-from cnai_sdk.doctor.listed import Named, listed
+from cnai_sdk.doctor.listed import listed
+from cnai_sdk.doctor.published import published
 
 if TYPE_CHECKING:
     from cnai_sdk.backends.kubernetes.api import Api
 
-_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _PATHS = {
@@ -26,13 +26,9 @@ _PATHS = {
 _SET_UP = "cnai admin manifests --student {namespace}=NAME | kubectl apply -f -"
 
 
-class _ConfigMap(Named):
-    data: dict[str, str] | None = None
-
-
 async def administration(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
     """What holds students of a namespace, as far as this user can see it; nothing is changed."""
-    async for finding in _ceilings(api, namespace, shared):
+    async for finding in published(api, shared, _SET_UP.format(namespace=namespace)):
         yield finding
     async for finding in _confinement(api, namespace):
         yield finding
@@ -40,37 +36,6 @@ async def administration(api: Api, namespace: str, shared: str) -> AsyncIterator
         yield finding
     async for finding in _base(api, namespace, shared):
         yield finding
-
-
-async def _ceilings(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
-    from cnai_sdk.backends.kubernetes.api import Refused
-    from cnai_sdk.backends.kubernetes.ceilings import NAME, read
-
-    try:
-        found = await api.list(f"/api/v1/namespaces/{shared}/configmaps", type=_ConfigMap)
-    except Refused:
-        found = None
-    data = {each.metadata.name: each.data for each in found.items} if found is not None else {}
-    if NAME not in data:
-        yield Finding(
-            check="ceilings",
-            state="note",
-            what=f"Nothing bounds one job: no {NAME} can be read in the namespace {shared}.",
-            fix=f"An administrator sets it up: {_SET_UP.format(namespace=namespace)}",
-        )
-        return
-    known = read(data[NAME], where=f"{shared}/{NAME}")
-    for sentence in known.ignored:
-        yield Finding(
-            check="ceilings",
-            state="note",
-            what=sentence,
-            fix="An administrator writes it anew: cnai admin manifests | kubectl apply -f -; or "
-            f"corrects it: kubectl -n {shared} edit configmap {NAME}",
-        )
-    said = ", ".join(f"{name} {amount:g}" for name, amount in known.amounts.items())
-    what = f"{said or 'None'}, by {shared}/{NAME}"
-    yield Finding(check="ceilings", state="ok", what=what)
 
 
 async def _confinement(api: Api, namespace: str) -> AsyncIterator[Finding]:
@@ -122,10 +87,12 @@ def _bounds(api: Api, namespace: str) -> AsyncIterator[Finding]:
 
 async def _base(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]:
     """Which objects of the base are not there; only for those who could make them."""
-    if not await _may_set_up(api):
-        return
     from cnai_sdk.admin import Setup, manifests
+    from cnai_sdk.backends.kubernetes.rights import may
 
+    group = "admissionregistration.k8s.io"
+    if not await may(api, "create", "validatingadmissionpolicies", group=group):
+        return
     wanted = manifests(Setup(shared=shared))
     there = await asyncio.gather(*(_is_there(api, each) for each in wanted))
     missing = [each for each, yes in zip(wanted, there, strict=True) if not yes]
@@ -145,18 +112,6 @@ async def _base(api: Api, namespace: str, shared: str) -> AsyncIterator[Finding]
         else f"The base for students is not whole: {listed} not found.",
         fix=f"Run: {_SET_UP.format(namespace=namespace)}",
     )
-
-
-async def _may_set_up(api: Api) -> bool:
-    asked = {
-        "verb": "create",
-        "group": "admissionregistration.k8s.io",
-        "resource": "validatingadmissionpolicies",
-        "subresource": "",
-        "namespace": "",
-    }
-    told = await api.create(_REVIEWS, {"spec": {"resourceAttributes": asked}}, dry_run=True)
-    return bool(told.get("status", {}).get("allowed"))
 
 
 async def _is_there(api: Api, document: Mapping[str, Any]) -> bool:

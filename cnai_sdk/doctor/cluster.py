@@ -6,21 +6,19 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cnai_sdk.config import Config, load_config
 from cnai_sdk.doctor.admin import administration
 from cnai_sdk.doctor.finding import Finding
-from cnai_sdk.doctor.listed import listed
+from cnai_sdk.doctor.listed import Named, listed
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
 if TYPE_CHECKING:
     from cnai_sdk.backends.kubernetes.api import Api
     from cnai_sdk.backends.kubernetes.discovery import Served
-
-_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,14 @@ _RIGHTS = (
 _QUEUES = (
     _Right(_WATCH, "workloads", "why a queued job waits is not told", group="kueue.x-k8s.io"),
     _Right(_WATCH, "localqueues", "the queues are not known", group="kueue.x-k8s.io"),
+)
+_CLAIMS = (
+    _Right(
+        ("list", "create", "patch", "delete"),
+        "resourceclaimtemplates",
+        "GPUs that are claimed (Dynamic Resource Allocation) are refused at the call",
+        group="resource.k8s.io",
+    ),
 )
 _OPERATORS = {
     "pytorchjob": _Right(
@@ -227,6 +233,7 @@ async def _queues(api: Api, served: Served, namespace: str) -> AsyncIterator[Fin
 async def _allowed(api: Api, served: Served, namespace: str, user: str) -> AsyncIterator[Finding]:
     rights = [_OPERATORS[served.operator]] if served.operator else []
     rights += [*_RIGHTS, *(_QUEUES if served.kueue else ())]
+    rights += _CLAIMS if served.dra and await _has_classes(api) else ()
     missing = await asyncio.gather(*(_missing(api, right, namespace) for right in rights))
     lacking = [(right, verbs) for right, verbs in zip(rights, missing, strict=True) if verbs]
     for right, verbs in lacking:
@@ -240,22 +247,28 @@ async def _allowed(api: Api, served: Served, namespace: str, user: str) -> Async
         yield Finding(check="rights", state="ok", what=f"All that jobs need in {namespace}")
 
 
+async def _has_classes(api: Api) -> bool:
+    """Whether devices can be claimed; so it is taken where that may not be seen."""
+    from cnai_sdk.backends.kubernetes.api import Refused
+
+    try:
+        found = await api.list("/apis/resource.k8s.io/v1/deviceclasses", type=Named)
+    except Refused:
+        return True
+    return bool(found.items)
+
+
 async def _missing(api: Api, right: _Right, namespace: str) -> list[str]:
-    allowed = await asyncio.gather(*(_may(api, right, verb, namespace) for verb in right.verbs))
+    from cnai_sdk.backends.kubernetes.rights import may
+
+    where = "" if right.everywhere else namespace
+    allowed = await asyncio.gather(
+        *(
+            may(api, verb, right.resource, group=right.group, namespace=where)
+            for verb in right.verbs
+        )
+    )
     return [verb for verb, is_allowed in zip(right.verbs, allowed, strict=True) if not is_allowed]
-
-
-async def _may(api: Api, right: _Right, verb: str, namespace: str) -> bool:
-    plural, _, part = right.resource.partition("/")
-    asked: dict[str, Any] = {
-        "verb": verb,
-        "group": right.group,
-        "resource": plural,
-        "subresource": part,
-        "namespace": "" if right.everywhere else namespace,
-    }
-    told = await api.create(_REVIEWS, {"spec": {"resourceAttributes": asked}}, dry_run=True)
-    return bool(told.get("status", {}).get("allowed"))
 
 
 def _grant(right: _Right, verbs: Sequence[str], namespace: str, user: str) -> str:

@@ -48,12 +48,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     memory: int = 0
 
     def of(self, device: Device) -> float:
-        """The share of a device that satisfies both.
+        """The share of a device that satisfies both; more than 1 where nothing does.
 
         >>> card = Device(id="GPU-0", model="NVIDIA L4", memory=24 * 2**30)
         >>> Wish(share=0.25, memory=12 * 2**30).of(card)
         0.5
         """
+        if self.memory > device.memory:
+            return math.inf
         by_memory = math.ceil(100 * self.memory / device.memory) / 100 if self.memory else 0.0
         return max(self.share, by_memory)
 

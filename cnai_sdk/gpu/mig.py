@@ -8,9 +8,9 @@ Asked for as: gpu=0.25, gpu_memory="10Gi" on a machine where MIG is on.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
+from cnai_sdk.gpu import slices
 from cnai_sdk.gpu.fraction import too_small
 from cnai_sdk.gpu.grant import GpuGrant, Wish
 from cnai_sdk.gpu.whole import visible
@@ -19,7 +19,6 @@ from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.quota import Device
 
 ENFORCED = "The hardware holds memory, compute and faults to the slice."
-_SLICES = 7
 
 
 class Mig:
@@ -39,8 +38,9 @@ class Mig:
         wanted = max(wish.memory, int(wish.share * whole.memory))
         if device.memory < wanted * (1 - SLACK):
             return too_small(device)
-        if wish.share and compute_slices(device.profile) < math.floor(_SLICES * wish.share):
-            return f"{device.profile} has {compute_slices(device.profile)} of {_SLICES} slices"
+        has, of = slices.compute(device.profile), slices.slices(device.profile, device.model)
+        if wish.share and has < math.floor(round(of * wish.share, 6)):
+            return f"{device.profile} has {has} of {of} slices"
         notice = ""
         if device.memory < wanted:
             notice = (
@@ -55,13 +55,3 @@ class Mig:
             enforced=ENFORCED,
             notice=notice,
         )
-
-
-def compute_slices(profile: str) -> int:
-    """How many sevenths of a card's compute a profile has.
-
-    >>> compute_slices("3g.40gb"), compute_slices("1g.10gb+me")
-    (3, 1)
-    """
-    match = re.match(r"(\d+)g\.", profile)
-    return int(match[1]) if match else 0

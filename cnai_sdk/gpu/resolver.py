@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from cnai_sdk.errors import DoesNotFit
-from cnai_sdk.gpu import whole
+from cnai_sdk.gpu import slices, whole
 from cnai_sdk.gpu.fraction import Fraction
 from cnai_sdk.gpu.grant import GpuGrant, Mechanism, Wish
 from cnai_sdk.gpu.mig import Mig
 from cnai_sdk.gpu.mps import Mps
-from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, check_contradiction, code, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, Isolation, check_contradiction, code, meant
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import Resources
@@ -113,7 +113,8 @@ def _wish(resources: Resources) -> Wish:
 
 
 def _of_model(resources: Resources, devices: Sequence[Device]) -> list[Device]:
-    return [device for device in devices if is_model(resources.gpu_model, device.model)]
+    models = meant(resources.gpu_model, (device.model for device in devices))
+    return [device for device in devices if device.model in models]
 
 
 def _cards(devices: Sequence[Device]) -> list[Device]:
@@ -194,9 +195,10 @@ def _short(
 def _share_choices(devices: Sequence[Device]) -> str:
     givers = [d for d in devices if any(m.serves(d) for m in MECHANISMS)]
     if not givers:
+        cut = slices.to_be_cut(1, 0.0, devices[0].memory, devices[0].model)
+        how = f"nvidia-smi mig -cgi {cut} -C" if cut else "nvidia-smi mig -lgip lists what there is"
         return (
-            "MIG is on and no slice was made. An administrator makes one: "
-            "nvidia-smi mig -cgi 19 -C, or turns MIG off."
+            f"MIG is on and no slice was made. An administrator makes one: {how}; or turns MIG off."
         )
     largest = max(givers, key=lambda d: d.memory)
     gibs = max(1, int(largest.memory / 2**30))

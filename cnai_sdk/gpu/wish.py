@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -114,10 +118,50 @@ def code(resources: Resources) -> str:
 def is_model(wish: str | None, model: str) -> bool:
     """Whether a device's name is the model that was asked for; '' and None ask for none.
 
+    A wish is a part of the name, from the beginning of a word or number. A number is not the
+    beginning of a longer one: an L40S is no L4.
+
     >>> is_model("a100 sxm4", "NVIDIA-A100-SXM4-80GB"), is_model("H100", "NVIDIA A100-PCIE-40GB")
     (True, False)
+    >>> is_model("A10", "NVIDIA A100 80GB PCIe"), is_model("A10", "NVIDIA A10G")
+    (False, True)
     """
-    return _plain(wish or "") in _plain(model)
+    return bool(_closeness(wish or "", model))
+
+
+def meant(wish: str | None, models: Iterable[str]) -> frozenset[str]:
+    """The models that are asked for: those whose name has just these words, where there are some.
+
+    >>> sorted(meant("A10", ["NVIDIA A10", "NVIDIA A10G", "NVIDIA A100-PCIE-40GB"]))
+    ['NVIDIA A10']
+    >>> sorted(meant("A10", ["NVIDIA A10G", ""]))
+    ['NVIDIA A10G']
+    """
+    close = {model: _closeness(wish or "", model) for model in models}
+    best = max(close.values(), default=0)
+    return frozenset(model for model, each in close.items() if each and each == best)
+
+
+_TOKEN = re.compile(r"[^\W\d_]+|\d+")
+
+
+@functools.lru_cache(maxsize=4096)
+def _closeness(wish: str, model: str) -> int:
+    """0 for another model, 1 for the beginning of its words, 2 for whole words of it."""
+    plain = _plain(wish)
+    if not plain:
+        return 0 if wish else 2
+    words = [_plain(word) for word in re.split(r"[\W_]+", model)]
+    name = "".join(words)
+    ends = set(itertools.accumulate(map(len, words)))
+    starts = {0} | ends | {match.start() for match in _TOKEN.finditer(name)}
+    best = 0
+    for match in re.finditer(f"(?={re.escape(plain)})", name):
+        begin, end = match.start(), match.start() + len(plain)
+        longer = plain[-1].isdigit() and name[end : end + 1].isdigit() and end not in ends
+        if begin in starts and not longer:
+            best = max(best, 2 if begin in {0} | ends and end in ends else 1)
+    return best
 
 
 def _plain(name: str) -> str:

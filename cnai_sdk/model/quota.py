@@ -136,12 +136,13 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         answer: 'now', 'waits' or 'never'.
         why: the reason, for a person.
         next_step: what to change, when it never fits.
-        position: its place in line, when it waits.
+        position: its place in line, when it waits and that is known.
         seconds: after how long it starts at the latest, by the deadlines of what runs before it;
             None when that is not known.
         count: how many of them were asked about, and `now` how many of those fit now.
         unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
-            are large enough and who uses them is hidden, 'nodes' when they are hidden too.
+            are large enough and who uses them is hidden, 'nodes' when they are hidden too, or what
+            the queue has.
     """
 
     answer: Literal["now", "waits", "never"]
@@ -163,6 +164,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         'Never fits. The quota team-a gives 2 GPUs.'
         >>> Fit(answer="waits", count=4, now=3, position=1).sentence
         '3 of 4 fit now; the others wait.'
+        >>> Fit(answer="waits", why="others come first by their priority").sentence
+        'Waits: others come first by their priority.'
         >>> Fit(answer="now", unsure="idle").sentence
         'Large enough; whether it is idle cannot be seen.'
         """
@@ -171,15 +174,19 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.answer == "now":
             said = self._now()
             return _ended(f"{said}; {self.why}" if self.why else said)
-        behind = (self.position or 1) - 1
         if self.now:
             most = "At most " if self.unsure else ""
             said = f"{most}{self.now} of {self.count} fit now; the others wait"
         else:
-            said = f"Waits behind {behind}" if behind else "Waits, first in line"
+            said = f"Waits{self._place()}"
         if self.seconds is not None:
             said += f", about {show_about(self.seconds)} by the running jobs' deadlines"
         return _ended(f"{said}: {self.why}" if self.why else said)
+
+    def _place(self) -> str:
+        if self.position is None:
+            return ""
+        return f" behind {self.position - 1}" if self.position > 1 else ", first in line"
 
     def _now(self) -> str:
         """As much as is known of what nothing forbids."""

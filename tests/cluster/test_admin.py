@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import re
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from importlib.resources import files as packaged
 from pathlib import Path
@@ -16,10 +17,13 @@ import nbclient
 import nbformat
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.cli.app import app
 from cnai_sdk.config import Config
 from cnai_sdk.doctor.admin import administration
+from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
@@ -434,6 +438,39 @@ async def test_the_doctor_says_what_holds_students_as_each_may_see_it(room: Clas
     open_to_all = await said(room.cluster.kubeconfig, "default")
     assert open_to_all["confinement"] == "note"
     assert open_to_all["quota"] == "note"
+
+
+async def test_a_ceiling_that_was_edited_by_hand_is_named_and_the_printed_command_mends_it(
+    room: Classroom,
+) -> None:
+    async def ceilings(kubeconfig: Path) -> list[Finding]:
+        async with connected(kubeconfig) as api:
+            found = [each async for each in administration(api, room.namespace, room.shared)]
+        return [each for each in found if each.check == "ceilings"]
+
+    edit = ("-n", room.shared, "patch", "configmap", "cnai-ceilings", "--type=merge", "-p")
+    room.admin(*edit, '{"data": {"gpus-per-job": "7"}}')
+    try:
+        (_, differs) = await ceilings(room.cluster.kubeconfig)
+        said = f"gpus-per-job is 7 in {room.shared}/cnai-ceilings and 8 in the policy cnai-ceilings"
+        assert said in differs.what
+        assert differs.what.count(" is ") == 1
+        (seen,) = await ceilings(room.student)
+        assert seen.state == "ok", "a student does not see the policy"
+    finally:
+        room.admin(*edit, '{"data": {"gpus-per-job": "8"}}')
+    command = re.search(r"cnai (admin manifests .*) \| kubectl apply -f -", differs.fix)
+    assert command
+    printed = CliRunner().invoke(app, [*shlex.split(command[1]), "--json"])
+    assert printed.exit_code == 0, printed.output
+    items = json.loads(printed.stdout)["items"]
+    made = {(each["kind"], each["metadata"]["name"]): each for each in items}
+    told = made["ConfigMap", "cnai-ceilings"]
+    assert told["metadata"]["namespace"] == room.shared
+    assert told["data"]["gpus-per-job"] == "7"
+    variables = made["ValidatingAdmissionPolicy", "cnai-ceilings"]["spec"]["variables"]
+    assert {"name": "gpusMost", "expression": "7"} in variables
+    assert len(await ceilings(room.cluster.kubeconfig)) == 1
 
 
 # -- the lesson, as a student runs it ----------------------------------------------------------

@@ -8,6 +8,7 @@ schedule themselves is decided on recorded objects, in tests/unit/gpu.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -402,6 +403,37 @@ async def test_a_student_claims_a_slice_that_only_the_scheduler_sees(
     gpus.apply(quota(room, **{key: "1"}))
     made = await student.submit(job(stays=True, gpu_memory=60 * GIB), secrets={})
     assert devices_of(gpus, await pod_of(gpus, room, made)) == {"gpu-1-mig-1": ""}
+
+
+async def test_who_may_not_claim_is_refused_at_the_call_and_not_once_it_is_allowed(
+    gpus: Cluster, room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "mig.nvidia.com.deviceclass.resource.k8s.io/devices"
+    gpus.apply(quota(room, **{key: "1"}))
+    path = f"/apis/resource.k8s.io/v1/namespaces/{room}/resourceclaimtemplates"
+    without = [each for each in STUDENT if "resourceclaimtemplates" not in each["resources"]]
+    gpus.grant("newcomer", room, without)
+    monkeypatch.setenv("KUBECONFIG", str(gpus.user_kubeconfig("newcomer", namespace=room)))
+    newcomer = KubernetesBackend(Config(home=tmp_path / "newcomer"))
+    slice_ = job(stays=True, gpu_memory=60 * GIB)
+    try:
+        with pytest.raises(DoesNotFit) as error:
+            await newcomer.submit(slice_, secrets={})
+        assert f"You may not create ResourceClaimTemplates in {room}" in error.value.why
+        assert gpus.http.get(path).json()["items"] == []
+        gpus.grant("newcomer", room, STUDENT)
+
+        async def submitted() -> Workload | None:
+            with contextlib.suppress(DoesNotFit):  # the API server learns of a right in a moment
+                return await newcomer.submit(slice_, secrets={})
+            return None
+
+        async with asyncio.timeout(30):
+            while (made := await submitted()) is None:
+                await asyncio.sleep(0.1)
+        assert devices_of(gpus, await pod_of(gpus, room, made)) == {"gpu-1-mig-1": ""}
+    finally:
+        await newcomer.close()
 
 
 @produces("imitated", "GPU_SHARED_COUNT")

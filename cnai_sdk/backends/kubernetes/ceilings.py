@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from cnai_sdk.errors import DoesNotFit, InvalidRequest
+from cnai_sdk.errors import CnaiError, DoesNotFit, InvalidRequest
 from cnai_sdk.model.quantity import show_duration, show_number
 from cnai_sdk.model.spec import TrainSpec
 from cnai_sdk.model.workload import Workload
@@ -25,6 +25,8 @@ _FORMS = dict.fromkeys(WHOLE, re.compile(r"[0-9]{1,6}", re.ASCII)) | dict.fromke
     HOURS, re.compile(r"[0-9]{1,6}([.][0-9]{1,3})?", re.ASCII)
 )
 _HOUR = 3600.0
+_LEAST = 60.0
+"""Seconds below which no timeout is advised."""
 _TINY = 1e-6
 
 
@@ -140,6 +142,7 @@ def check(
     *,
     place: str,
     now: float | None = None,
+    count: int = 1,
 ) -> str:
     """Refuse what is above a ceiling; otherwise the estimate in a sentence, or ''.
 
@@ -147,25 +150,22 @@ def check(
         workloads: those of the namespace that are listed.
         place: the namespace.
         now: Unix seconds.
+        count: of so many such jobs, what all of them ask for is held against what is left.
 
     Raises:
         DoesNotFit: with the ceiling, what sets it, and what would be below it.
         InvalidRequest: GPUs without a timeout, where hours are counted.
     """
-    _check_count("workers-per-job", wish.workers, ceilings, _workers)
+    _check_count("workers-per-job", wish.workers, ceilings, _workers, wish)
     if not wish.gpus:
         return ""
-    _check_count("gpus-per-job", wish.devices, ceilings, _gpus)
+    _check_count("gpus-per-job", wish.devices, ceilings, _gpus, wish)
     hours = {name: ceilings.of(name) for name in HOURS}
     if all(each is None for each in hours.values()):
         return ""
+    budget = _budget(ceilings, workloads, place, time.time() if now is None else now)
     if wish.seconds is None or wish.gpu_hours is None:
-        raise InvalidRequest(
-            "A job with GPUs says here how long it may run at most.",
-            why=f"The administrator counts GPU-hours ({ceilings.where}), and without a timeout "
-            "this one could use any number of them.",
-            next_step=f'Write timeout="{_advised(wish, hours)}".',
-        )
+        raise _without_timeout(wish, hours, ceilings, budget)
     longest = hours["hours-per-job"]
     if longest is not None and wish.seconds > longest * _HOUR + _TINY:
         raise DoesNotFit(
@@ -178,43 +178,88 @@ def check(
     most = hours["gpu-hours-per-job"]
     if most is not None and total > most + _TINY:
         raise DoesNotFit(
-            f"This job asks for up to {show_number(total)} GPU-hours: {_method(wish)}.",
+            f"This job asks for up to {_gpu_hours(total)}: {_method(wish)}.",
             why=f"The ceiling gpu-hours-per-job is {show_number(most)} in {ceilings.where}.",
             next_step=f'Write timeout="{_written(most * _HOUR / wish.gpus)}" or less, or ask for '
             "fewer GPUs.",
         )
-    return _against_the_budget(wish, total, hours, ceilings, workloads, place, now)
-
-
-def _against_the_budget(
-    wish: Asked,
-    total: float,
-    hours: Mapping[str, float | None],
-    ceilings: Ceilings,
-    workloads: Iterable[Workload],
-    place: str,
-    now: float | None,
-) -> str:
-    budget = hours["gpu-hours-per-namespace"]
-    estimate = f"Up to {show_number(total)} GPU-hours: {_method(wish)}"
+    estimate = f"Up to {_gpu_hours(total * count)}: {_method(wish, count)}"
     if budget is None:
         return f"{estimate}."
-    spent = used(workloads, now=time.time() if now is None else now)
-    left = max(budget - spent, 0.0)
-    how = f"counted from the jobs of {place} that are still listed"
-    if total > left + _TINY:
-        raise DoesNotFit(
-            f"This job asks for up to {show_number(total)} GPU-hours, and about "
-            f"{show_number(round(left, 2))} of {show_number(budget)} are left: {_method(wish)}.",
-            why=f"gpu-hours-per-namespace is {show_number(budget)} in {ceilings.where}, and "
-            f"{show_number(round(spent, 2))} are used or promised, {how}.",
-            next_step=f'Write timeout="{_written(left * _HOUR / wish.gpus)}" or less, or ask the '
-            "administrator for more."
-            if left * _HOUR / wish.gpus >= 60
-            else "Stop a job that holds GPUs, or ask the administrator for more.",
+    if total * count > budget.left + _TINY:
+        raise _above(wish, total, budget, count)
+    room = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} were left"
+    return f"{estimate}; {room}, {budget.how}."
+
+
+class _Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """GPU-hours of a namespace: in all, those used or promised, and how they were counted."""
+
+    of: float
+    spent: float
+    how: str
+    where: str
+
+    @property
+    def left(self) -> float:
+        return max(self.of - self.spent, 0.0)
+
+    @property
+    def why(self) -> str:
+        return (
+            f"gpu-hours-per-namespace is {show_number(self.of)} in {self.where}, and "
+            f"{show_number(round(self.spent, 2))} are used or promised, {self.how}."
         )
-    room = f"about {show_number(round(left, 2))} of {show_number(budget)} were left"
-    return f"{estimate}; {room}, {how}."
+
+
+def _budget(
+    ceilings: Ceilings, workloads: Iterable[Workload], place: str, now: float
+) -> _Budget | None:
+    of = ceilings.of("gpu-hours-per-namespace")
+    if of is None:
+        return None
+    how = f"counted from the jobs of {place} that are still listed"
+    return _Budget(of=of, spent=used(workloads, now=now), how=how, where=ceilings.where)
+
+
+def _without_timeout(
+    wish: Asked, hours: Mapping[str, float | None], ceilings: Ceilings, budget: _Budget | None
+) -> CnaiError:
+    """Refused for want of a timeout; with one that would do, unless there is none."""
+    bounds = [_HOUR]
+    if (longest := hours["hours-per-job"]) is not None:
+        bounds.append(longest * _HOUR)
+    if (most := hours["gpu-hours-per-job"]) is not None:
+        bounds.append(most * _HOUR / wish.gpus)
+    if budget is not None:
+        if budget.left * _HOUR / wish.gpus < _LEAST:
+            return _above(wish, None, budget, 1)
+        bounds.append(budget.left * _HOUR / wish.gpus)
+    return InvalidRequest(
+        "A job with GPUs says here how long it may run at most.",
+        why=f"The administrator counts GPU-hours ({ceilings.where}), and without a timeout "
+        "this one could use any number of them.",
+        next_step=f'Write timeout="{_written(min(bounds))}", which is below every ceiling; a job '
+        "that has not ended by then is stopped.",
+    )
+
+
+def _above(wish: Asked, total: float | None, budget: _Budget, count: int) -> DoesNotFit:
+    """More than is left of the namespace's."""
+    left = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} are left"
+    jobs = "This job asks" if count == 1 else f"These {count} jobs ask"
+    what = f"{jobs} for GPUs, and of the GPU-hours {left}."
+    step = "Stop a job that holds GPUs, or ask the administrator for more."
+    if total is not None:
+        hours = f"{_gpu_hours(total * count)}, and {left}"
+        what = f"{jobs} for up to {hours}: {_method(wish, count)}."
+        if count > 1 and budget.left >= total:
+            step = f"Ask for {int(budget.left / total + _TINY)} of them, or the administrator for "
+            step += "more."
+        elif budget.left * _HOUR / wish.gpus >= _LEAST:
+            timeout = _written(budget.left * _HOUR / wish.gpus)
+            step = f'Write timeout="{timeout}" or less, or ask the administrator for more.'
+    return DoesNotFit(what, why=budget.why, next_step=step)
 
 
 def used(workloads: Iterable[Workload], *, now: float) -> float:
@@ -239,40 +284,49 @@ def _used(workload: Workload, now: float) -> float:
     return gpus * seconds / _HOUR
 
 
-def _check_count(name: str, wanted: int, ceilings: Ceilings, shown: Mapping[bool, str]) -> None:
+def _check_count(
+    name: str, wanted: int, ceilings: Ceilings, shown: Mapping[bool, str], wish: Asked
+) -> None:
     most = ceilings.of(name)
     if most is not None and wanted > most:
-        noun = shown[most == 1]
+        noun, fewer = shown[most == 1], _fewer(wish, int(most), name)
+        asking = "sk the administrator for a higher ceiling."
         raise DoesNotFit(
             f"This job asks for {wanted} {shown[wanted == 1]}, and a job may have {most:.0f} "
             f"{noun} here.",
             why=f"It is the ceiling {name} in {ceilings.where}.",
-            next_step="Ask for fewer, or ask the administrator for a higher ceiling.",
+            next_step=f"{fewer}, or a{asking}" if fewer else f"A{asking}",
         )
+
+
+def _fewer(wish: Asked, most: int, name: str) -> str:
+    """What to write instead; '' where nothing is allowed."""
+    each = wish.devices // wish.workers if name == "gpus-per-job" else 1
+    if not most:
+        return ""
+    if each <= most:
+        return f"Write workers={most // each}"
+    return f"Write gpu={most}{' with workers=1' if wish.workers > 1 else ''}"
 
 
 _workers = {True: "worker", False: "workers"}
 _gpus = {True: "GPU", False: "GPUs"}
 
 
-def _method(wish: Asked) -> str:
+def _gpu_hours(amount: float) -> str:
+    """So many, in words."""
+    return f"{show_number(amount)} GPU-hour{'' if amount == 1 else 's'}"
+
+
+def _method(wish: Asked, count: int = 1) -> str:
     """How the estimate came about."""
     assert wish.seconds is not None
-    each = show_number(wish.gpus / wish.workers)
+    each = wish.gpus / wish.workers
+    jobs = f"{count} jobs × " if count > 1 else ""
     return (
-        f"{wish.workers} {_workers[wish.workers == 1]} × {each} GPU × "
-        f"{show_duration(wish.seconds)}, its timeout"
+        f"{jobs}{wish.workers} {_workers[wish.workers == 1]} × {show_number(each)} "
+        f"{_gpus[each <= 1]} × {show_duration(wish.seconds)}, its timeout"
     )
-
-
-def _advised(wish: Asked, hours: Mapping[str, float | None]) -> str:
-    """A timeout that is below every ceiling of one job, an hour at most."""
-    bounds = [_HOUR]
-    if (longest := hours["hours-per-job"]) is not None:
-        bounds.append(longest * _HOUR)
-    if (most := hours["gpu-hours-per-job"]) is not None:
-        bounds.append(most * _HOUR / wish.gpus)
-    return _written(min(bounds))
 
 
 def _written(seconds: float) -> str:

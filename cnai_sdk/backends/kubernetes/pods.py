@@ -130,7 +130,7 @@ def _placed(plan: Plan) -> dict[str, Any]:
     ask = plan.ask
     if ask is None:
         return by
-    placed: dict[str, Any] = by | {"tolerations": [{"key": key, **_BORNE} for key in _taints(ask)]}
+    placed: dict[str, Any] = by | {"tolerations": borne(_taints(ask))}
     if len(ask.products) == 1:
         placed["nodeSelector"] = {PRODUCT: ask.products[0]}
     elif ask.products:
@@ -142,6 +142,11 @@ def _placed(plan: Plan) -> dict[str, Any]:
         claim = {"name": CLAIM, "resourceClaimTemplateName": plan.claim_template}
         placed["resourceClaims"] = [claim]
     return placed
+
+
+def borne(keys: Iterable[str]) -> list[dict[str, str]]:
+    """The tolerations of taints with these keys."""
+    return [{"key": key, **_BORNE} for key in keys]
 
 
 def _taints(ask: PodAsk) -> list[str]:

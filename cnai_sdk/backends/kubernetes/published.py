@@ -49,7 +49,13 @@ class Published:
         return ceilings.read(await self.data(ceilings.NAME), where=where)
 
     async def advice(
-        self, spec: TrainSpec, gpu: float, workloads: Sequence[Workload], *, place: str
+        self,
+        spec: TrainSpec,
+        gpu: float,
+        workloads: Sequence[Workload],
+        *,
+        place: str,
+        count: int = 1,
     ) -> list[str]:
         """What the writer of a job should know before it is made: the estimate of its GPU-hours,
         and what of the ceilings cannot be used.
@@ -58,12 +64,13 @@ class Published:
             gpu: what one worker gets.
             workloads: those of the namespace.
             place: the namespace.
+            count: of so many such jobs.
 
         Raises:
-            DoesNotFit: it is above a ceiling.
+            DoesNotFit: it is above a ceiling, or above what is left.
             InvalidRequest: it does not say what a ceiling counts.
         """
         found = await self.ceilings()
         wish = ceilings.asked(spec, gpu)
-        estimate = ceilings.check(wish, found, workloads, place=place)
+        estimate = ceilings.check(wish, found, workloads, place=place, count=count)
         return [*found.ignored, *([estimate] if estimate else [])]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.room_keys import bare, named
-from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom
+from cnai_sdk.backends.kubernetes.room_kueue import Group, QueueRoom
+from cnai_sdk.backends.kubernetes.room_nodes import Machine, machines_of
 from cnai_sdk.backends.kubernetes.room_objects import (
     LimitRange,
     Node,
@@ -43,6 +43,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         amount: its own size; `most` is with what could be borrowed.
         used: what is held of it, by whomever, and `free` what is left.
+        hidden: whether there may be more of it than can be seen; then `free` is the least.
     """
 
     amount: float
@@ -51,6 +52,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     free: float = 0.0
     borrowed: float = 0.0
     lendable: float = 0.0
+    hidden: bool = False
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,18 +76,34 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         ranges: what one container or pod may ask for.
         queue: Kueue's queue that admits, or None.
         volcano: Volcano's queue that admits, with its bounds by key, or None.
-        nodes: what each node gives to pods; empty when nodes are not seen.
+        nodes: those of the cluster; empty when they are not seen.
         unseen: what could not be read, a sentence each.
         offered: where none was chosen, the queues of Kueue that the namespace has.
+        promised: GPUs' keys that the administrator offers, whether or not a node has them now.
     """
 
     quotas: tuple[Counted, ...] = ()
     ranges: tuple[LimitRange, ...] = ()
     queue: QueueRoom | None = None
     volcano: VolcanoQueue | None = None
-    nodes: tuple[Mapping[str, float], ...] = ()
+    nodes: tuple[Machine, ...] = ()
     unseen: tuple[str, ...] = ()
     offered: tuple[QueueRoom, ...] = ()
+    promised: frozenset[str] = frozenset()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a queue admits, and what it has may not be seen."""
+        return self.queue is not None and self.queue.groups is None
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is admitted now, or ''."""
+        if self.queue is not None:
+            return self.queue.stopped
+        if self.volcano is not None and self.volcano.status.state not in ("", "Open"):
+            return f"the queue {self.volcano.metadata.name} is {self.volcano.status.state.lower()}"
+        return ""
 
     def bounds(self) -> dict[Bucket, Bound]:
         """Every bucket of the namespace."""
@@ -105,6 +123,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
                             free=share.free,
                             borrowed=share.borrowed,
                             lendable=share.lendable,
+                            hidden=share.hidden,
                         )
         if self.volcano is not None:
             found |= _of_volcano(self.volcano)
@@ -112,6 +131,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
     def ways(self, wish: Wish) -> list[dict[Bucket, float]]:
         """Each way in which a wish can be charged; empty when the queue has no place for it."""
+        fixed = self.fixed(wish)
+        return [fixed | way for way in self.queued(wish)]
+
+    def fixed(self, wish: Wish) -> dict[Bucket, float]:
+        """What quotas count of a wish, whatever a queue gives."""
         fixed: dict[Bucket, float] = {}
         for quota in self.quotas:
             if wish.matches(quota.scopes):
@@ -122,25 +146,30 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
             for bucket in _of_volcano(self.volcano):
                 if amount := wish.charged(bucket.key):
                     fixed[bucket] = amount
-        if self.queue is None or self.queue.groups is None:
-            return [fixed]
-        choices = [list(ways) for ways in self._in_queue(self.queue, wish)]
-        return [
-            fixed | {bucket: amount for way in chosen for bucket, amount in way.items()}
-            for chosen in itertools.product(*choices)
-        ]
+        return fixed
 
-    def _in_queue(self, queue: QueueRoom, wish: Wish) -> Iterator[Iterator[dict[Bucket, float]]]:
+    def queued(self, wish: Wish) -> Iterator[dict[Bucket, float]]:
+        """Each way in which Kueue's queue can give it flavors; an empty one without a queue."""
+        groups = (self.queue.groups if self.queue is not None else None) or ()
+        choices = [list(ways) for ways in self._of_groups(groups, wish)]
+        for chosen in itertools.product(*choices):
+            yield {bucket: amount for way in chosen for bucket, amount in way.items()}
+
+    def _of_groups(
+        self, groups: Iterable[Group], wish: Wish
+    ) -> Iterator[Iterator[dict[Bucket, float]]]:
+        """For each group of which it asks for something, what each flavor would give."""
         asks = {key: amount for key, amount in wish.all.items() if amount}
-        source = f"the queue {queue.name}"
-        for group in queue.groups or ():
+        source = f"the queue {self.queue.name}" if self.queue is not None else ""
+        for group in groups:
             pods = {"pods": float(wish.workers)} if "pods" in group.covered else {}
             here = {key: asks[key] for key in group.covered if key in asks} | pods
-            yield (
-                {Bucket(source=source, key=k, flavor=f.name): a for k, a in here.items()}
-                for f in group.flavors
-                if here.keys() <= f.shares.keys()
-            )
+            if here:
+                yield (
+                    {Bucket(source=source, key=k, flavor=f.name): a for k, a in here.items()}
+                    for f in group.flavors
+                    if here.keys() <= f.shares.keys()
+                )
 
     def lacking(self, wish: Wish) -> str:
         """A resource that its queue does not have at all, or ''."""
@@ -161,13 +190,12 @@ def room_of(
     offered: Sequence[QueueRoom] = (),
 ) -> Room:
     """The room of a namespace, from what can be read of it."""
-    ready = [node for node in nodes if not node.spec.unschedulable]
     return Room(
         quotas=tuple(sorted((_counted(each) for each in quotas), key=lambda quota: quota.name)),
         ranges=tuple(ranges),
         queue=queue,
         volcano=volcano,
-        nodes=tuple(numbers(node.status.allocatable) for node in ready),
+        nodes=machines_of(nodes),
         unseen=tuple(unseen),
         offered=tuple(offered),
     )
@@ -180,15 +208,12 @@ def _counted(quota: ResourceQuota) -> Counted:
     return Counted(
         name=quota.metadata.name,
         scopes=(*scopes, *((selector.match_expressions if selector else None) or ())),
-        bounds={
-            key: _bound(amount, used.get(key, 0.0))
-            for key, amount in hard.items()
-            if named(bare(key)) is not None
-        },
+        bounds={key: _bound(amount, used.get(key, 0.0)) for key, amount in hard.items()},
     )
 
 
 def _bound(amount: float, used: float) -> Bound:
+    used = max(used, 0.0)
     return Bound(amount=amount, most=amount, used=used, free=max(amount - used, 0.0))
 
 
@@ -199,5 +224,4 @@ def _of_volcano(queue: VolcanoQueue) -> dict[Bucket, Bound]:
     return {
         Bucket(source=source, key=key): _bound(amount, allocated.get(key, 0.0))
         for key, amount in numbers(queue.spec.capability).items()
-        if named(key) is not None
     }

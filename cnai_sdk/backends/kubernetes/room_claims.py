@@ -21,6 +21,13 @@ from cnai_sdk.backends.kubernetes.room_wish import (
 )
 from cnai_sdk.model.workload import Workload
 
+_JOB_SET = "jobset.sigs.k8s.io/jobset-name"
+_OF_JOB_SETS = ("JobSet", "TrainJob")
+"""Kinds whose pods belong to another object between them, and name the JobSet in a label."""
+
+_WORKLOAD = "kueue.x-k8s.io/workload"
+"""By which Kueue tells of a pod whose Workload it is."""
+
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """One that holds something, or waits for it.
@@ -51,14 +58,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     def charged(self, room: Room) -> dict[Bucket, float]:
         """What it holds of each bucket, or would."""
-        ways = room.ways(with_defaults(self.wish, room.ranges))
-        here = room.queue is not None and room.queue.name == self.queue
-        fixed = {b: a for b, a in ways[0].items() if not b.flavor} if ways else {}
-        held = fixed if self.pods or self.waits else {}
-        if not here or room.queue is None:
+        wish = with_defaults(self.wish, room.ranges)
+        held = room.fixed(wish) if self.pods or self.waits else {}
+        if room.queue is None or room.queue.name != self.queue:
             return held
         if self.assigned is None:
-            return held | ({b: a for b, a in ways[0].items() if b.flavor} if ways else {})
+            return held | next(room.queued(wish), {})
         source = f"the queue {room.queue.name}"
         return held | {
             Bucket(source=source, key=key, flavor=flavor): amount
@@ -82,24 +87,32 @@ def claims_of(
     """
     found: list[Claim] = []
     owners: set[str] = set()
+    named: set[str] = set()
     for workload in workloads:
         job = job_of(workload.id)
         if job is None:
             continue
         owners.add(job.uid)
-        if not workload.phase.ended:
-            found.append(_of_job(workload, job, now))
+        if not workload.phase.ended and (claim := _of_job(workload, job, now)) is not None:
+            found.append(claim)
     for each in queued:
-        uids = {owner.uid for owner in each.metadata.owner_references or ()}
+        references = each.metadata.owner_references or ()
+        uids = {owner.uid for owner in references}
         if not uids & owners and (claim := _of_queued(each)) is not None:
             found.append(claim)
             owners |= uids
-    found += [_of_pod(pod) for pod in pods if _counts(pod, owners)]
+            named |= {owner.name for owner in references if owner.kind in _OF_JOB_SETS}
+            named.add(each.metadata.name)
+    found += [_of_pod(pod) for pod in pods if _counts(pod, owners, named)]
     return sorted(found, key=lambda claim: (not claim.waits, claim.position or 0))
 
 
-def _of_job(workload: Workload, job: Job, now: float) -> Claim:
-    waits = workload.queued is not None or in_line(job.queue) or workload.suspended
+def _of_job(workload: Workload, job: Job, now: float) -> Claim | None:
+    """A training job; None for one that is suspended: it holds nothing, and stands in no line."""
+    alive = any(not pod.ended for pod in job.pods.values())
+    if workload.suspended and not alive:
+        return None
+    waits = not workload.suspended and (workload.queued is not None or in_line(job.queue))
     lasts = _lasts(workload.timeout, job.queue)
     return Claim(
         id=workload.id,
@@ -111,8 +124,8 @@ def _of_job(workload: Workload, job: Job, now: float) -> Claim:
         ends=None if waits or lasts is None else (workload.started or now) + lasts,
         lasts=lasts,
         queue=job.queue.spec.queue_name if job.queue is not None else job.asked.queue,
-        assigned=_assigned(job.queue),
-        pods=any(not pod.ended for pod in job.pods.values()),
+        assigned=_assigned(job.queue) or ({} if workload.suspended else None),
+        pods=alive,
     )
 
 
@@ -157,9 +170,12 @@ def _assigned(queued: QueueWorkload | None) -> dict[tuple[str, str], float] | No
     return found
 
 
-def _counts(pod: Pod, owners: set[str]) -> bool:
-    owner = pod.metadata.owner
-    return not pod.ended and (owner is None or owner.uid not in owners)
+def _counts(pod: Pod, owners: set[str], named: set[str]) -> bool:
+    """Whether a pod is nobody's who is known already."""
+    meta = pod.metadata
+    uids = {meta.uid, *(owner.uid for owner in meta.owner_references or ())} - {""}
+    names = {meta.label(_JOB_SET), meta.annotation(_WORKLOAD)} - {""}
+    return not pod.ended and not uids & owners and not names & named
 
 
 def _of_pod(pod: Pod) -> Claim:

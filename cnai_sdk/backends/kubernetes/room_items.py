@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from cnai_sdk.model.quota import Holder, Line, QuotaItem
 
 _ALWAYS = ("cpu", "memory")
 _FIRST = ("cpu", "memory", "nvidia.com/gpu")
+_NODES = "the nodes"
 
 
 class _Gauge(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +43,7 @@ def lines(room: Room, claims: Sequence[Claim]) -> tuple[Line, ...]:
         )
     if room.volcano is not None:
         name, status = room.volcano.metadata.name, room.volcano.status
-        open_ = status.state in ("", "Open")
-        stopped = "" if open_ else f"the queue {name} is {status.state.lower()}"
-        return (Line(name=name, waiting=status.pending, stopped=stopped),)
+        return (Line(name=name, waiting=status.pending, stopped=room.stopped),)
     return ()
 
 
@@ -52,7 +51,7 @@ def _kueue(queue: QueueRoom, claims: Sequence[Claim]) -> Line:
     here = waiting_in(claims, queue.name)
     return Line(
         name=queue.name,
-        waiting=max(queue.waiting, len(here)),
+        waiting=None if queue.waiting is None else max(queue.waiting, len(here)),
         mine=tuple(_holder(claim, 1.0) for claim in here),
         stopped=queue.stopped,
     )
@@ -84,12 +83,15 @@ def _has(queue: QueueRoom) -> tuple[QuotaItem, ...]:
 
 
 def _gauges(room: Room) -> list[_Gauge]:
-    """GPUs one for each flavor of a queue, everything else one for each resource."""
-    bounds = room.bounds()
+    """GPUs one for each flavor of a queue, everything else one for each resource.
+
+    What has no name here, such as a queue's licenses, bounds jobs and is no gauge.
+    """
+    bounds = {b: bound for b, bound in room.bounds().items() if named(bare(b.key)) is not None}
     keys = {bare(bucket.key): None for bucket in bounds}
     keys |= dict.fromkeys(_ALWAYS)
     keys |= dict.fromkeys([*_ranged(room), *_own(room)])
-    keys |= {key: None for node in room.nodes for key, a in node.items() if a and is_gpu(key)}
+    keys |= {key: None for gives in _open(room) for key, a in gives.items() if a and is_gpu(key)}
     order = {key: n for n, key in enumerate(_FIRST)}
     found = []
     for key in sorted(keys, key=lambda k: (order.get(k, 9 if is_gpu(k) else 99), k)):
@@ -103,6 +105,11 @@ def _gauges(room: Room) -> list[_Gauge]:
         else:
             found.append(_Gauge(key=key, flavor="", buckets=here))
     return found
+
+
+def _open(room: Room) -> list[Mapping[str, float]]:
+    """What the nodes give that take pods now."""
+    return [machine.gives for machine in room.nodes if machine.open]
 
 
 def _own(room: Room) -> dict[str, float]:
@@ -137,6 +144,8 @@ def _item(
         source = f"the queue {room.queue.name}"
     least, most = _range(room, gauge.key)
     label = f"{known.label}, {gauge.flavor}" if gauge.flavor else known.label
+    if source == _NODES:
+        label = _of_cards(room, gauge.key) or label
     return QuotaItem(
         resource=known.resource,
         limit=None if bound is None else bound.amount * size,
@@ -157,7 +166,8 @@ def _item(
 
 
 def _tightest(room: Room, gauge: _Gauge) -> tuple[str, list[Bucket], Bound | None]:
-    """Of all that bounds it the least, a queue's flavors counted together; else the nodes."""
+    """Of all that bounds it what has the least left, a queue's flavors counted together; else the
+    nodes."""
     by_source: dict[tuple[str, str], list[Bucket]] = {}
     for bucket in gauge.buckets:
         by_source.setdefault((bucket.source, bucket.key), []).append(bucket)
@@ -166,11 +176,21 @@ def _tightest(room: Room, gauge: _Gauge) -> tuple[str, list[Bucket], Bound | Non
         for (source, _), those in by_source.items()
     ]
     if sums:
-        return min(sums, key=lambda each: (each[2].amount, each[2].free))
-    total = sum(node.get(gauge.key, 0.0) for node in room.nodes)
+        return min(sums, key=lambda each: (each[2].free, each[2].amount))
+    total = sum(gives.get(gauge.key, 0.0) for gives in _open(room))
     if total and is_gpu(gauge.key):
-        return "the nodes", [], Bound(amount=total, most=total, free=total)
+        return _NODES, [], Bound(amount=total, most=total, free=total)
     return "", [], None
+
+
+def _of_cards(room: Room, key: str) -> str:
+    """What nodes list under the key of whole GPUs, where some of it are parts of cards; else ''."""
+    if key != _FIRST[-1]:
+        return ""
+    divided = {m.divides(key) for m in room.nodes if m.open and m.gives.get(key)}
+    if divided == {True}:
+        return "GPU shares"
+    return "GPUs and GPU shares" if True in divided else ""
 
 
 def _sum(bounds: Sequence[Bound]) -> Bound:

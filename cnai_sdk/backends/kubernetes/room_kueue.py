@@ -6,6 +6,7 @@ keep for itself (its lending limit) belongs to all of its cohort, up to each one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,9 +18,14 @@ from cnai_sdk.backends.kubernetes.room_objects import (
     Cohort,
     LocalQueue,
     QueueStatus,
+    Requirement,
     ResourceGroup,
+    Selector,
 )
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
+
+_NAME = "kubernetes.io/metadata.name"
+"""The label that every namespace has; its others are not read."""
 
 Kind = tuple[str, str]
 """A flavor and a resource's key."""
@@ -32,7 +38,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         nominal: its own quota.
         used: what is reserved through it, and of that `borrowed` from its cohort.
         free: what it could still reserve now, with what its cohort would lend.
-        most: what it could reserve if nobody else used anything.
+        most: what it could reserve if nobody else used anything; infinite where that is not known.
+        hidden: whether its cohort may have more than can be seen, so that `free` is the least.
     """
 
     nominal: float
@@ -40,6 +47,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     borrowed: float = 0.0
     free: float = 0.0
     most: float = 0.0
+    hidden: bool = False
 
     @property
     def lendable(self) -> float:
@@ -67,19 +75,23 @@ class QueueRoom(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: of the namespace's queue; `behind` it is one of the cluster.
         groups: None when what it has is not visible.
-        waiting: how many wait, in all namespaces where that is visible.
+        waiting: how many wait, in all namespaces; None when that is not visible.
+        pending: how many of this namespace wait.
         own: what the namespace has reserved, by flavor and key.
         strict: whether nobody passes the first of the line.
         stopped: why it admits nothing, or ''.
+        doubtful: whether it takes this namespace hangs on labels that are not read.
     """
 
     name: str
     behind: str = ""
     groups: tuple[Group, ...] | None = None
-    waiting: int = 0
+    waiting: int | None = None
+    pending: int = 0
     own: Mapping[Kind, float] = {}
     strict: bool = False
     stopped: str = ""
+    doubtful: bool = False
 
     def flavors(self, key: str) -> Iterator[tuple[str, Share]]:
         """What it has of a resource, by flavor."""
@@ -89,36 +101,53 @@ class QueueRoom(msgspec.Struct, frozen=True, kw_only=True):
                     yield flavor.name, flavor.shares[key]
 
 
-def queue_room(
-    queue: LocalQueue, every: Iterable[ClusterQueue], cohorts: Iterable[Cohort] = ()
-) -> QueueRoom:
-    """What a namespace's queue has.
+def queue_rooms(
+    queues: Iterable[LocalQueue],
+    every: Iterable[ClusterQueue],
+    cohorts: Iterable[Cohort] | None = (),
+) -> list[QueueRoom]:
+    """What the queues of a namespace have.
 
     Args:
         every: the ClusterQueues of the cluster; none when they may not be read.
-        cohorts: its Cohorts; those that are only named by queues need no object.
+        cohorts: its Cohorts; those that are only named by queues need no object. None when they may
+            not be read.
     """
-    queues = {each.metadata.name: each for each in every}
-    behind = queues.get(queue.spec.cluster_queue)
+    behind = {each.metadata.name: each for each in every}
+    nodes = _tree(behind.values(), cohorts or (), hidden=cohorts is None)
+    return [_room(each, behind.get(each.spec.cluster_queue), nodes) for each in queues]
+
+
+def queue_room(
+    queue: LocalQueue, every: Iterable[ClusterQueue], cohorts: Iterable[Cohort] | None = ()
+) -> QueueRoom:
+    """What one queue of a namespace has; see `queue_rooms`."""
+    return queue_rooms([queue], every, cohorts)[0]
+
+
+def _room(
+    queue: LocalQueue, behind: ClusterQueue | None, nodes: Mapping[tuple[str, str], _Node]
+) -> QueueRoom:
     own = _reserved(queue.status)
     if behind is None:
         return QueueRoom(
             name=queue.metadata.name,
             behind=queue.spec.cluster_queue,
-            waiting=queue.status.pending_workloads,
+            pending=queue.status.pending_workloads,
             own=own,
             stopped=_stopped(queue, None),
         )
-    nodes = _tree(queues.values(), cohorts)
     node = nodes["queue", behind.metadata.name]
     return QueueRoom(
         name=queue.metadata.name,
         behind=behind.metadata.name,
         groups=tuple(_group(group, node) for group in behind.spec.resource_groups or ()),
         waiting=behind.status.pending_workloads,
+        pending=queue.status.pending_workloads,
         own=own,
         strict=behind.spec.queueing_strategy == "StrictFIFO",
         stopped=_stopped(queue, behind),
+        doubtful=_chooses(behind.spec.namespace_selector, queue.metadata.namespace) is None,
     )
 
 
@@ -131,7 +160,39 @@ def _stopped(queue: LocalQueue, behind: ClusterQueue | None) -> str:
         active = condition(each.status.conditions, "Active")
         if active is not None and active.status == "False":
             return f"the {what} {each.metadata.name} admits nothing: {active.message}"
+    if behind is not None:
+        selector, namespace = behind.spec.namespace_selector, queue.metadata.namespace
+        if _chooses(selector, namespace) is False:
+            return f"the cluster's queue {behind.metadata.name} takes no jobs of this namespace"
     return ""
+
+
+def _chooses(selector: Selector | None, namespace: str) -> bool | None:
+    """Whether a namespace is chosen; None when that hangs on labels that are not known."""
+    if selector is None:
+        return False
+    told = [
+        Requirement(key=key, operator="In", values=[value])
+        for key, value in (selector.match_labels or {}).items()
+    ]
+    told += selector.match_expressions or []
+    answers = [_holds(each, namespace) for each in told]
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _holds(wanted: Requirement, namespace: str) -> bool | None:
+    if wanted.key != _NAME or not namespace:
+        return None
+    match wanted.operator:
+        case "In":
+            return namespace in (wanted.values or ())
+        case "NotIn":
+            return namespace not in (wanted.values or ())
+        case "DoesNotExist":
+            return False
+    return True
 
 
 def _group(group: ResourceGroup, node: _Node) -> Group:
@@ -165,17 +226,23 @@ class _Node:
     used: Mapping[Kind, float] = field(default_factory=dict)
     parent: _Node | None = None
     children: list[_Node] = field(default_factory=list)
+    hidden: bool = False  # whether what is above it is not all visible
 
     def share(self, kind: Kind) -> Share:
         """What it has of one resource in one flavor."""
         quota = self.quotas[kind]
         used = self.used.get(kind, 0.0)
+        most = self.most(kind)
+        if self.hidden:
+            more = math.inf if quota.borrowing is None else quota.borrowing
+            most = self.subtree(kind) + more
         return Share(
             nominal=quota.nominal,
             used=used,
             borrowed=max(used - quota.nominal, 0.0),
             free=max(self.free(kind), 0.0),
-            most=self.most(kind),
+            most=most,
+            hidden=self.hidden and most > self.subtree(kind),
         )
 
     def subtree(self, kind: Kind) -> float:
@@ -222,7 +289,7 @@ class _Node:
 
 
 def _tree(
-    queues: Iterable[ClusterQueue], cohorts: Iterable[Cohort]
+    queues: Iterable[ClusterQueue], cohorts: Iterable[Cohort], *, hidden: bool
 ) -> Mapping[tuple[str, str], _Node]:
     nodes: dict[tuple[str, str], _Node] = {}
     above: dict[tuple[str, str], str] = {}
@@ -235,6 +302,7 @@ def _tree(
         groups = queue.spec.resource_groups
         nodes[key] = _Node(quotas=_quotas(groups), used=_reserved(queue.status))
         above[key] = queue.spec.cohort_name or queue.spec.cohort
+        nodes[key].hidden = hidden and bool(above[key])
     for key, parent in above.items():
         if parent and not _leads_back(key, above):
             node = nodes.setdefault(("cohort", parent), _Node())

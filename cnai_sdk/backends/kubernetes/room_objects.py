@@ -79,6 +79,7 @@ class Taint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What keeps pods off a node that do not bear it."""
 
     key: str = ""
+    value: str = ""
     effect: str = ""
 
 
@@ -120,10 +121,29 @@ class ResourceGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=
     flavors: list[Flavor] | None = None
 
 
+class Requirement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a selector wants of one label."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class Selector(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
+    """Which labels are chosen; an empty one chooses all."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[Requirement] | None = None
+
+
 class ClusterQueueSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """What a queue of the cluster has; its cohort is `cohort` in v1beta1."""
+    """What a queue of the cluster has; its cohort is `cohort` in v1beta1.
+
+    Without a selector of namespaces it takes jobs of none.
+    """
 
     resource_groups: list[ResourceGroup] | None = None
+    namespace_selector: Selector | None = None
     cohort: str = ""
     cohort_name: str = ""
     queueing_strategy: str = ""

@@ -29,6 +29,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         claims: devices of one pod by DeviceClass.
         priority: the pods' priority class, or ''.
         counted: what a quota of objects calls the job, or ''.
+        pod: the spec of one pod as it will be made, where that is known: it says on which nodes.
     """
 
     workers: int = 1
@@ -38,6 +39,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     priority: str = ""
     ends_by_itself: bool = False
     counted: str = ""
+    pod: Mapping[str, Any] = {}
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it runs on nodes of some kinds only."""
+        return bool(self.pod.get("nodeSelector") or self.pod.get("affinity"))
 
     @property
     def all(self) -> dict[str, float]:
@@ -65,7 +72,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return all(self._in(each) for each in scopes)
 
     def _in(self, scope: ScopeMatch) -> bool:
-        effort = not self.requests and not self.limits
+        sized = {k for of in (self.requests, self.limits) for k, amount in of.items() if amount}
+        effort = not sized & {"cpu", "memory"}
         match scope.scope_name:
             case "Terminating":
                 return self.ends_by_itself
@@ -102,7 +110,8 @@ def wish_of_manifest(
         claims: devices of one pod by DeviceClass, which a pod names by a template only.
     """
     spec = msgspec.convert(pod["spec"], PodSpec)
-    return _wish(spec, workers=workers, kind=kind, claims=claims)
+    found = _wish(spec, workers=workers, kind=kind, claims=claims)
+    return msgspec.structs.replace(found, pod=pod["spec"])
 
 
 def wish_of_pod(spec: PodSpec) -> Wish:

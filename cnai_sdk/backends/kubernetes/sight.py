@@ -10,20 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import msgspec
+
 from cnai_sdk.backends.kubernetes.api import Api, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kinds import KINDS
+from cnai_sdk.backends.kubernetes.pods import borne
 from cnai_sdk.backends.kubernetes.published import Published
+from cnai_sdk.backends.kubernetes.rights import may
 from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_keys import bare
+from cnai_sdk.backends.kubernetes.room_nodes import may_take
 from cnai_sdk.backends.kubernetes.room_objects import Node
 from cnai_sdk.backends.kubernetes.seen_objects import DeviceClass, ResourceSlice
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
+from cnai_sdk.backends.kubernetes.trying import tried_hami
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.gpu.cluster import profile
-from cnai_sdk.gpu.cluster.hami import MEMORY
 from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.gpu.cluster.resolver import BY_NAME, offers, resolve
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, Allowance, DeviceSeen, NodeSeen, Seen
@@ -32,34 +37,7 @@ from cnai_sdk.model.quota import Device
 from cnai_sdk.model.spec import TrainSpec
 
 _DRA = "/apis/resource.k8s.io/v1"
-_PASSING = ("node.kubernetes.io/", "nvidia.com/")
-"""Taints of a node that is not well at the moment, and of nodes with GPUs, which our pods bear."""
-
-_TRIED = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {"generateName": "cnai-check-"},
-    "spec": {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "check",
-                "image": "check",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "resources": {"limits": {GPU: "1", MEMORY: "1024", "cpu": "1m", "memory": "1Mi"}},
-            }
-        ],
-    },
-}
+_NOT_TRIED = "Whether HAMi gives parts of GPUs could not be tried: a quota is used up now."
 
 
 class Sight:
@@ -90,6 +68,7 @@ class Sight:
         self._known: dict[str, tuple[Node, NodeSeen]] = {}
         self._published_devices: dict[str, tuple[ResourceSlice, tuple[DeviceSeen, ...]]] = {}
         self._hami: bool | None = None
+        self._claims = False
 
     async def ask(self, spec: TrainSpec, queue: str) -> PodAsk | None:
         """What each worker's pod asks for; None for a job without a GPU.
@@ -106,6 +85,8 @@ class Sight:
         if not wish.wants_gpu:
             return None
         seen = await self.seen(queue, share=wish.gpu < 1)
+        if seen.claimed and not await self._may_claim():
+            seen = msgspec.structs.replace(seen, may_claim=False)
         return await asyncio.to_thread(resolve, wish, spec.workers, seen)
 
     async def devices(self, queue: str) -> tuple[Device, ...]:
@@ -142,6 +123,11 @@ class Sight:
         )
         nodes, served = self._seen_nodes(), self._served
         kind = KINDS[served.operator] if served.operator else None
+        hami: bool | None = False
+        if share and nodes is None and told is None:
+            hami = await self._is_hami()
+        unseen = [problem] if problem else []
+        unseen += [_NOT_TRIED] if hami is None else []
         return Seen(
             namespace=self._namespace,
             nodes=nodes,
@@ -149,7 +135,7 @@ class Sight:
             classes=self._seen_classes(),
             dra=served.dra,
             kai=served.kai,
-            hami=share and nodes is None and told is None and await self._is_hami(),
+            hami=bool(hami),
             allowances=allowances(room),
             queue=queue,
             kai_queue="" if served.kueue else queue,
@@ -157,7 +143,7 @@ class Sight:
             profile=told,
             carries=kind.carries(served) if kind else EVERYTHING,
             kind=kind.kind if kind else "job",
-            unseen=(problem,) if problem else (),
+            unseen=tuple(unseen),
         )
 
     def _watch(self) -> None:
@@ -206,15 +192,30 @@ class Sight:
         except InvalidRequest as error:
             return None, f"{error.what} {error.why} The cluster was asked instead."
 
-    async def _is_hami(self) -> bool:
-        """Whether a webhook gives HAMi's scheduler to a pod with HAMi's resources."""
-        if self._hami is None:
-            path = f"/api/v1/namespaces/{self._namespace}/pods"
+    async def _may_claim(self) -> bool:
+        """Whether the template of a claim may be created; asked until it is so."""
+        if not self._claims:
+            group, where = "resource.k8s.io", self._namespace
             try:
-                made = await self._api.create(path, _TRIED, dry_run=True)
+                self._claims = await may(
+                    self._api, "create", "resourceclaimtemplates", group=group, namespace=where
+                )
+            except Refused:
+                return True  # who may not even ask is told when it is created
+        return self._claims
+
+    async def promised(self) -> frozenset[str]:
+        """The keys of GPUs that the administrator offers, whether or not a node has them now."""
+        told, _ = await self._profile()
+        return frozenset(each.key for each in (told.offer if told is not None else ()) if each.key)
+
+    async def _is_hami(self) -> bool | None:
+        """Whether HAMi hands out GPUs in parts; None where a quota that is full hides it."""
+        if self._hami is None:
+            try:
+                self._hami = await tried_hami(self._api, self._namespace)
             except (Refused, Unreachable):
                 return False  # it may be allowed, or reachable, another time
-            self._hami = made["spec"].get("schedulerName") == "hami-scheduler"
         return self._hami
 
 
@@ -230,12 +231,9 @@ def node_seen(node: Node) -> NodeSeen:
 
 
 def takes_pods(node: Node) -> bool:
-    """Whether our pods may ever run there."""
-    bars = (
-        taint.effect in ("NoSchedule", "NoExecute") and not taint.key.startswith(_PASSING)
-        for taint in node.spec.taints or ()
-    )
-    return not node.spec.unschedulable and not any(bars)
+    """Whether our pods may ever run there; one that is only kept free for now is not gone."""
+    keys = [GPU, *(key for key in node.status.allocatable or () if key.startswith("nvidia.com/"))]
+    return may_take(node, {"tolerations": borne(keys)})
 
 
 def allowances(room: Room) -> dict[str, Allowance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import re
 from typing import Any
 
@@ -201,6 +202,7 @@ def quantity(value: str | int | float) -> float | None:
     match = _QUANTITY.fullmatch(str(value))
     if match is None or match[3] not in _SUFFIXES:
         return None
-    with contextlib.suppress(ValueError):
-        return float(match[1]) * 10.0 ** int(match[2] or 0) * _SUFFIXES[match[3]]
+    with contextlib.suppress(ValueError, OverflowError):
+        amount = float(match[1]) * 10.0 ** int(match[2] or 0) * _SUFFIXES[match[3]]
+        return amount if math.isfinite(amount) else None
     return None

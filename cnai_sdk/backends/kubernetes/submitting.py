@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,18 +25,18 @@ from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.objects import Meta, seconds
 from cnai_sdk.backends.kubernetes.plan import Plan, planned
 from cnai_sdk.backends.kubernetes.room import Room
+from cnai_sdk.backends.kubernetes.room_check import check
 from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
 from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_manifest
 from cnai_sdk.backends.kubernetes.session import Session
+from cnai_sdk.backends.kubernetes.trying import refused, try_pod
 from cnai_sdk.config import Config
 from cnai_sdk.errors import (
     BackendUnavailable,
     CnaiError,
-    InvalidRequest,
     NameInUse,
     Unsupported,
 )
-from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.gpu.cluster.offer import PodAsk
 from cnai_sdk.model.name import check_name, numbered
 from cnai_sdk.model.quota import Fit
@@ -47,8 +46,6 @@ from cnai_sdk.remote import without_credentials
 
 _TRIES = 50
 _OWNERLESS_FOR = 3600.0
-_FULL = re.compile(r"exceeded quota: ([^,]+)")
-_NOT_ALLOWED = re.compile(r'cannot create resource "pods"')
 
 
 def only_train(spec: Spec) -> TrainSpec:
@@ -90,10 +87,11 @@ class Submitter:
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
         wish, found = _wish(spec, plan), await self._room(spec)
-        room_fit.check(wish, found)
+        check(wish, found)
         notices += await self._advice(spec, plan)
         told = room_fit.fit(wish, found, self._claims(), now=time.time())
-        notice = await self._try_pod(spec, plan, kind)
+        pod = pods.worker_pod(spec, plan, secured=kind.secured(plan))
+        notice = await try_pod(self._api, pod, workers=spec.workers)
         if told.answer == "waits":
             notice = told.sentence
         if notice:
@@ -123,17 +121,11 @@ class Submitter:
         except CnaiError as error:
             return never(error, count)
         found = await self._room(spec)
-        wish, surroundings = _wish(spec, plan), self._session.surroundings
-        pod = pods.worker_pod(spec, plan)["spec"]
-        idle = await surroundings.idle(pod) if room_fit.unbounded(wish, found) else None
+        wish, gpu = _wish(spec, plan), spec.resources.wants_gpu
+        looked = room_fit.unbounded(wish, found, gpu=gpu)
+        idle = await self._session.surroundings.idle(wish.pod) if looked else None
         return room_fit.fit(
-            wish,
-            found,
-            self._claims(),
-            now=time.time(),
-            count=count,
-            idle=idle,
-            gpu=spec.resources.wants_gpu,
+            wish, found, self._claims(), now=time.time(), count=count, idle=idle, gpu=gpu
         )
 
     async def _advice(self, spec: TrainSpec, plan: Plan) -> list[str]:
@@ -150,7 +142,10 @@ class Submitter:
             await self._session.surroundings.check_queue(queue)
 
     async def _room(self, spec: TrainSpec) -> Room:
-        return await self._session.surroundings.room(spec.queue or self._config.queue)
+        found = await self._session.surroundings.room(spec.queue or self._config.queue)
+        if not spec.resources.wants_gpu:
+            return found
+        return msgspec.structs.replace(found, promised=await self._session.sight.promised())
 
     def _claims(self) -> list[Claim]:
         return claims_now(self._session)
@@ -194,26 +189,6 @@ class Submitter:
                 f'stops it, or choose another name, such as name="{free}".',
             )
         return free
-
-    async def _try_pod(self, spec: TrainSpec, plan: Plan, kind: TrainingKind) -> str:
-        """Have the server check a worker's pod; returns what its writer should know."""
-        body = pods.worker_pod(spec, plan, secured=kind.secured(plan))
-        path = f"/api/v1/namespaces/{plan.namespace}/pods"
-        try:
-            await self._api.create(path, body, dry_run=True)
-        except Refused as error:
-            if full := _FULL.search(error.message):
-                return (
-                    f"The quota {full[1]} is used up now: the workers start when there is room "
-                    "again."
-                )
-            if _NOT_ALLOWED.search(error.message):
-                return (
-                    "Whether the namespace takes these workers could not be checked: you may not "
-                    "create pods there."
-                )
-            raise refused(error) from error
-        return ""
 
     # -- making -----------------------------------------------------------------------
 
@@ -352,14 +327,6 @@ def _wish(spec: TrainSpec, plan: Plan) -> Wish:
 
 def _templates(namespace: str) -> str:
     return f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaimtemplates"
-
-
-def refused(error: Refused) -> InvalidRequest:
-    """A refusal of the API server at the call, with its verdict."""
-    found = diagnose_refusal(error.message or error.what)
-    return InvalidRequest(
-        f"{found.happened} Nothing was created.", why=found.why, next_step=found.fix
-    )
 
 
 def _not_beside(error: Refused) -> BackendUnavailable:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
+from cnai_sdk.backends.kubernetes.api import Refused
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers, Object, T
 from cnai_sdk.backends.kubernetes.mirror_paths import OTHER_PODS, paths_of
@@ -17,7 +17,7 @@ from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.room import Room, room_of
 from cnai_sdk.backends.kubernetes.room_idle import HAVING_A_NODE, Idle, Running, idle
-from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_room
+from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_rooms
 from cnai_sdk.backends.kubernetes.room_objects import (
     ClusterQueue,
     Cohort,
@@ -27,7 +27,9 @@ from cnai_sdk.backends.kubernetes.room_objects import (
     ResourceQuota,
     VolcanoQueue,
 )
-from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.errors import CnaiError, InvalidRequest
+
+Q = TypeVar("Q", LocalQueue, VolcanoQueue)
 
 _WITHOUT = {
     "resourcequotas": "what the namespace may use in all",
@@ -46,6 +48,9 @@ _APART = 1.0
 _WITHIN = 5.0
 _REFUSED_FOR = 300.0
 """Seconds between two lists of all pods, in which one comes, and for which a refusal holds."""
+
+_DEFAULT = "default"
+"""The queue of jobs that name none: Kueue's where the namespace has one so named, and Volcano's."""
 
 
 class Surroundings:
@@ -66,6 +71,7 @@ class Surroundings:
         self._counting = asyncio.Lock()
         self._counted: tuple[float, Sequence[Running] | None] = (-_APART, None)
         self._refused_until = 0.0
+        self._other_queues = served.kai  # a name may be one of its queues, which are not watched
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
         self._ranges = self._watch(f"{here}/limitranges", LimitRange)
@@ -113,8 +119,8 @@ class Surroundings:
             queue: the queue that would admit; '' for none.
         """
         await asyncio.gather(*(each.synced() for each in self._all))
-        local = self._local(queue)
-        found = self._kueue(local)
+        local = self._local(queue or _DEFAULT)
+        found = next(iter(self._kueue([local] if local is not None else [])), None)
         return room_of(
             quotas=self._quotas.objects.values(),
             ranges=self._ranges.objects.values(),
@@ -122,7 +128,7 @@ class Surroundings:
             volcano=self._of_volcano(queue),
             nodes=self._nodes.objects.values(),
             unseen=self._unseen(found),
-            offered=() if queue else self._offered(),
+            offered=() if queue or found is not None else self._offered(),
         )
 
     async def idle(self, pod: Mapping[str, Any]) -> Idle:
@@ -161,7 +167,7 @@ class Surroundings:
             if error.status == HTTPStatus.FORBIDDEN:
                 self._refused_until = time.monotonic() + _REFUSED_FOR
             return None
-        except (Unreachable, TimeoutError):
+        except (CnaiError, TimeoutError):  # it does not answer, or not as a server of pods does
             return None
         return listed.items
 
@@ -181,45 +187,50 @@ class Surroundings:
         Raises:
             InvalidRequest: with those that are there.
         """
-        queues = self._queues
-        if queues is None:
-            return
+        if self._queues is not None:
+            what = "a LocalQueue"
+            await self._check_listed(name, self._queues, "in this namespace", LocalQueue, what)
+        elif self._volcano is not None and not self._other_queues:
+            await self._check_listed(name, self._volcano, "of Volcano", VolcanoQueue, "one")
+
+    async def _check_listed(
+        self, name: str, queues: Informer[Q], where: str, type: type[Q], what: str
+    ) -> None:
         await queues.synced()
-        if queues.problem or self._local(name) is not None:
+        if queues.problem or _named(name, queues.objects.values()) is not None:
             return
         with contextlib.suppress(Refused):  # one that was made a moment ago
-            fresh = await self._informers.api.list(queues.path, type=LocalQueue)
-            if any(queue.metadata.name == name for queue in fresh.items):
+            fresh = await self._informers.api.list(queues.path, type=type)
+            if _named(name, fresh.items) is not None:
                 return
         known = sorted(queue.metadata.name for queue in queues.objects.values())
         raise InvalidRequest(
-            f"There is no queue {name!r} in this namespace.",
-            why=f"There is {', '.join(known)}." if known else "It has none.",
+            f"There is no queue {name!r} {where}.",
+            why=f"There is {', '.join(known)}." if known else "There is none.",
             next_step=f'Write queue="{known[0]}".'
             if known
-            else "Leave queue out, or ask the cluster's administrator for a LocalQueue.",
+            else f"Leave queue out, or ask the cluster's administrator for {what}.",
         )
 
     def _local(self, name: str) -> LocalQueue | None:
-        queues = self._queues.objects.values() if self._queues is not None and name else ()
-        return next((queue for queue in queues if queue.metadata.name == name), None)
+        return _named(name, self._queues.objects.values()) if self._queues is not None else None
 
-    def _kueue(self, queue: LocalQueue | None) -> QueueRoom | None:
-        if queue is None or self._cluster_queues is None or self._cohorts is None:
-            return None
-        every = self._cluster_queues.objects.values()
-        return queue_room(queue, every, self._cohorts.objects.values())
+    def _kueue(self, queues: Iterable[LocalQueue]) -> list[QueueRoom]:
+        if self._cluster_queues is None or self._cohorts is None:
+            return []
+        # A Kueue that serves no cohorts has none that could lend.
+        hidden = self._cohorts.problem and not self._cohorts.problem.endswith("not served")
+        cohorts = None if hidden else self._cohorts.objects.values()
+        return queue_rooms(queues, self._cluster_queues.objects.values(), cohorts)
 
     def _offered(self) -> list[QueueRoom]:
         """The queues of the namespace, for somebody who has chosen none."""
         queues = self._queues.objects.values() if self._queues is not None else ()
-        found = (self._kueue(each) for each in queues)
-        return sorted((each for each in found if each is not None), key=lambda each: each.name)
+        return sorted(self._kueue(queues), key=lambda each: each.name)
 
     def _of_volcano(self, name: str) -> VolcanoQueue | None:
         queues = self._volcano.objects.values() if self._volcano is not None else ()
-        wanted = name or "default"
-        return next((queue for queue in queues if queue.metadata.name == wanted), None)
+        return _named(name or _DEFAULT, queues)
 
     def _unseen(self, queue: QueueRoom | None) -> list[str]:
         """What is not known here; only what would tell something."""
@@ -234,3 +245,7 @@ class Surroundings:
             missing = _WITHOUT.get(what, what)
             told.append(f"{missing[:1].upper()}{missing[1:]}: {reason}, for want of {what}.")
         return told
+
+
+def _named(name: str, queues: Iterable[Q]) -> Q | None:
+    return next((queue for queue in queues if queue.metadata.name == name), None)

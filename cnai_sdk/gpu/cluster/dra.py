@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.gpu.cluster.mig import share_by_name, slice_for
+from cnai_sdk.gpu import slices
+from cnai_sdk.gpu.cluster.mig import slice_for
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, made, share_of
 from cnai_sdk.gpu.cluster.seen import CLASS_KEY, DeviceSeen, Seen
-from cnai_sdk.gpu.cluster.short import SIZES_UNSEEN, Short
+from cnai_sdk.gpu.cluster.short import SIZES_UNSEEN, Short, no_claims
 from cnai_sdk.gpu.cluster.whole import short
 from cnai_sdk.gpu.fraction import torch_limit
 from cnai_sdk.gpu.wish import Isolation
@@ -42,23 +43,21 @@ class DraMig:
     def find(self, seen: Seen) -> Iterator[Offer]:
         """Per profile and model."""
         cards = {d.product: d.memory for d in seen.devices or () if d.type == "gpu"}
-        company = frozenset(
-            f"nvidia.com/mig-{d.profile}" for d in seen.devices or () if d.type == "mig"
-        )
+        company = frozenset(d.profile for d in seen.devices or () if d.type == "mig")
         for offer in _found(seen, "mig", "dra-mig", SLICE):
             if not offer.profile:
                 yield offer
                 continue
-            share = share_by_name(offer.profile, company, offer.model)
+            share = slices.share(offer.profile, offer.model, company)
             card = cards.get(offer.model) or int(offer.memory / share)
             yield _with(offer, card=card, share=share)
 
     def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
         """One slice of that profile and model."""
         if not offer.profile:
-            return _unseen_slice(self, wish, offer)
+            return _permitted(_unseen_slice(self, wish, offer), seen)
         claim = _claim(offer.key, _is("profile", offer.profile), _is("productName", offer.model))
-        return slice_for(
+        found = slice_for(
             self,
             wish,
             offer,
@@ -67,6 +66,7 @@ class DraMig:
             quota_key=_key(offer),
             products=(),
         )
+        return _permitted(found, seen)
 
 
 class Dra:
@@ -90,7 +90,7 @@ class Dra:
         if (why := short(wish, offer, count)) is not None:
             return why
         tests = [_is("productName", offer.model)] if offer.model else []
-        return made(
+        found = made(
             self,
             offer,
             claim=_claim(offer.key, *tests, count=count),
@@ -100,6 +100,7 @@ class Dra:
             quota_key=_key(offer),
             waste=float(offer.memory),
         )
+        return _permitted(found, seen)
 
 
 class DraShared:
@@ -129,7 +130,7 @@ class DraShared:
         claim = _claim(offer.key, _is("productName", offer.model))
         exactly = claim["devices"]["requests"][0]["exactly"]
         exactly["capacity"] = {"requests": {"memory": f"{memory}Mi"}}
-        return made(
+        found = made(
             self,
             offer,
             claim=claim,
@@ -139,6 +140,7 @@ class DraShared:
             memory=memory * MIB,
             quota_key=_key(offer),
         )
+        return _permitted(found, seen)
 
 
 def _found(
@@ -193,6 +195,11 @@ def _unseen_slice(mechanism: DraMig, wish: Resources, offer: Offer) -> PodAsk | 
         quota_key=_key(offer),
         notices=("Which slice it is cannot be seen by you: it has at least that much memory.",),
     )
+
+
+def _permitted(found: PodAsk | Short, seen: Seen) -> PodAsk | Short:
+    """What would do, unless the template that a claim is made from may not be created."""
+    return found if seen.may_claim or isinstance(found, Short) else no_claims(seen.namespace)
 
 
 def _claim(device_class: str, *tests: str, count: int = 1) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cnai_sdk.errors import DoesNotFit
-from cnai_sdk.gpu.cluster.mig import slice_of
+from cnai_sdk.gpu import slices
 from cnai_sdk.gpu.cluster.offer import DIVIDED, Offer
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, GPU, Seen
 from cnai_sdk.gpu.cluster.short import ONLY_PARTS, Short
@@ -156,11 +156,11 @@ def _could_be_made(wish: Resources, seen: Seen, short: _Short) -> str:
     if wish.gpu >= 1:
         return ""
     able = {
-        offer.card
+        (offer.card, offer.model)
         for offer, _ in short
         if offer.card and (offer.profile or _could_be_cut(offer, seen))
     }
-    profiles = (slice_of(wish.gpu_memory or 0, wish.gpu, card) for card in sorted(able))
+    profiles = (slices.to_be_cut(wish.gpu_memory or 0, wish.gpu, *card) for card in sorted(able))
     return next((profile for profile in profiles if profile), "")
 
 

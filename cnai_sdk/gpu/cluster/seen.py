@@ -84,6 +84,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         queue_keys: the resources that this queue has; None without a queue, or when it is not told.
         profile: what the administrator says is on offer.
         carries: what the pods of the job's kind can carry, of `EVERYTHING`.
+        may_claim: what devices are claimed by may be created in the namespace.
         kind: the kind of job, for sentences.
         unseen: what could not be read, a sentence each.
     """
@@ -101,6 +102,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     queue_keys: frozenset[str] | None = None
     profile: Profile | None = None
     carries: frozenset[str] = EVERYTHING
+    may_claim: bool = True
     kind: str = "job"
     unseen: tuple[str, ...] = ()
 
@@ -108,6 +110,16 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def keys(self) -> frozenset[str]:
         """Resource keys that quotas and the queue speak of: all that many people can see."""
         return frozenset(self.allowances) | (self.queue_keys or frozenset())
+
+    @property
+    def claimed(self) -> bool:
+        """Whether anything here is given by claims, as far as it can be seen."""
+        told = self.profile.offer if self.profile is not None else ()
+        return (
+            bool(self.devices)
+            or any(key.endswith(CLASS_KEY) for key in self.keys)
+            or any(each.mechanism.startswith("dra") for each in told)
+        )
 
     def having(self, key: str) -> Iterator[NodeSeen]:
         """The nodes with devices of a key.

@@ -102,3 +102,12 @@ def not_in_queue(queue: str, key: str) -> Short:
         f"The queue {queue} has no {key}, which is needed for ",
         step="Name another queue with queue=; cnai.quota() shows them.",
     )
+
+
+def no_claims(namespace: str) -> Short:
+    """What a device is claimed by may not be created."""
+    return Short(
+        f"You may not create ResourceClaimTemplates in {namespace}, which is needed for ",
+        step=f"Ask whoever runs the cluster for the right to create resourceclaimtemplates in "
+        f"{namespace}; cnai doctor prints the commands.",
+    )

@@ -115,10 +115,7 @@ export function fitText(fit: Fit, trans: TranslationBundle): string {
   if (answer === 'now') {
     return and(nowText(count, unsure, trans));
   }
-  const behind = (position ?? 1) - 1;
-  let said = behind
-    ? trans.__('Waits behind %1', String(behind))
-    : trans.__('Waits, first in line');
+  let said = waitsText(position, trans);
   if (now > 0) {
     said = unsure
       ? trans.__('At most %1 of %2 fit now, the others wait', String(now), String(count))
@@ -129,6 +126,15 @@ export function fitText(fit: Fit, trans: TranslationBundle): string {
     said = trans.__('%1, about %2 by the deadlines of what runs', said, about);
   }
   return and(said);
+}
+
+function waitsText(position: Fit['position'], trans: TranslationBundle): string {
+  if (typeof position !== 'number') {
+    return trans.__('Waits');
+  }
+  return position > 1
+    ? trans.__('Waits behind %1', String(position - 1))
+    : trans.__('Waits, first in line');
 }
 
 /** As much as is known of what nothing forbids. */

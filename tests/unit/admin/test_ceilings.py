@@ -32,9 +32,16 @@ def ceilings(**amounts: str) -> Ceilings:
     return found
 
 
-def held(spec: TrainSpec, against: Ceilings, *, gpu: float | None = None, jobs: Any = ()) -> str:
+def held(
+    spec: TrainSpec,
+    against: Ceilings,
+    *,
+    gpu: float | None = None,
+    jobs: Any = (),
+    count: int = 1,
+) -> str:
     wish = asked(spec, spec.resources.gpu if gpu is None else gpu)
-    return check(wish, against, jobs, place="s01", now=NOW)
+    return check(wish, against, jobs, place="s01", now=NOW, count=count)
 
 
 def workload(phase: Phase, *, gpu: float = 1.0, **more: Any) -> Workload:
@@ -126,7 +133,7 @@ def test_the_advised_timeout_is_below_every_ceiling() -> None:
     with pytest.raises(InvalidRequest) as told:
         held(spec(gpu=4, workers=1), against)
     assert 'timeout="15m"' in told.value.next_step
-    assert "GPU-hours" in held(spec(gpu=4, timeout=900), against)
+    assert held(spec(gpu=4, timeout=900), against).startswith("Up to 1 GPU-hour: 1 worker × 4 GPUs")
 
 
 def test_a_long_job_is_refused_with_the_longest_that_it_may_be() -> None:
@@ -137,7 +144,7 @@ def test_a_long_job_is_refused_with_the_longest_that_it_may_be() -> None:
 
 def test_gpu_hours_are_gpus_times_workers_times_timeout_and_the_method_is_said() -> None:
     wish = spec(gpu=2, workers=3, timeout=4 * HOUR)
-    with pytest.raises(DoesNotFit, match=r"up to 24 GPU-hours: 3 workers × 2 GPU × 4\sh") as told:
+    with pytest.raises(DoesNotFit, match=r"up to 24 GPU-hours: 3 workers × 2 GPUs × 4\sh") as told:
         held(wish, ceilings(gpu_hours_per_job="12"))
     assert 'timeout="2h"' in told.value.next_step
     assert held(wish, ceilings(gpu_hours_per_job="24")).startswith("Up to 24 GPU-hours: 3 workers")
@@ -189,6 +196,54 @@ def test_where_nothing_is_left_no_timeout_is_advised() -> None:
     with pytest.raises(DoesNotFit, match="about 0 of 10 are left") as told:
         held(spec(gpu=1, timeout=60), ceilings(gpu_hours_per_namespace="10"), jobs=jobs)
     assert "timeout=" not in told.value.next_step
+
+
+def test_the_advised_timeout_is_within_what_is_left() -> None:
+    budget = ceilings(gpu_hours_per_namespace="10", hours_per_job="24")
+    jobs = [workload(Phase.SUCCEEDED, started=0.0, ended=9 * HOUR)]
+    with pytest.raises(InvalidRequest) as told:
+        held(spec(gpu=4), budget, jobs=jobs)
+    assert 'timeout="15m"' in told.value.next_step
+    assert "is stopped" in told.value.next_step
+    assert held(spec(gpu=4, timeout=900), budget, jobs=jobs)
+
+
+def test_where_nothing_is_left_a_timeout_is_not_asked_for_first() -> None:
+    jobs = [workload(Phase.SUCCEEDED, started=0.0, ended=70 * HOUR)]
+    with pytest.raises(DoesNotFit, match="of the GPU-hours about 0 of 10 are left") as told:
+        held(spec(gpu=1), ceilings(gpu_hours_per_namespace="10"), jobs=jobs)
+    assert "timeout" not in told.value.next_step
+
+
+def test_several_jobs_are_held_together_against_what_is_left() -> None:
+    budget = ceilings(gpu_hours_per_namespace="10", gpu_hours_per_job="3")
+    trial = spec(gpu=0.25, timeout=8 * HOUR)
+    said = held(trial, budget, count=4)
+    assert said.startswith("Up to 8 GPU-hours: 4 jobs × 1 worker × 0.25 GPU × 8")
+    with pytest.raises(DoesNotFit, match="These 8 jobs ask for up to 16 GPU-hours") as told:
+        held(trial, budget, count=8)
+    assert told.value.next_step.startswith("Ask for 5 of them")
+    assert held(trial, budget, count=5)
+
+
+@pytest.mark.parametrize(
+    ("wish", "against", "said"),
+    [
+        ({"workers": 17}, {"workers_per_job": "16"}, "Write workers=16, or ask"),
+        ({"workers": 6, "gpu": 2}, {"gpus_per_job": "8"}, "Write workers=4, or ask"),
+        ({"workers": 3, "gpu": 16}, {"gpus_per_job": "8"}, "Write gpu=8 with workers=1, or ask"),
+        ({"gpu": 16}, {"gpus_per_job": "8"}, "Write gpu=8, or ask"),
+        ({"gpu": 1}, {"gpus_per_job": "0"}, "Ask the administrator"),
+    ],
+)
+def test_what_is_below_a_ceiling_is_said_and_taken(
+    wish: dict[str, Any], against: dict[str, str], said: str
+) -> None:
+    with pytest.raises(DoesNotFit) as told:
+        held(spec(**wish), ceilings(**against))
+    assert told.value.next_step.startswith(said)
+    if written := dict(re.findall(r"(workers|gpu)=(\d+)", told.value.next_step)):
+        held(spec(**(wish | {k: int(v) for k, v in written.items()})), ceilings(**against))
 
 
 @pytest.mark.parametrize("most", ["0.1", "1", "7.3", "64"])

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from cnai_sdk.admin.manifests import OPTIONS
 from cnai_sdk.backends.kubernetes.ceilings import HOURS, WHOLE, read
 from cnai_sdk.cli.app import app
 from cnai_sdk.doctor import cluster
@@ -133,6 +134,13 @@ def test_the_policy_and_the_sdk_know_the_same_ceilings() -> None:
         held = [variables[f"{name}Most"] for name in ("workers", "gpus", "hours", "gpuHours")]
         assert [float(each) for each in held] == [known.get(name, -1.0) for name in named]
         assert ["." in each for each in held] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *HOURS])
+def test_each_ceiling_has_an_option_that_sets_it(name: str) -> None:
+    assert one(printed(OPTIONS[name], "3"), "ConfigMap", "cnai-ceilings")["data"][name] == "3"
+    taken = one(printed(OPTIONS[name], ""), "ConfigMap", "cnai-ceilings")["data"]
+    assert name not in taken
 
 
 def test_another_shared_namespace_is_named_everywhere() -> None:
@@ -264,7 +272,12 @@ def test_the_doctor_asks_for_nothing_that_the_students_role_withholds() -> None:
     }
     asked = {
         (verb, right.group, right.resource)
-        for right in (*cluster._RIGHTS, *cluster._QUEUES, *cluster._OPERATORS.values())
+        for right in (
+            *cluster._RIGHTS,
+            *cluster._QUEUES,
+            *cluster._CLAIMS,
+            *cluster._OPERATORS.values(),
+        )
         if not right.everywhere
         for verb in right.verbs
     }

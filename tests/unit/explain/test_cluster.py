@@ -221,6 +221,26 @@ def test_the_newest_event_chooses_among_rows_of_one_reason(each: Row) -> None:
     assert found.id == each.id
 
 
+def test_a_job_that_its_queue_took_back_is_told_what_its_workers_waited_for() -> None:
+    late = "The queue team took it back: its workers did not all start in time; it tries again"
+    events = (
+        Event(reason="ImagePullFailed", message="pull access denied", warning=True, rank=1, time=1),
+        Event(reason="EvictedDueToPodsReadyTimeout", message="Exceeded the PodsReady timeout a/b",
+              warning=True, time=2),
+    )  # fmt: skip
+    workload = Workload(
+        id="w", name="digits", kind=Kind.TRAIN, phase=Phase.QUEUED, backend="kubernetes",
+        reason="QueueGaveUp", message=late,
+    )  # fmt: skip
+    found = diagnose(Facts(workload=workload, events=events))
+    assert found is not None
+    assert found.id == "KUEUE_PODSREADY"
+    assert found.why == f"{late}. Before that the cluster said: pull access denied"
+    alone = diagnose(Facts(workload=workload, events=events[1:]))
+    assert alone is not None
+    assert alone.why == f"{late}."
+
+
 REFUSALS: Sequence[tuple[str, str]] = [
     ('pytorchjobs.kubeflow.org is forbidden: User "s1" cannot create resource "pytorchjobs" in API '
      'group "kubeflow.org" in the namespace "default"', "RBAC"),

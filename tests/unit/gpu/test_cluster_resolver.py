@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -195,6 +196,13 @@ def test_every_choice_of_a_refusal_can_be_pasted_and_is_granted(nodes, wish, mod
     except DoesNotFit as error:
         for each in choices(error):
             granted(there, each)
+
+
+def test_the_refusal_that_the_docs_show_is_the_one_that_is_given():
+    with pytest.raises(DoesNotFit) as error:
+        ask(seen(mig_mixed(_1g_10gb=2), shared("turns", "time-slicing", renamed=True)), gpu=0.25)
+    shown = Path(__file__).parents[3] / "docs" / "gpu-cluster.md"
+    assert str(error.value).replace("\xa0", " ") in shown.read_text()
 
 
 REFUSED = [

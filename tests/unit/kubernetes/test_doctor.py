@@ -23,6 +23,8 @@ from .https import (
 
 Examined = Callable[[], Sequence[Finding]]
 CEILINGS = {"gpus-per-job": "4", "hours-per-job": "12"}
+POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/cnai-ceilings"
+HELD = {"workersMost": "-1", "gpusMost": "4", "hoursMost": "12.0", "gpuHoursMost": "-1.0"}
 
 
 class Rights:
@@ -35,6 +37,9 @@ class Rights:
         self.queues = ["gold"]
         self.quotas = ["team"]
         self.ceilings: dict[str, dict[str, str]] = {"cnai-ceilings": CEILINGS}
+        self.held: dict[str, str] = HELD
+        self.policy_seen = True
+        self.classes = ["gpu.nvidia.com"]
         self.missing: set[str] = set()
         self.hostile: Reply = status(403, "Forbidden", 'violates PodSecurity "restricted:latest"')
         server.answer = self._answer
@@ -59,12 +64,20 @@ class Rights:
             return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.quotas]})
         if path in self.missing:
             return status(404, "NotFound")
+        if path == POLICY:
+            if not self.policy_seen:
+                return status(403, "Forbidden")
+            variables = [{"name": n, "expression": e} for n, e in self.held.items()]
+            return Reply(200, {"spec": {"variables": variables}})
+        if path.endswith("/deviceclasses"):
+            return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.classes]})
         if path.endswith("/localqueues"):
             return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.queues]})
         if path == "/apis":
             groups = {
                 "kubeflow.org": ("v1", "pytorchjobs"),
                 "kueue.x-k8s.io": ("v1beta2", "workloads"),
+                "resource.k8s.io": ("v1", "resourceslices"),
             }
             items = [
                 {
@@ -127,9 +140,8 @@ def test_what_is_missing_is_said_with_the_command_that_sets_it_up(
     examined: Examined, rights: Rights
 ) -> None:
     rights.quotas, rights.hostile = [], Reply(201, {"kind": "Pod"})
-    rights.ceilings = {}
-    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
-    rights.missing = {f"{policies}/cnai-confinement"}
+    rights.ceilings, rights.policy_seen = {}, False
+    rights.missing = {POLICY.replace("ceilings", "confinement")}
     found = examined()
     for check in ("ceilings", "quota", "confinement", "administration"):
         (finding,) = of(found, check)
@@ -153,6 +165,99 @@ def test_a_ceiling_that_cannot_be_used_is_said_and_the_others_hold(
     assert "'four'" in wrong.what
     assert "edit configmap" in wrong.fix
     assert known.what.startswith("hours-per-job 12,")
+
+
+def differing(examined: Examined) -> Finding:
+    (found,) = (each for each in of(examined(), "ceilings") if each.state == "note")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({"gpusMost": "8"}, "gpus-per-job is 4 in cnai-shared/cnai-ceilings and 8 in the policy"),
+        ({"gpusMost": "-1"}, "gpus-per-job is 4 in cnai-shared/cnai-ceilings and none in the"),
+        ({"gpuHoursMost": "64.0"}, "gpu-hours-per-job is none in cnai-shared/cnai-ceilings and 64"),
+        ({"hoursMost": "params.hours"}, "12 in cnai-shared/cnai-ceilings and 'params.hours' in"),
+    ],
+)
+def test_a_ceiling_that_the_policy_holds_otherwise_is_named_with_both_numbers(
+    rights: Rights, examined: Examined, held: dict[str, str], said: str
+) -> None:
+    rights.held = HELD | held
+    found = differing(examined)
+    assert said in found.what
+    assert found.what.count(" is ") == 1, "the others agree"
+
+
+def test_the_command_that_mends_it_says_every_option_and_keeps_the_profile(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.held = HELD | {"gpusMost": "8"}
+    command = "cnai admin manifests --workers '' --gpus 4 --hours 12 --gpu-hours '' "
+    assert command + "--gpu-hours-in-all '' | kubectl apply -f -" in differing(examined).fix
+    rights.ceilings["cnai-gpu-profile"] = {"gpus.toml": PROFILE}
+    fix = differing(examined).fix
+    assert """-o 'go-template={{index .data "gpus.toml"}}' > gpus.toml && cnai admin""" in fix
+    assert "--gpu-profile gpus.toml | kubectl apply -f -" in fix
+
+
+def test_who_may_not_read_the_policy_is_told_nothing_of_it(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.held, rights.policy_seen = {"gpusMost": "8"}, False
+    assert [finding.state for finding in of(examined(), "ceilings")] == ["ok"]
+
+
+def test_a_policy_without_its_configmap_holds_what_the_sdk_does_not_say(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.ceilings = {}
+    found = differing(examined)
+    assert "gpus-per-job is none in cnai-shared/cnai-ceilings and 4 in the policy" in found.what
+    assert "for those of the policy: cnai admin manifests --workers '' --gpus 4" in found.fix
+
+
+def test_a_number_that_was_misspelled_is_mended_with_the_one_that_is_held(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.ceilings = {"cnai-ceilings": {"gpus-per-job": "four", "hours-per-job": "9"}}
+    (wrong, other) = (each for each in of(examined(), "ceilings") if each.state == "note")
+    assert "'four'" in wrong.what
+    assert "gpus-per-job" not in other.what
+    assert "--gpus 4 --hours 9 --gpu-hours ''" in other.fix
+
+
+PROFILE = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n'
+
+
+def test_the_profile_is_named_by_what_it_offers(rights: Rights, examined: Examined) -> None:
+    assert of(examined(), "GPU profile") == []
+    rights.ceilings["cnai-gpu-profile"] = {"gpus.toml": PROFILE}
+    (found,) = of(examined(), "GPU profile")
+    assert (found.state, found.what) == ("ok", "nvidia.com/gpu, by cnai-shared/cnai-gpu-profile")
+
+
+def test_a_profile_that_was_broken_by_hand_is_said_with_its_line(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.ceilings["cnai-gpu-profile"] = {"gpus.toml": PROFILE + "cuont = 2"}
+    (found,) = of(examined(), "GPU profile")
+    assert found.state == "note"
+    assert "Line 4: there is no 'cuont'" in found.what
+    assert "cnai admin manifests --gpu-profile FILE" in found.fix
+
+
+def test_claims_of_devices_are_a_right_where_there_are_classes_of_them(
+    rights: Rights, examined: Examined
+) -> None:
+    rights.denied = {"create resourceclaimtemplates"}
+    (found,) = of(examined(), "rights")
+    assert found.state == "note"
+    assert "GPUs that are claimed (Dynamic Resource Allocation) are refused" in found.what
+    assert "--verb=create --resource=resourceclaimtemplates.resource.k8s.io" in found.fix
+    rights.classes = []
+    assert [each.state for each in of(examined(), "rights")] == ["ok"]
 
 
 def test_nothing_is_created_by_looking(server: Server, rights: Rights, examined: Examined) -> None:

@@ -14,8 +14,9 @@ import pytest
 from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.room import Room, room_of
+from cnai_sdk.backends.kubernetes.room_check import check
 from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
-from cnai_sdk.backends.kubernetes.room_fit import check, fit
+from cnai_sdk.backends.kubernetes.room_fit import fit
 from cnai_sdk.backends.kubernetes.room_items import items, lines
 from cnai_sdk.backends.kubernetes.room_kueue import queue_room
 from cnai_sdk.backends.kubernetes.room_objects import (
@@ -88,7 +89,7 @@ def cluster_queue(
     return msgspec.convert(
         {
             "metadata": {"name": name},
-            "spec": {"resourceGroups": groups, **spec},
+            "spec": {"namespaceSelector": {}, "resourceGroups": groups, **spec},
             "status": {"flavorsReservation": reserved, "pendingWorkloads": waiting},
         },
         ClusterQueue,
@@ -195,7 +196,13 @@ def test_devices_of_a_class_are_charged_to_its_quota() -> None:
 )
 def test_a_scoped_quota_counts_the_pods_of_its_scope_only(scopes: list[str], counts: bool) -> None:
     here = room(quota(hard={f"requests.{GPU}": "0"}, scopes=scopes))
-    assert fit(wish(gpu=1), here, now=NOW).answer == ("never" if counts else "now")
+    assert fit(wish(cpu=1, gpu=1), here, now=NOW).answer == ("never" if counts else "now")
+
+
+def test_a_pod_without_cores_and_memory_is_of_the_best_effort_whatever_gpus_it_has() -> None:
+    here = room(quota(hard={"pods": "0"}, scopes=["BestEffort"]))
+    assert fit(wish(gpu=1), here, now=NOW).answer == "never"
+    assert fit(wish(cpu=1, gpu=1), here, now=NOW).answer == "now"
 
 
 @pytest.mark.parametrize(
@@ -403,7 +410,7 @@ def test_without_the_right_to_see_cluster_queues_the_namespaces_own_are_told() -
     )
     here = room(queue=queue_room(queue, []))
     (line,) = lines(here, [])
-    assert (line.name, line.waiting) == ("team", 2)
+    assert (line.name, line.waiting) == ("team", None)  # others' are not counted there
     assert here.queue is not None and here.queue.own == {("a100", GPU): 3.0}
     gpu = item(items(here, []), "GPU")
     assert (gpu.limit, gpu.used, gpu.source) == (None, 3.0, "the queue team")
@@ -624,7 +631,7 @@ def test_queues_that_could_be_chosen_are_told_with_what_they_have() -> None:
         ("CPU cores", 0.0, 24.0),
         ("GPU", 3.0, 6.0),
     ]
-    assert (night.waiting, [each.name for each in night.mine]) == (1, ["digits"])
+    assert (night.waiting, [each.name for each in night.mine]) == (None, ["digits"])
     assert [(each.label, each.used, each.limit) for each in night.items] == [("GPU", 1.0, None)]
 
 

@@ -12,9 +12,17 @@ import msgspec
 import pytest
 
 from cnai_sdk.backends.kubernetes.room import Room, room_of
-from cnai_sdk.backends.kubernetes.room_fit import check, fit, unbounded
+from cnai_sdk.backends.kubernetes.room_check import check
+from cnai_sdk.backends.kubernetes.room_fit import fit, unbounded
 from cnai_sdk.backends.kubernetes.room_idle import Idle, Running, idle
-from cnai_sdk.backends.kubernetes.room_objects import Node, ResourceQuota
+from cnai_sdk.backends.kubernetes.room_kueue import QueueRoom, queue_room
+from cnai_sdk.backends.kubernetes.room_nodes import takes
+from cnai_sdk.backends.kubernetes.room_objects import (
+    ClusterQueue,
+    LocalQueue,
+    Node,
+    ResourceQuota,
+)
 from cnai_sdk.backends.kubernetes.room_wish import Wish
 from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.model.quota import Fit
@@ -45,6 +53,16 @@ def pod(node: str, *containers: dict[str, str], **spec: Any) -> Running:
     """One that runs there, of whatever namespace."""
     named = [{"resources": {"requests": requests}} for requests in containers]
     return msgspec.convert({"spec": {"nodeName": node, "containers": named, **spec}}, Running)
+
+
+def queue(**quota: str) -> QueueRoom:
+    """One that has so much of each resource, in one flavor."""
+    resources = [{"name": key, "nominalQuota": amount} for key, amount in quota.items()]
+    group = {"coveredResources": list(quota), "flavors": [{"name": "f", "resources": resources}]}
+    spec = {"namespaceSelector": {}, "resourceGroups": [group]}
+    behind = msgspec.convert({"metadata": {"name": "cq"}, "spec": spec}, ClusterQueue)
+    raw = {"metadata": {"name": "team"}, "spec": {"clusterQueue": "cq"}}
+    return queue_room(msgspec.convert(raw, LocalQueue), [behind])
 
 
 def wish(workers: int = 1, **amounts: float) -> Wish:
@@ -97,8 +115,10 @@ def test_a_pod_holds_the_larger_of_its_start_and_its_run() -> None:
         {"resources": {"requests": {"cpu": "6"}}},
     ]
     held = pod("a", {"cpu": "2"}, {"cpu": "1"}, initContainers=start, overhead={"cpu": "500m"})
-    assert held.holds["cpu"] == 7.0
+    assert held.holds["cpu"] == 7.5
     assert pod("a", {"cpu": "2"}, initContainers=start[:1]).holds["cpu"] == 3.0
+    whole = pod("a", {}, resources={"requests": {"cpu": "4"}}, overhead={"cpu": "1"})
+    assert whole.holds["cpu"] == 5.0
 
 
 def test_a_node_that_does_not_take_the_pod_is_not_counted() -> None:
@@ -174,17 +194,102 @@ def test_memory_of_a_card_that_a_scheduler_of_its_own_counts_is_not_seen() -> No
 # -- where something else bounds it ---------------------------------------------------------
 
 
-def test_what_a_quota_bounds_is_the_quotas_to_say() -> None:
+def test_a_quota_sets_nothing_aside_and_a_queue_does() -> None:
     hard = {f"requests.{GPU}": "2", "requests.cpu": "8"}
     quota = msgspec.convert(
         {"metadata": {"name": "team"}, "spec": {"hard": hard}, "status": {"hard": hard}},
         ResourceQuota,
     )
     room = room_of(quotas=[quota])
-    assert not unbounded(wish(gpu=1, cpu=1), room)
-    assert unbounded(wish(gpu=1, cpu=1, memory=GIB), room)
+    asked = wish(gpu=1, cpu=1)
+    assert unbounded(asked, room)
     full = idle(TWO, [pod("a", {GPU: "4"}), pod("b", {GPU: "4"})], BARE)
-    assert told(wish(gpu=1, cpu=1), full, room=room).sentence == "Fits now."
-    assert told(wish(gpu=1, memory=GIB), full, room=room).answer == "waits"
-    both = told(wish(gpu=1, memory=GIB), idle(TWO, [], BARE), room=room, count=4)
+    assert told(asked, full, room=room).answer == "waits"
+    assert told(asked, idle(None, None, BARE), room=room).unsure == "nodes"
+    both = told(asked, idle(TWO, [], BARE), room=room, count=4)
     assert (both.now, both.why) == (2, "0 of 2 GPUs are free in the quota team")
+    admits = room_of(quotas=[quota], queue=queue(cpu="8", **{GPU: "2"}))
+    assert not unbounded(asked, admits)
+    assert told(asked, full, room=admits).sentence == "Fits now."
+    assert unbounded(wish(gpu=1, memory=GIB), admits)
+    assert told(wish(gpu=1, memory=GIB), full, room=admits).answer == "never"  # it lacks memory
+
+
+def test_a_share_that_no_key_names_is_not_said_to_fit() -> None:
+    """KAI's fractions stand in annotations: no quota, no queue and no node counts them."""
+    admits = room_of(quotas=(), queue=queue(cpu="8"))
+    assert unbounded(wish(cpu=1), admits, gpu=True)
+    assert not unbounded(wish(cpu=1), admits)
+    for room in (admits, room_of(quotas=())):
+        found = fit(wish(cpu=1), room, now=0.0, idle=idle(None, None, BARE), gpu=True)
+        assert (found.answer, found.unsure) == ("now", "nodes")
+
+
+# -- how large the nodes are, whoever uses them ----------------------------------------------
+
+
+def test_more_workers_than_the_nodes_hold_wait_whatever_a_quota_gives() -> None:
+    one = nodes(vendors.whole("a", count=1))
+    many = told(wish(workers=8, gpu=1), idle(one, [], BARE), room=room_of(quotas=(), nodes=one))
+    assert (many.answer, many.why) == (
+        "waits",
+        "the nodes are large enough for 1 of 8 workers at a time",
+    )
+    four = nodes(vendors.whole("a", count=4))
+    here = room_of(quotas=(), nodes=four)
+    assert fit(wish(workers=2, gpu=4), here, now=0.0).answer == "waits"
+    assert fit(wish(gpu=4), here, now=0.0).answer == "now"
+
+
+def test_nodes_that_keep_the_workers_off_do_not_hold_them() -> None:
+    control = msgspec.convert(
+        {
+            "metadata": {"name": "control"},
+            "spec": {"taints": [{"key": "control-plane", "effect": "NoSchedule"}]},
+            "status": {"allocatable": {"cpu": "64"}},
+        },
+        Node,
+    )
+    small = nodes(vendors.whole("a", count=1))
+    here = room_of(quotas=(), nodes=[control, *small])
+    found = fit(wish(cpu=60), here, now=0.0)
+    assert found.answer == "waits"
+    assert "no node that takes it has more than" in found.why
+
+
+def test_a_node_that_is_kept_free_is_one_that_comes_back() -> None:
+    kept = nodes(vendors.whole("a", count=4), unschedulable=True)
+    here = room_of(quotas=(), nodes=kept)
+    check(wish(gpu=4), here)
+    found = told(wish(gpu=4), idle(kept, [], BARE), room=here)
+    assert (found.answer, found.why) == (
+        "waits",
+        "no node takes such a worker, by its taints and labels",
+    )
+    assert told(wish(gpu=8), idle(kept, [], BARE), room=here).answer == "never"
+
+
+def test_gpus_that_the_administrator_promises_may_be_away_now() -> None:
+    """A pool of nodes that is scaled to zero."""
+    here = room_of(quotas=(), nodes=nodes(vendors.node("cpu", {}, {})))
+    assert fit(wish(gpu=1), here, now=0.0).answer == "never"
+    offered = msgspec.structs.replace(here, promised=frozenset({GPU}))
+    found = told(wish(workers=4, gpu=1), idle([], [], BARE), room=offered)
+    assert (found.answer, found.unsure) == ("now", "nodes")
+
+
+@pytest.mark.parametrize(
+    ("toleration", "borne"),
+    [
+        ({"key": GPU, "operator": "Exists"}, True),
+        ({"key": GPU, "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": GPU, "value": "present", "effect": "NoSchedule"}, True),
+        ({"key": GPU, "value": "other", "effect": "NoSchedule"}, False),
+        ({"operator": "Exists"}, True),
+    ],
+)
+def test_a_toleration_bears_the_taint_that_it_names(
+    toleration: dict[str, str], borne: bool
+) -> None:
+    (only,) = nodes(vendors.whole("a"), taints=[TAINT])
+    assert takes(only, {"tolerations": [toleration]}) is borne

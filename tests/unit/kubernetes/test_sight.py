@@ -39,13 +39,24 @@ def test_of_a_node_only_devices_are_read() -> None:
     ("spec", "takes"),
     [
         ({}, True),
-        ({"unschedulable": True}, False),
+        ({"unschedulable": True}, True),
+        ({"taints": [{"key": "nvidia.com/reserved", "effect": "NoSchedule"}]}, False),
+        ({"taints": [{"key": "nvidia.com/gpu", "effect": "NoExecute"}]}, False),
         ({"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]}, True),
         ({"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]}, True),
         ({"taints": [{"key": "team", "value": "b", "effect": "NoSchedule"}]}, False),
         ({"taints": [{"key": "team", "value": "b", "effect": "PreferNoSchedule"}]}, True),
     ],
-    ids=["plain", "cordoned", "for-gpus", "not-well", "reserved", "preferred"],
+    ids=[
+        "plain",
+        "cordoned",
+        "others-gpus",
+        "emptied",
+        "for-gpus",
+        "not-well",
+        "reserved",
+        "preferred",
+    ],
 )
 def test_a_node_that_never_takes_the_pods_does_not_count(spec: dict[str, Any], takes: bool) -> None:
     assert takes_pods(node(spec=spec)) is takes
@@ -130,3 +141,38 @@ async def test_where_no_pod_may_be_tried_it_is_not_known_and_tried_again() -> No
     assert not await sight._is_hami()
     assert not await sight._is_hami()
     assert webhook.tried == 2
+
+
+class Reviews:
+    """An API server that says what somebody may do, or refuses to say it."""
+
+    def __init__(self, *answers: bool | None) -> None:
+        self.asked: list[Any] = []
+        self._answers = list(answers)
+
+    async def create(self, path: str, body: Any, *, dry_run: bool) -> dict[str, Any]:
+        assert path.endswith("/selfsubjectaccessreviews")
+        self.asked.append(body["spec"]["resourceAttributes"])
+        allowed = self._answers.pop(0)
+        if allowed is None:
+            raise Refused("no", status=403, reason="Forbidden", message="no")
+        return {"status": {"allowed": allowed}}
+
+
+async def test_whether_devices_may_be_claimed_is_asked_until_it_is_so() -> None:
+    """A right that was given meanwhile counts at the next call; one that is there is kept."""
+    reviews = Reviews(False, True)
+    sight = sight_of(cast(Any, reviews))
+    assert [await sight._may_claim() for _ in range(3)] == [False, True, True]
+    assert reviews.asked[0] == {
+        "verb": "create",
+        "group": "resource.k8s.io",
+        "resource": "resourceclaimtemplates",
+        "subresource": "",
+        "namespace": "team-a",
+    }
+    assert len(reviews.asked) == 2
+
+
+async def test_where_nobody_says_what_is_allowed_it_is_tried() -> None:
+    assert await sight_of(cast(Any, Reviews(None)))._may_claim() is True

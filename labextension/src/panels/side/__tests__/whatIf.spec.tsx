@@ -56,6 +56,7 @@ describe('what is said', () => {
     [{ answer: 'now', count: 4, now: 4 }, 'All 4 fit now'],
     [{ answer: 'waits', count: 4, now: 3 }, '3 of 4 fit now, the others wait'],
     [{ answer: 'waits', position: 1, why: 'no GPU' }, 'Waits, first in line: no GPU'],
+    [{ answer: 'waits', why: '3 wait' }, 'Waits: 3 wait'],
     [
       { answer: 'waits', position: 4, seconds: 720 },
       'Waits behind 3, about 12\u00a0m by the deadlines of what runs'
