@@ -64,6 +64,8 @@ def daemon() -> Iterator[None]:
     finally:
         subprocess.run([control], input="quit\n", capture_output=True, text=True)
         _becomes(lambda: not mps_pipes())
+        for left in Path(os.environ[PIPES]).iterdir():  # a pipe without its daemon is an error
+            left.unlink(missing_ok=True)
 
 
 def _words(answer: subprocess.CompletedProcess[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from cnai_sdk import Client
+from cnai_sdk.backends.local.template import UNFIT
 from cnai_sdk.config import load_config, runtime_dir
 
 _PATIENCE = 120.0
@@ -70,12 +71,23 @@ def plain_client() -> Client:
     return Client(config=load_config(dict(os.environ) | {"CNAI_WARM": "0"}))
 
 
+class NotWarm(Exception):
+    """No template can serve here; with the reason."""
+
+
 def warm_client() -> Client:
-    """A client whose template has imported what jobs import, and waits."""
+    """A client whose template has imported what jobs import, and waits.
+
+    Raises:
+        NotWarm: an import started a thread, which no fork would have.
+        TimeoutError: it has not come up.
+    """
     client = Client(config=load_config())
     client.warm_up()
     deadline = time.monotonic() + _PATIENCE
     while not list(runtime_dir().glob("template-*.sock")):
+        if list(runtime_dir().glob(f"template-*{UNFIT}")):
+            raise NotWarm("A library starts a thread when it is imported.")
         if time.monotonic() > deadline:
             raise TimeoutError(f"No template listens after {_PATIENCE:.0f} s.")
         time.sleep(0.05)

@@ -72,7 +72,8 @@ class FitView:
     def __repr__(self) -> str:
         said = one_line(self.fit.sentence)
         next_step = one_line(self.fit.next_step)
-        return f"{said}\nWhat to do: {next_step}" if next_step else said
+        lines = [said, f"What to do: {next_step}"] if next_step else [said]
+        return "\n".join([*lines, *map(one_line, self.fit.notices)])
 
 
 def _used(item: QuotaItem) -> str:

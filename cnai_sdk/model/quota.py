@@ -143,6 +143,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
             are large enough and who uses them is hidden, 'nodes' when they are hidden too, or what
             the queue has.
+        notices: what else should be known of it, a sentence each: what it may use at the most, and
+            how that was found.
     """
 
     answer: Literal["now", "waits", "never"]
@@ -153,6 +155,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     count: int = 1
     now: int = 0
     unsure: Unsure = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:

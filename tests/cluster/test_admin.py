@@ -426,6 +426,30 @@ async def test_the_sdk_refuses_at_the_call_and_the_server_whoever_does_not_ask(
     assert "cnai-ceilings" in told.value.why
 
 
+async def test_an_expensive_job_is_estimated_before_it_is_made_and_by_whoever_only_asks(
+    room: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(room.student))
+    config = Config(home=tmp_path, namespace=room.namespace, image="python:3", shared=room.shared)
+    wish = Resources(cpu=0.1, memory=2**27, gpu=1.0)
+    two_hours = spec_of(WAITS, name="dear", resources=wish, timeout=7200.0)
+    for_ever = spec_of(WAITS, name="dear", resources=wish)
+    backend = KubernetesBackend(config)
+    try:
+        told = await backend.fits(two_hours, count=3)
+        assert "Up to 6 GPU-hours: 3 jobs × 1 worker × 1 GPU × 2" in told.notices[-1]
+        assert "its timeout" in told.notices[-1]
+        assert 'timeout="1h"' in (await backend.fits(for_ever)).notices[-1]
+        with pytest.raises(InvalidRequest, match="how long it may run") as refused:
+            await backend.submit(for_ever, secrets={})
+        assert 'timeout="1h"' in refused.value.next_step
+        made = await backend.submit(two_hours, secrets={})
+        assert any(each.startswith("Up to 2 GPU-hours: 1 worker × 1 GPU") for each in made.notices)
+        await backend.delete(made.id)
+    finally:
+        await backend.close()
+
+
 async def test_the_doctor_says_what_holds_students_as_each_may_see_it(room: Classroom) -> None:
     async def said(kubeconfig: Path, namespace: str) -> dict[str, str]:
         async with connected(kubeconfig) as api:

@@ -223,6 +223,14 @@ async def test_a_student_is_told_what_is_not_visible(
         assert told.sentence == (
             "No visible limit forbids it; whether there is room cannot be seen."
         )
+        await stage.backend.submit(spec(1, name="second"), secrets={})
+        quota = await until(stage.backend, lambda quota: bool(quota.lines and quota.lines[0].mine))
+        assert quota.lines[0].waiting is None
+        told = await stage.backend.fits(spec(1))
+        assert (told.answer, told.position, told.seconds) == ("waits", None, None)
+        assert told.why == (
+            "1 of this namespace waits in the queue team, and what it has cannot be seen"
+        )
 
 
 async def test_looking_costs_no_request(
@@ -275,3 +283,67 @@ async def test_what_no_quota_bounds_is_looked_for_on_the_nodes(
             (listed,) = faults.requests[before:]
             assert listed.path.startswith("/api/v1/pods?")
     cluster.delete_namespace(theirs)
+
+
+async def test_jobs_that_name_no_queue_go_to_the_default_one(
+    cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kueue gives them the queue itself, so its quota is theirs."""
+    monkeypatch.setenv("KUBECONFIG", str(cluster.context(namespace)))
+    async with stage_of(cluster, namespace, tmp_path) as stage:
+        await stage.queue("default", quota={"cpu": "1", "memory": "1Gi"})
+        quota = await until(stage.backend, lambda quota: item(quota, "cpu").limit == 1)
+        assert [(line.name, line.chosen) for line in quota.lines] == [("default", True)]
+        told = await stage.backend.fits(spec(2))
+        assert (told.answer, "the queue default gives 1" in told.why) == ("never", True)
+        first = await stage.backend.submit(spec(1, name="first"), secrets={})
+        await running(stage.backend, first.id)
+        assert (await stage.backend.fits(spec(1))).answer == "waits"
+        await stage.backend.submit(spec(1, name="second"), secrets={})
+        await until(stage.backend, lambda quota: item(quota, "cpu").queued == 1)
+
+
+async def test_pods_of_other_kinds_of_jobs_in_a_queue_are_counted_once(stage: Stage) -> None:
+    """A JobSet stands in a queue, and its pods belong to Jobs between them."""
+    await stage.queue(quota={"cpu": "2", "memory": "1Gi"})
+    await stage.have("ResourceQuota", "team-a", spec={"hard": {"requests.cpu": "3"}})
+    amounts = {"cpu": "1", "memory": "64Mi"}
+    container = {
+        "name": "c",
+        "image": IMAGE,
+        "command": ["python3", "-c", SLEEPS],
+        "resources": {"requests": amounts, "limits": amounts},
+    }
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    job = {"name": "work", "replicas": 1, "template": {"spec": {"template": {"spec": pod}}}}
+    await stage.have(
+        "JobSet",
+        "theirs",
+        "jobset.x-k8s.io/v1alpha2",
+        metadata={"labels": {"kueue.x-k8s.io/queue-name": "team"}},
+        spec={"replicatedJobs": [job]},
+    )
+    backend = stage.backend
+    await surviving.until(lambda: bool(stage.cluster.pods(stage.namespace)))
+    quota = await until(backend, lambda quota: bool(item(quota, "cpu").holders))
+    cpu = item(quota, "cpu")
+    assert [(each.name, each.amount) for each in cpu.holders] == [("theirs", 1.0)]
+    assert (cpu.used, cpu.limit) == (1, 2)
+    assert (await backend.fits(spec(1))).answer == "now"
+
+
+async def test_a_quota_wants_to_know_what_a_worker_takes(stage: Stage) -> None:
+    await stage.queue(quota={"cpu": "2", "memory": "1Gi"})
+    hard = {"requests.cpu": "2", "limits.memory": "1Gi"}
+    await stage.have("ResourceQuota", "team-a", spec={"hard": hard})
+    backend = stage.backend
+    silent = msgspec.structs.replace(spec(), resources=Resources(cpu=1.0))
+    await until(backend, lambda quota: bool(item(quota, "memory").source))
+    told = await backend.fits(silent)
+    assert (told.answer, told.next_step) == (
+        "never",
+        'Write memory="1Gi", or what it needs.',
+    )
+    with pytest.raises(DoesNotFit, match="how much memory"):
+        await backend.submit(silent, secrets={})
+    assert (await backend.fits(spec())).answer == "now"

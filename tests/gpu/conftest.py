@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from bench.gpu_share import card_to_share
-from bench.workplace import end_templates, warm_client
+from bench.workplace import NotWarm, end_templates, warm_client
 from cnai_sdk.client import Client
 from cnai_sdk.config import load_config
 from cnai_sdk.model.quota import Device
-from tests.cluster.conftest import ledger as ledger
-from tests.cluster.conftest import pytest_runtest_makereport as pytest_runtest_makereport
+from tests.cluster.produced import Ledger
 
 
 class GpuTestsSkipped(UserWarning):
@@ -50,11 +49,23 @@ def client(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     if request.param == "plain":
         monkeypatch.setenv("CNAI_WARM", "0")
-    made = warm_client() if request.param == "warm" else Client(config=load_config())
+    try:
+        made = warm_client() if request.param == "warm" else Client(config=load_config())
+    except NotWarm as error:
+        pytest.skip(f"No worker is forked here: {error}")
     yield made
     for job in made.jobs():
         job.delete()
     end_templates()
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """The verdicts that a test has said that it produces."""
+    made, failed = Ledger(request.function), request.session.testsfailed
+    yield made
+    if request.session.testsfailed == failed:
+        made.close()
 
 
 def until(so: object, patience: float = 60.0) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.workplace import NotWarm, warm_client
+from cnai_sdk.backends.local.template import UNFIT
+from cnai_sdk.config import runtime_dir
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,3 +37,15 @@ def test_a_bench_that_does_not_exist_is_refused_with_the_names_of_those_that_do(
     assert answer.returncode == 2
     assert "there is no bench importtime" in answer.stderr
     assert "import_time" in answer.stderr
+
+
+def test_a_template_that_cannot_serve_is_not_waited_for(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = tmp_path_factory.mktemp("run")  # a longer name would not do for a socket
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    monkeypatch.setenv("CNAI_WARM", "0")
+    assert runtime_dir().is_relative_to(short)
+    (runtime_dir() / f"template-0{UNFIT}").touch()
+    with pytest.raises(NotWarm, match="thread"):
+        warm_client()

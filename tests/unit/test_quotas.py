@@ -94,6 +94,13 @@ def test_an_answer_is_true_when_all_of_it_fits_now() -> None:
     )
 
 
+def test_what_should_be_known_besides_has_a_line_of_its_own() -> None:
+    estimate = "Up to 2 GPU-hours: 1 worker × 0.25 GPU × 8 h, its timeout.\x1b[2J"
+    assert repr(FitView(Fit(answer="now", notices=(estimate,)))) == (
+        "Fits now.\nUp to 2 GPU-hours: 1 worker × 0.25 GPU × 8 h, its timeout."
+    )
+
+
 def test_a_call_asks_and_creates_nothing(client: Client) -> None:
     assert client.fits(cpu=1)
     assert repr(client.fits(cpu=1, count=2)) == "All 2 fit now."

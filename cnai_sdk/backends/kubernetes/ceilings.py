@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from cnai_sdk.errors import CnaiError, DoesNotFit, InvalidRequest
+from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.quantity import show_duration, show_number
 from cnai_sdk.model.spec import TrainSpec
 from cnai_sdk.model.workload import Workload
@@ -143,6 +143,7 @@ def check(
     place: str,
     now: float | None = None,
     count: int = 1,
+    asking: bool = False,
 ) -> str:
     """Refuse what is above a ceiling; otherwise the estimate in a sentence, or ''.
 
@@ -151,6 +152,7 @@ def check(
         place: the namespace.
         now: Unix seconds.
         count: of so many such jobs, what all of them ask for is held against what is left.
+        asking: nothing is made now, so that a timeout that is still to be written is only said.
 
     Raises:
         DoesNotFit: with the ceiling, what sets it, and what would be below it.
@@ -165,7 +167,16 @@ def check(
         return ""
     budget = _budget(ceilings, workloads, place, time.time() if now is None else now)
     if wish.seconds is None or wish.gpu_hours is None:
-        raise _without_timeout(wish, hours, ceilings, budget)
+        timeout = _advised(wish, hours, budget)
+        if asking:
+            return f'It also has to say how long it may run, such as timeout="{timeout}".'
+        raise InvalidRequest(
+            "A job with GPUs says here how long it may run at most.",
+            why=f"The administrator counts GPU-hours ({ceilings.where}), and without a timeout "
+            "this one could use any number of them.",
+            next_step=f'Write timeout="{timeout}", which is below every ceiling; a job that has '
+            "not ended by then is stopped.",
+        )
     longest = hours["hours-per-job"]
     if longest is not None and wish.seconds > longest * _HOUR + _TINY:
         raise DoesNotFit(
@@ -188,7 +199,8 @@ def check(
         return f"{estimate}."
     if total * count > budget.left + _TINY:
         raise _above(wish, total, budget, count)
-    room = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} were left"
+    be = "are" if asking else "were"  # the notice stays with the job
+    room = f"about {show_number(round(budget.left, 2))} of {show_number(budget.of)} {be} left"
     return f"{estimate}; {room}, {budget.how}."
 
 
@@ -222,10 +234,12 @@ def _budget(
     return _Budget(of=of, spent=used(workloads, now=now), how=how, where=ceilings.where)
 
 
-def _without_timeout(
-    wish: Asked, hours: Mapping[str, float | None], ceilings: Ceilings, budget: _Budget | None
-) -> CnaiError:
-    """Refused for want of a timeout; with one that would do, unless there is none."""
+def _advised(wish: Asked, hours: Mapping[str, float | None], budget: _Budget | None) -> str:
+    """A timeout that is below every ceiling, an hour at most.
+
+    Raises:
+        DoesNotFit: so little is left that there is none.
+    """
     bounds = [_HOUR]
     if (longest := hours["hours-per-job"]) is not None:
         bounds.append(longest * _HOUR)
@@ -233,15 +247,9 @@ def _without_timeout(
         bounds.append(most * _HOUR / wish.gpus)
     if budget is not None:
         if budget.left * _HOUR / wish.gpus < _LEAST:
-            return _above(wish, None, budget, 1)
+            raise _above(wish, None, budget, 1)
         bounds.append(budget.left * _HOUR / wish.gpus)
-    return InvalidRequest(
-        "A job with GPUs says here how long it may run at most.",
-        why=f"The administrator counts GPU-hours ({ceilings.where}), and without a timeout "
-        "this one could use any number of them.",
-        next_step=f'Write timeout="{_written(min(bounds))}", which is below every ceiling; a job '
-        "that has not ended by then is stopped.",
-    )
+    return _written(min(bounds))
 
 
 def _above(wish: Asked, total: float | None, budget: _Budget, count: int) -> DoesNotFit:

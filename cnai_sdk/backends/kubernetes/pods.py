@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,8 @@ from cnai_sdk.backends.kubernetes.plan import (
 )
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.gpu.cluster import kai, volcano
-from cnai_sdk.gpu.cluster.offer import PRODUCT, PodAsk
+from cnai_sdk.gpu.cluster.offer import Place, PodAsk
+from cnai_sdk.gpu.cluster.places import is_plain
 from cnai_sdk.gpu.cluster.seen import GPU
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import TrainSpec
@@ -131,17 +132,31 @@ def _placed(plan: Plan) -> dict[str, Any]:
     if ask is None:
         return by
     placed: dict[str, Any] = by | {"tolerations": borne(_taints(ask))}
-    if len(ask.products) == 1:
-        placed["nodeSelector"] = {PRODUCT: ask.products[0]}
-    elif ask.products:
-        within = {"key": PRODUCT, "operator": "In", "values": list(ask.products)}
-        terms = {"nodeSelectorTerms": [{"matchExpressions": [within]}]}
-        required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
-        placed["affinity"] = {"nodeAffinity": required}
+    placed |= _kept(ask.places)
     if ask.claim:
         claim = {"name": CLAIM, "resourceClaimTemplateName": plan.claim_template}
         placed["resourceClaims"] = [claim]
     return placed
+
+
+def _kept(places: Sequence[Place]) -> dict[str, Any]:
+    """What keeps a pod on nodes that are like one of these."""
+    if not places:
+        return {}
+    if is_plain(places):
+        return {"nodeSelector": {label: values[0] for label, values in places[0].items()}}
+    terms = [
+        {"matchExpressions": [_expression(label, values) for label, values in place.items()]}
+        for place in places
+    ]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"affinity": {"nodeAffinity": required}}
+
+
+def _expression(label: str, values: Sequence[str]) -> dict[str, Any]:
+    if values == ("",):
+        return {"key": label, "operator": "DoesNotExist"}
+    return {"key": label, "operator": "In", "values": list(values)}
 
 
 def borne(keys: Iterable[str]) -> list[dict[str, str]]:

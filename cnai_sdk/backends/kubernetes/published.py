@@ -56,6 +56,7 @@ class Published:
         *,
         place: str,
         count: int = 1,
+        asking: bool = False,
     ) -> list[str]:
         """What the writer of a job should know before it is made: the estimate of its GPU-hours,
         and what of the ceilings cannot be used.
@@ -65,6 +66,7 @@ class Published:
             workloads: those of the namespace.
             place: the namespace.
             count: of so many such jobs.
+            asking: nothing is made now.
 
         Raises:
             DoesNotFit: it is above a ceiling, or above what is left.
@@ -72,5 +74,5 @@ class Published:
         """
         found = await self.ceilings()
         wish = ceilings.asked(spec, gpu)
-        estimate = ceilings.check(wish, found, workloads, place=place, count=count)
+        estimate = ceilings.check(wish, found, workloads, place=place, count=count, asking=asking)
         return [*found.ignored, *([estimate] if estimate else [])]

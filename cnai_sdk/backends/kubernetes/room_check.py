@@ -63,9 +63,10 @@ def _too_much(
     each = total / max(wish.workers, 1)
     what, write = argument(key), writer(key)
     if what == "workers":
+        make = "makes" if wish.workers == 1 else "make"
         return DoesNotFit(
-            f"{_workers(wish.workers)} make {shown(key, total)} {noun(key)}, and {bucket.source} "
-            f"gives {shown(key, most)}.",
+            f"{_workers(wish.workers)} {make} {shown(key, total)} {noun(key)}, and "
+            f"{bucket.source} gives {shown(key, most)}.",
             why="It is a bound of this namespace, whoever uses it.",
             next_step="Write fewer workers, or ask for a larger quota.",
         )
@@ -173,9 +174,9 @@ def _unsaid(whole: Wish, quota: Counted) -> dict[str, float]:
 
 
 def _has_to_be_named(who: str, missing: Mapping[str, float]) -> DoesNotFit:
-    names = _both(missing, lambda key, _: {"cpu": "cores", "memory": "memory"}[key])
+    names = _both(missing, lambda key, _: "how many cores" if key == "cpu" else "how much memory")
     return DoesNotFit(
-        f"{who} of this namespace takes no worker that does not say how much {names} it wants.",
+        f"{who} of this namespace takes no worker that does not say {names} it wants.",
         why="It counts that, and nothing was asked for.",
         next_step=f"Write {_both(missing, lambda key, most: f'{key}={writer(key)(most)}')}, "
         "or what it needs.",

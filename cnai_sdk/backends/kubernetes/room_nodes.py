@@ -70,7 +70,7 @@ def _lets_in(node: Node, taints: Iterable[Taint], pod: Mapping[str, Any]) -> boo
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
     terms = required.get("nodeSelectorTerms")
     return terms is None or any(
-        all(labels_here.get(each["key"]) in each["values"] for each in term["matchExpressions"])
+        all(labels_here.get(e["key"]) in e.get("values", (None,)) for e in term["matchExpressions"])
         for term in terms
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,12 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: str | int | float = 0
 
 
+class DeviceTaint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What keeps claims off a device."""
+
+    effect: str = ""
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """One device of a slice."""
 
@@ -34,6 +40,20 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"
     capacity: dict[str, Capacity] | None = None
     allow_multiple_allocations: bool | None = None
     node_name: str = ""
+    consumes_counters: list[Any] | None = None
+    taints: list[DeviceTaint] | None = None
+
+    @property
+    def kept_free(self) -> bool:
+        """Whether no claim of ours gets it."""
+        return any(each.effect in ("NoSchedule", "NoExecute") for each in self.taints or ())
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Slices that a driver publishes together; a newer generation stands for all older ones."""
+
+    name: str = ""
+    generation: int = 0
 
 
 class SliceSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
@@ -41,6 +61,7 @@ class SliceSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="cam
 
     driver: str = ""
     node_name: str = ""
+    pool: Pool = Pool()
     devices: list[Device] | None = None
 
 
@@ -53,7 +74,10 @@ class ResourceSlice(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=
     def seen(self) -> Iterator[DeviceSeen]:
         """Its devices, as the resolver reads them."""
         for each in self.spec.devices or ():
+            if each.kept_free:
+                continue
             said, has = each.attributes or {}, each.capacity or {}
+            memory = _of(has, "memory", self.spec.driver, Capacity())
             yield DeviceSeen(
                 name=each.name,
                 driver=self.spec.driver,
@@ -61,9 +85,25 @@ class ResourceSlice(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=
                 type=_text(said, "type", self.spec.driver),
                 product=_text(said, "productName", self.spec.driver),
                 profile=_text(said, "profile", self.spec.driver),
-                memory=int(quantity(_of(has, "memory", self.spec.driver, Capacity()).value) or 0),
+                memory=max(int(quantity(memory.value) or 0), 0),
                 shared=bool(each.allow_multiple_allocations),
+                cut=bool(each.consumes_counters),
             )
+
+
+def newest(slices: Iterable[ResourceSlice]) -> Iterator[ResourceSlice]:
+    """Those of the newest generation of their pools: while a driver writes them anew, the old ones
+    are there too."""
+    found = list(slices)
+    latest: dict[tuple[str, str], int] = {}
+    for each in found:
+        pool = (each.spec.driver, each.spec.pool.name)
+        latest[pool] = max(latest.get(pool, 0), each.spec.pool.generation)
+    return (
+        each
+        for each in found
+        if each.spec.pool.generation == latest[each.spec.driver, each.spec.pool.name]
+    )
 
 
 class DeviceClass(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -23,7 +23,7 @@ from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_keys import bare
 from cnai_sdk.backends.kubernetes.room_nodes import may_take
 from cnai_sdk.backends.kubernetes.room_objects import Node
-from cnai_sdk.backends.kubernetes.seen_objects import DeviceClass, ResourceSlice
+from cnai_sdk.backends.kubernetes.seen_objects import DeviceClass, ResourceSlice, newest
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.backends.kubernetes.trying import tried_hami
@@ -131,7 +131,7 @@ class Sight:
         return Seen(
             namespace=self._namespace,
             nodes=nodes,
-            devices=self._seen_devices(),
+            devices=self._seen_devices(nodes),
             classes=self._seen_classes(),
             dra=served.dra,
             kai=served.kai,
@@ -166,15 +166,22 @@ class Sight:
         self._known = now
         return tuple(seen for node, seen in now.values() if takes_pods(node))
 
-    def _seen_devices(self) -> tuple[DeviceSeen, ...] | None:
+    def _seen_devices(self, nodes: Iterable[NodeSeen] | None) -> tuple[DeviceSeen, ...] | None:
+        """Those that claims of ours can get: of a node, where it takes our pods."""
         if self._slices is None or not self._slices.listed:
             return None
+        open_ = None if nodes is None else {"", *(node.name for node in nodes)}
         now: dict[str, tuple[ResourceSlice, tuple[DeviceSeen, ...]]] = {}
         for uid, each in self._slices.objects.items():
             before = self._published_devices.get(uid)
             now[uid] = before if before and before[0] is each else (each, tuple(each.seen()))
         self._published_devices = now
-        return tuple(device for _, devices in now.values() for device in devices)
+        return tuple(
+            device
+            for each in newest(each for each, _ in now.values())
+            for device in now[each.metadata.uid][1]
+            if open_ is None or device.node in open_
+        )
 
     def _seen_classes(self) -> frozenset[str] | None:
         if self._classes is None or not self._classes.listed:

@@ -117,24 +117,29 @@ class Submitter:
             ask = await self._ask(spec)
             plan = await self._plan(spec, naming.new_id(), spec.name, ask, [])
             KINDS[plan.kind].manifest(spec, plan)
-            await self._advice(spec, plan)
+            notices = await self._advice(spec, plan, count=count, asking=True)
         except CnaiError as error:
             return never(error, count)
         found = await self._room(spec)
         wish, gpu = _wish(spec, plan), spec.resources.wants_gpu
         looked = room_fit.unbounded(wish, found, gpu=gpu)
         idle = await self._session.surroundings.idle(wish.pod) if looked else None
-        return room_fit.fit(
+        told = room_fit.fit(
             wish, found, self._claims(), now=time.time(), count=count, idle=idle, gpu=gpu
         )
+        return msgspec.structs.replace(told, notices=tuple(notices))
 
-    async def _advice(self, spec: TrainSpec, plan: Plan) -> list[str]:
+    async def _advice(
+        self, spec: TrainSpec, plan: Plan, *, count: int = 1, asking: bool = False
+    ) -> list[str]:
         """What the administrator's ceilings say of it."""
         return await self._session.published.advice(
             spec,
             plan.granted.gpu,
             self._session.mirror.workloads(),
             place=self._session.target.namespace,
+            count=count,
+            asking=asking,
         )
 
     async def _check_queue(self, spec: TrainSpec) -> None:

@@ -28,6 +28,7 @@ from cnai_sdk.model.spec import Resources
 DRIVER = "gpu.nvidia.com"
 WHOLE, SLICE = "gpu.nvidia.com", "mig.nvidia.com"
 _FOUND = "ResourceSlices"
+_CUT = f"{_FOUND}, with so many of them at most, as others are cut from the same cards"
 
 
 class DraMig:
@@ -64,7 +65,6 @@ class DraMig:
             claim=claim,
             devices={offer.key: 1},
             quota_key=_key(offer),
-            products=(),
         )
         return _permitted(found, seen)
 
@@ -165,7 +165,7 @@ def _found(
             memory=memory,
             count=len(devices),
             largest=_largest(devices),
-            found=_FOUND,
+            found=_CUT if any(each.cut for each in devices) else _FOUND,
         )
 
 

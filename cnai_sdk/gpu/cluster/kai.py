@@ -48,7 +48,7 @@ class Kai:
                 mechanism="kai",
                 key="",
                 model=card.model,
-                products=card.products,
+                nodes=card.nodes,
                 memory=card.memory,
                 card=card.card,
                 count=card.count,

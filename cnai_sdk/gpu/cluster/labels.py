@@ -12,17 +12,12 @@ from cnai_sdk.gpu.cluster.seen import GPU, NodeSeen
 
 HAMI = "hami.io/node-nvidia-register"
 SHARED = f"{GPU}.shared"
-_SLICE = re.compile(r"-MIG-(\d+g\.\d+gb(?:\.me)?)$")
+_SLICE = re.compile(r"-MIG-(\d+g\.\d+gb[a-z.+-]*?)(?:-SHARED)?$")
 
 
 def product(node: NodeSeen) -> str:
     """The model as its label has it, or ''."""
     return node.labels.get(PRODUCT, "")
-
-
-def products(node: NodeSeen) -> tuple[str, ...]:
-    """To keep a pod on nodes of this model; none where the node does not say it."""
-    return (product(node),) if product(node) else ()
 
 
 def memory(node: NodeSeen, of: str = GPU) -> int:
@@ -45,9 +40,11 @@ def sliced(node: NodeSeen) -> str:
     >>> name = "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb"
     >>> sliced(NodeSeen(name="a", labels={"nvidia.com/gpu.product": name}))
     '1g.10gb'
+    >>> sliced(NodeSeen(name="a", labels={"nvidia.com/gpu.product": f"{name}.me-SHARED"}))
+    '1g.10gb+me'
     """
     found = _SLICE.search(product(node))
-    return found[1].replace(".me", "+me") if found else ""
+    return re.sub(r"(?<=gb)\.", "+", found[1]) if found else ""
 
 
 def sharing(node: NodeSeen, of: str = GPU) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cnai_sdk.gpu import slices
 from cnai_sdk.gpu.cluster import labels
+from cnai_sdk.gpu.cluster.mig import card_of
 from cnai_sdk.gpu.cluster.offer import Offer, PodAsk, grouped, least, made, spoken
-from cnai_sdk.gpu.cluster.seen import GPU, Seen
+from cnai_sdk.gpu.cluster.seen import GPU, NodeSeen, Seen
 from cnai_sdk.gpu.cluster.short import TOO_SMALL, Short
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.spec import Resources
@@ -42,7 +44,7 @@ class Mps:
             self,
             offer,
             limits={offer.key: "1"},
-            share=round(1 / offer.replicas, 4),
+            share=round(offer.share, 4),
             memory=offer.memory,
             waste=float(offer.memory - wanted),
         )
@@ -52,24 +54,34 @@ def slots(seen: Seen, strategy: str) -> list[Offer]:
     """Equal parts of cards that the device plugin shares in one of its two ways.
 
     A slot has the card's memory divided by the number of slots; the label tells the card's.
+    Where all cards are cut into slices alike, it is a slice that is divided, and the label tells
+    that.
     """
     return grouped(
-        Offer(
-            mechanism=strategy,
-            key=key,
-            model=spoken(labels.product(node)),
-            products=labels.products(node),
-            profile=labels.sliced(node),
-            memory=labels.memory(node) // max(labels.replicas(node), 1),
-            card=labels.memory(node),
-            share=1 / max(labels.replicas(node), 1),
-            count=node.allocatable[key],
-            replicas=max(labels.replicas(node), 1),
-            found=seen.found("labels and allocatable"),
-        )
+        _slot(node, key, strategy, seen.found("labels and allocatable"))
         for key in (GPU, labels.SHARED)
         for node in seen.having(key)
         if _shared(key, labels.sharing(node)) == strategy and not labels.is_hami(node)
+    )
+
+
+def _slot(node: NodeSeen, key: str, strategy: str, found: str) -> Offer:
+    by = max(labels.replicas(node), 1)
+    memory, profile = labels.memory(node), labels.sliced(node)
+    model = spoken(labels.product(node))
+    part = slices.share(profile, model) if profile else 1.0
+    return Offer(
+        mechanism=strategy,
+        key=key,
+        model=model,
+        nodes=(node.name,),
+        profile=profile,
+        memory=memory // by,
+        card=card_of(model, memory, part) if profile and memory else memory,
+        share=part / by,
+        count=node.allocatable[key],
+        replicas=by,
+        found=found,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from cnai_sdk.model.spec import Resources
 MIB = 2**20
 PRODUCT = "nvidia.com/gpu.product"
 
+Place = Mapping[str, tuple[str, ...]]
+"""Labels of a node, each with the values that will do; '' for a label that must not be there."""
+
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of device, slice or share, on all nodes that have it.
@@ -25,7 +29,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         mechanism: the name of what makes it.
         key: the resource that a pod asks for, or a DeviceClass.
         model: for a person; '' when it cannot be seen.
-        products: values of the label nvidia.com/gpu.product on its nodes.
+        nodes: the names of those that have it; none where they are not visible.
+        products: values of the label nvidia.com/gpu.product, where it is told and nodes are not.
         profile: of a MIG slice.
         memory: bytes of one; of the card where that is divided freely; 0 when it cannot be seen.
         card: bytes of the whole card; 0 when it cannot be seen.
@@ -40,6 +45,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     mechanism: str
     key: str
     model: str = ""
+    nodes: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     profile: str = ""
     memory: int = 0
@@ -62,6 +68,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         if self.mechanism in ("mig", "dra-mig"):
             return f"MIG{f' {self.profile}' if self.profile else ''} of {of}{size}"
         part = f"1/{self.replicas}" if self.replicas > 1 else "a part"
+        part += f" of MIG {self.profile}" if self.profile else ""
         return f"{part} of {of}{size} by {MAKERS[self.mechanism]}"
 
 
@@ -84,7 +91,7 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
         labels, annotations: of the pod.
         scheduler: its schedulerName, or ''.
         environment: what its container is told.
-        products: it has to run on a node with one of these labels; empty for anywhere.
+        places: it has to run on a node that is like one of these; empty for anywhere.
         claim: the spec of a ResourceClaim, or None.
         devices: by DeviceClass, how many the claim is for.
         count: how many devices.
@@ -102,7 +109,7 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
     scheduler: str = ""
     environment: dict[str, str] = {}
-    products: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
     claim: dict[str, Any] | None = None
     devices: dict[str, int] = {}
     count: int = 1
@@ -189,7 +196,6 @@ def made(mechanism: Mechanism, offer: Offer, **fields: Any) -> PodAsk:
         "isolation": mechanism.isolation,
         "model": offer.model,
         "profile": offer.profile,
-        "products": offer.products,
         "found": offer.found,
         "enforced": mechanism.enforced,
         "not_enforced": mechanism.not_enforced,
@@ -212,7 +218,8 @@ def grouped(offers: Iterable[Offer]) -> list[Offer]:
     """Offers of several nodes that are alike, as one with their sums."""
     found: dict[tuple[Any, ...], list[Offer]] = {}
     for each in offers:
-        key = (each.mechanism, each.key, each.products, each.profile, each.memory, each.replicas)
+        kind = (each.mechanism, each.key, each.model, each.profile, each.unit)
+        key = (*kind, each.memory, each.card, each.replicas)
         found.setdefault(key, []).append(each)
     return [_sum(alike) for alike in found.values()]
 
@@ -221,6 +228,7 @@ def _sum(alike: Sequence[Offer]) -> Offer:
     counts = [each.count for each in alike if each.count is not None]
     return msgspec.structs.replace(
         alike[0],
+        nodes=tuple(dict.fromkeys(itertools.chain.from_iterable(each.nodes for each in alike))),
         count=sum(counts) if counts else None,
         largest=max(counts) if counts else None,
     )

@@ -23,6 +23,7 @@ from typing import Literal, get_args
 import msgspec
 
 from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.gpu.slices import is_profile
 from cnai_sdk.model.quantity import parse_memory
 
 NAME, KEY = "cnai-gpu-profile", "gpus.toml"
@@ -33,6 +34,7 @@ Mechanism = Literal[
     "whole",
 ]  # fmt: skip
 _LARGEST = 2**20
+_SLACK = 1.05
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,5 +187,19 @@ def _check(each: Told, number: int) -> None:
             raise _Wrong(f"{label} is below {least}", number, label)
     if each.mechanism in ("mps", "time-slicing") and each.replicas == 1:
         raise _Wrong(f"{what} does not say replicas, how many share a card", number)
-    if each.mechanism in ("mps", "mig") and not each.memory:
+    if each.mechanism == "mig" and not each.memory:
         raise _Wrong(f"{what} does not say memory, which each has", number)
+    if each.mechanism == "mps" and not (each.memory or each.card):
+        raise _Wrong(f"{what} says neither memory, which each has, nor card", number)
+    if each.replicas > 1 and each.memory and each.card:
+        _check_slots(each, number)
+    if each.profile and not is_profile(each.profile):
+        raise _Wrong("profile is no name of a MIG slice, such as 3g.40gb", number, "profile")
+    if each.mechanism == "mig" and not (each.profile or "/mig-" in each.key):
+        raise _Wrong(f"{what} does not say profile, and its key names none", number)
+
+
+def _check_slots(each: Told, number: int) -> None:
+    if each.replicas * parse_memory(each.memory) > _SLACK * parse_memory(each.card):
+        what = f"{each.replicas} times memory is more than card: memory is of one part"
+        raise _Wrong(what, number, "memory")

@@ -8,7 +8,6 @@ import re
 import msgspec
 
 from cnai_sdk.gpu.cluster.offer import MIB
-from cnai_sdk.model.spec import Resources
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +30,6 @@ class _Registered(msgspec.Struct):
     health: bool = True
 
 
-_MODEL = "nvidia.com/use-gputype"
 _LIST = msgspec.json.Decoder(list[_Registered])
 
 
@@ -57,12 +55,6 @@ def cards(text: str) -> tuple[Card, ...]:
         for each in found
         if each.health and each.devmem > 0 and each.count > 0
     )
-
-
-def only_on(model: str, wish: Resources) -> dict[str, str]:
-    """An annotation that both look for in the names of their cards: amounts are of one model."""
-    word = model.removeprefix("NVIDIA ") or wish.gpu_model
-    return {_MODEL: word} if word else {}
 
 
 def _plain(fields: list[str]) -> _Registered | None:

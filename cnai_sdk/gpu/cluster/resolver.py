@@ -8,7 +8,7 @@ seen and every choice is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -19,9 +19,11 @@ from cnai_sdk.gpu.cluster.kai import Kai
 from cnai_sdk.gpu.cluster.mig import Mig
 from cnai_sdk.gpu.cluster.mps import Mps
 from cnai_sdk.gpu.cluster.offer import Mechanism, Offer, PodAsk
+from cnai_sdk.gpu.cluster.places import Ground, is_plain
 from cnai_sdk.gpu.cluster.seen import Seen
 from cnai_sdk.gpu.cluster.short import (
     MODEL_UNSEEN,
+    NOT_TOLD_APART,
     ONLY_PARTS,
     ONLY_WHOLE,
     WHETHER_UNSEEN,
@@ -35,7 +37,7 @@ from cnai_sdk.gpu.cluster.short import (
 from cnai_sdk.gpu.cluster.time_slicing import TimeSlicing
 from cnai_sdk.gpu.cluster.volcano import Volcano
 from cnai_sdk.gpu.cluster.whole import Whole, together
-from cnai_sdk.gpu.wish import ISOLATIONS, check_contradiction, check_wish, is_model
+from cnai_sdk.gpu.wish import ISOLATIONS, check_contradiction, check_wish, meant
 from cnai_sdk.model.spec import Resources
 
 MECHANISMS: tuple[Mechanism, ...] = (
@@ -43,6 +45,10 @@ MECHANISMS: tuple[Mechanism, ...] = (
 )  # fmt: skip
 BY_NAME = {name: mechanism for mechanism in MECHANISMS for name in mechanism.names}
 WHOLE = ("whole", "dra")
+ALL_OF_ONE = ("hami", "volcano-vgpu")
+"""Mechanisms whose parts may be all of a card, memory and cores."""
+
+_Tried = list[tuple[Offer, PodAsk | Short]]
 
 
 def offers(seen: Seen) -> tuple[Offer, ...]:
@@ -63,43 +69,62 @@ def resolve(wish: Resources, workers: int, seen: Seen) -> PodAsk:
     check_wish(wish, workers)
     there = offers(seen)
     check_contradiction(wish, max((offer.card for offer in there), default=0))
-    tried = list(_tried(wish, workers, seen, there))
+    ground = Ground(seen)
+    tried = _tried(wish, workers, seen, there, ground)
     fitting = [(offer, answer) for offer, answer in tried if isinstance(answer, PodAsk)]
     if fitting:
-        return _chosen(wish, fitting, there)
+        return _chosen(wish, fitting)
     short = [(offer, answer) for offer, answer in tried if isinstance(answer, Short)]
 
     def would(other: Resources, sight: Seen) -> bool:
-        found = _tried(other, workers, sight, there)
-        return any(isinstance(answer, PodAsk) for _, answer in found)
+        return _some(_tried(other, workers, sight, there, ground))
 
     raise refusals.nothing(wish, workers, seen, short, would)
 
 
 def _tried(
-    wish: Resources, workers: int, seen: Seen, there: Sequence[Offer]
-) -> Iterator[tuple[Offer, PodAsk | Short]]:
+    wish: Resources, workers: int, seen: Seen, there: Sequence[Offer], ground: Ground
+) -> _Tried:
     """Each offer, with what a pod would ask for, or why it falls short."""
-    apart = wish.gpu_model or (wish.gpu < 1 and not _rounds_up(seen))
-    every = there if apart else together(there)
-    if wish.gpu_memory and wish.gpu >= 1:
-        every = together([o for o in there if not o.memory or o.memory >= wish.gpu_memory]) or there
-    for offer in every:
-        yield offer, _answer(wish, workers, seen, offer)
+    models = meant(wish.gpu_model, (offer.model for offer in there))
+
+    def answers(every: Sequence[Offer]) -> _Tried:
+        return [(o, _answer(wish, workers, seen, o, models, ground)) for o in every]
+
+    if wish.gpu_model or (wish.gpu < 1 and not _rounds_up(seen)):
+        return answers(there)
+    least = (wish.gpu_memory or 0) if wish.gpu >= 1 else 0
+    large = [o for o in there if o.mechanism != "whole" or o.memory >= least]
+    joined = answers(together(large if any(o.mechanism == "whole" for o in large) else there))
+    if _some(joined):
+        return joined
+    alone = answers(there)
+    return alone if _some(alone) else joined
+
+
+def _some(tried: _Tried) -> bool:
+    return any(isinstance(answer, PodAsk) for _, answer in tried)
 
 
 def _rounds_up(seen: Seen) -> bool:
     return seen.profile is not None and seen.profile.round_up
 
 
-def _answer(wish: Resources, workers: int, seen: Seen, offer: Offer) -> PodAsk | Short:
+def _answer(
+    wish: Resources,
+    workers: int,
+    seen: Seen,
+    offer: Offer,
+    models: Collection[str],
+    ground: Ground,
+) -> PodAsk | Short:
     mechanism, whole = BY_NAME[offer.mechanism], offer.mechanism in WHOLE
-    if wish.gpu_model and not is_model(wish.gpu_model, offer.model):
+    if wish.gpu_model and offer.model not in models:
         if offer.model:
             return other_model(wish.gpu_model)
         if offer.mechanism != "hami":
             return MODEL_UNSEEN
-    if wish.gpu >= 1 and not whole:
+    if wish.gpu >= 1 and not whole and (wish.gpu > 1 or offer.mechanism not in ALL_OF_ONE):
         return ONLY_PARTS
     if whole and wish.gpu < 1 and not _rounds_up(seen):
         return ONLY_WHOLE if seen.nodes is not None or offer.model else WHETHER_UNSEEN
@@ -108,7 +133,21 @@ def _answer(wish: Resources, workers: int, seen: Seen, offer: Offer) -> PodAsk |
     if missing := mechanism.needs - seen.carries:
         return not_carried(seen.kind, missing)
     ask = mechanism.ask(wish, offer, seen)
-    return ask if isinstance(ask, Short) else _allowed(ask, workers, seen)
+    if not isinstance(ask, Short):
+        ask = _allowed(ask, workers, seen)
+    return ask if isinstance(ask, Short) else _placed(wish, seen, offer, ask, ground)
+
+
+def _placed(
+    wish: Resources, seen: Seen, offer: Offer, ask: PodAsk, ground: Ground
+) -> PodAsk | Short:
+    """The ask, kept on the nodes of its offer where its key is also something else."""
+    places = ground.of(offer, named=bool(wish.gpu_model))
+    if places is None:
+        return NOT_TOLD_APART
+    if "affinity" not in seen.carries and not is_plain(places):
+        return not_carried(seen.kind, ("affinity",))
+    return msgspec.structs.replace(ask, places=places)
 
 
 def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | Short:
@@ -125,33 +164,20 @@ def _allowed(ask: PodAsk, workers: int, seen: Seen) -> PodAsk | Short:
     return ask
 
 
-def _chosen(
-    wish: Resources, fitting: Sequence[tuple[Offer, PodAsk]], there: Sequence[Offer]
-) -> PodAsk:
-    """The one that wastes least, kept on its own nodes where its key is also something else."""
-    offer, ask = min(fitting, key=lambda pair: _order(*pair))
-    alike = [o for o in there if o.key == offer.key and o.key in ask.limits]
-    apart = any(not set(o.products) <= set(offer.products) or not o.products for o in alike)
-    apart = apart or offer.found == told.FOUND  # an administrator says where it is for a reason
-    apart = apart or any(o.mechanism not in (offer.mechanism, "kai") for o in alike)
-    fields: dict[str, object] = {"products": ask.products if apart or wish.gpu_model else ()}
-    if ask.scheduler == "kai-scheduler" and len([o for o in there if o.mechanism == "kai"]) > 1:
-        fields["products"] = offer.products  # a fraction is one of this model
+def _chosen(wish: Resources, fitting: Sequence[tuple[Offer, PodAsk]]) -> PodAsk:
+    """The best, and of those the one that wastes least."""
+    offer, ask = min(fitting, key=lambda pair: _order(wish, *pair))
     models = list(dict.fromkeys(o.model for o, _ in fitting if o.model))
+    notice = ""
     if not wish.gpu_model and " or " in offer.model:
-        fields["notices"] = (
-            *ask.notices,
-            f"The GPU may be a {offer.model}: gpu_model= names one.",
-        )
+        notice = f"The GPU may be a {offer.model}: gpu_model= names one."
     elif not wish.gpu_model and len(models) > 1 and ask.model:
         others = ", ".join(model for model in models if model != ask.model)
-        fields["notices"] = (
-            *ask.notices,
-            f"{ask.model} was taken; gpu_model= names another: {others}.",
-        )
-    return msgspec.structs.replace(ask, **fields)
+        notice = f"{ask.model} was taken; gpu_model= names another: {others}."
+    return msgspec.structs.replace(ask, notices=(*ask.notices, notice)) if notice else ask
 
 
-def _order(offer: Offer, ask: PodAsk) -> tuple[float, ...]:
+def _order(wish: Resources, offer: Offer, ask: PodAsk) -> tuple[float, ...]:
     free = -(offer.count or 0)
-    return (BY_NAME[offer.mechanism].rank, ask.waste, offer.memory, free)
+    parts = wish.gpu >= 1 and offer.mechanism not in WHOLE
+    return (parts, BY_NAME[offer.mechanism].rank, ask.waste, offer.memory, free)

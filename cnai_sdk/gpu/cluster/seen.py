@@ -38,6 +38,7 @@ class DeviceSeen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         type: 'gpu' or 'mig'.
         memory: bytes.
         shared: several claims may have a part of it each.
+        cut: it is made of what others of its card are made of, too, so that not all can be had.
     """
 
     name: str
@@ -48,6 +49,7 @@ class DeviceSeen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     profile: str = ""
     memory: int = 0
     shared: bool = False
+    cut: bool = False
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):

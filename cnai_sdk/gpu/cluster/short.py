@@ -47,6 +47,7 @@ SIZES_UNSEEN = Short(
     named=False,
 )
 WHETHER_UNSEEN = Short("Whether GPUs are given in parts cannot be seen by you", named=False)
+NOT_TOLD_APART = Short("No label tells the nodes with ", " from others with the same key")
 MODEL_UNSEEN = Short("The model of ", " cannot be seen by you")
 NO_QUEUE = Short("KAI gives parts by its queues", named=False, step="Name a queue with queue=.")
 _CARRIED = {

@@ -48,21 +48,22 @@ class TimeSlicing:
         if not offer.replicas:
             if not wish.gpu or wish.gpu_memory:
                 return SIZE_UNSEEN
-            share, memory, notices, waste = wish.gpu, 0, (_UNSEEN,), 0.0
+            share = part = wish.gpu
+            memory, notices, waste = 0, (_UNSEEN,), 0.0
         else:
             wanted = least(wish, offer)
             if isinstance(wanted, Short):
                 return wanted
             if wanted > offer.memory:
                 return TOO_SMALL
-            share, memory = round(1 / offer.replicas, 4), offer.memory
+            share, part, memory = offer.share, 1 / offer.replicas, offer.memory
             waste = float(offer.memory - wanted)
         return made(
             self,
             offer,
             limits={offer.key: "1"},
-            environment=torch_limit(share),
-            share=share,
+            environment=torch_limit(round(part, 4)),
+            share=round(share, 4),
             memory=memory,
             notices=notices,
             waste=waste,

@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterator
 
 from cnai_sdk.gpu.cluster import labels
+from cnai_sdk.gpu.cluster.hami import annotated
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
-from cnai_sdk.gpu.cluster.registered import Card, cards, only_on
+from cnai_sdk.gpu.cluster.registered import Card, cards
 from cnai_sdk.gpu.cluster.seen import NodeSeen, Seen
 from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, Short
 from cnai_sdk.gpu.wish import Isolation
@@ -30,7 +31,7 @@ class Volcano:
     names: tuple[str, ...] = ("volcano-vgpu",)
     rank = 2
     isolation: Isolation = "memory"
-    needs = frozenset({"scheduler"})
+    needs = frozenset({"scheduler", "metadata"})
     enforced = "A library in the pod holds its processes to their memory and share of the cores."
     not_enforced = "It is software: a fault in one pod can end the others on the device."
 
@@ -45,6 +46,7 @@ class Volcano:
                 mechanism="volcano-vgpu",
                 key=NUMBER,
                 model=card.model,
+                nodes=(node.name,),
                 memory=size,
                 card=size,
                 count=1,
@@ -62,6 +64,14 @@ class Volcano:
             return part
         if not offer.card:
             return SIZE_UNSEEN
+        models = frozenset(
+            card.model
+            for node in seen.having(NUMBER)
+            for card in cards(node.annotations.get(_REGISTERED, ""))
+        )
+        model = annotated(wish, offer, seen, models)
+        if isinstance(model, Short):
+            return model
         memory = max(wish.gpu * offer.card, float(wish.gpu_memory or 0))
         units = math.ceil(round(memory / MIB / offer.unit, 6))
         return made(
@@ -72,7 +82,7 @@ class Volcano:
                 MEMORY: str(units),
                 CORES: str(math.ceil(round(100 * memory / offer.card, 6))),
             },
-            annotations=only_on(offer.model, wish),
+            annotations=model,
             scheduler=SCHEDULER,
             share=round(memory / offer.card, 4),
             memory=units * offer.unit * MIB,

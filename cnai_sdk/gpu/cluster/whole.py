@@ -42,7 +42,7 @@ class Whole:
                 mechanism="whole",
                 key=GPU,
                 model=spoken(labels.product(node)),
-                products=labels.products(node),
+                nodes=(node.name,),
                 memory=labels.memory(node),
                 card=labels.memory(node),
                 count=node.allocatable[GPU],
@@ -86,15 +86,15 @@ def short(wish: Resources, offer: Offer, count: int) -> Short | None:
 def together(offers: Sequence[Offer]) -> list[Offer]:
     """Whole devices of every model as one offer, for a wish that names no model."""
     whole = [each for each in offers if each.mechanism == "whole"]
-    if len(whole) < 2 or not all(each.products for each in whole):
+    if len(whole) < 2 or not all(each.nodes for each in whole):
         return list(offers)
     models = dict.fromkeys(each.model for each in whole)
     known = [each.memory for each in whole]
     largest = [each.largest for each in whole if each.largest is not None]
     joined = msgspec.structs.replace(
         whole[0],
-        model=" or ".join(models),
-        products=tuple(sorted({name for each in whole for name in each.products})),
+        model=" or ".join(models) if all(models) else "",
+        nodes=tuple(dict.fromkeys(name for each in whole for name in each.nodes)),
         memory=min(known) if all(known) else 0,
         card=min(known) if all(known) else 0,
         count=sum(each.count or 0 for each in whole),

@@ -717,12 +717,15 @@ export interface DataLink {
  *     answer: 'now', 'waits' or 'never'.
  *     why: the reason, for a person.
  *     next_step: what to change, when it never fits.
- *     position: its place in line, when it waits.
+ *     position: its place in line, when it waits and that is known.
  *     seconds: after how long it starts at the latest, by the deadlines of what runs before it;
  *         None when that is not known.
  *     count: how many of them were asked about, and `now` how many of those fit now.
  *     unsure: what could not be seen, so that no more than this is known: 'idle' when the nodes
- *         are large enough and who uses them is hidden, 'nodes' when they are hidden too.
+ *         are large enough and who uses them is hidden, 'nodes' when they are hidden too, or what
+ *         the queue has.
+ *     notices: what else should be known of it, a sentence each: what it may use at the most, and
+ *         how that was found.
  */
 export interface Fit {
   answer: 'never' | 'now' | 'waits';
@@ -733,6 +736,7 @@ export interface Fit {
   count?: number;
   now?: number;
   unsure?: '' | 'idle' | 'nodes';
+  notices?: string[];
 }
 /**
  * Whether they would, and when.

@@ -103,8 +103,15 @@ export function wishedOf(size: ISize): Wished {
   return { wishes, count: BARE.test(count) ? Number(count) : count };
 }
 
-/** 'Fits now', '3 of 4 fit now', 'Waits behind 3, about 12 m by the running jobs\u2019 deadlines'. */
+/** 'Fits now', '3 of 4 fit now', 'Waits behind 3, about 12 m by the running jobs\u2019 deadlines';
+ *  and what else should be known, a sentence each. */
 export function fitText(fit: Fit, trans: TranslationBundle): string {
+  const said = answerText(fit, trans);
+  const besides = (fit.notices ?? []).map(oneLine).join(' ');
+  return besides ? `${said.replace(/\.$/, '')}. ${besides}` : said;
+}
+
+function answerText(fit: Fit, trans: TranslationBundle): string {
   const { answer, count = 1, now = 0, position, seconds, unsure } = fit;
   const why = oneLine(fit.why ?? '');
   const and = (said: string) => (why ? trans.__('%1: %2', said, why) : said);

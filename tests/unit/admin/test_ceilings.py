@@ -208,6 +208,18 @@ def test_the_advised_timeout_is_within_what_is_left() -> None:
     assert held(spec(gpu=4, timeout=900), budget, jobs=jobs)
 
 
+def test_who_only_asks_is_told_that_a_timeout_is_to_be_written() -> None:
+    wish = asked(spec(gpu=1), 1.0)
+    against = ceilings(hours_per_job="0.5")
+    assert check(wish, against, (), place="s01", now=NOW, asking=True) == (
+        'It also has to say how long it may run, such as timeout="30m".'
+    )
+    bounded = asked(spec(gpu=1, timeout=HOUR), 1.0)
+    budget = ceilings(gpu_hours_per_namespace="10")
+    assert "10 of 10 are left" in check(bounded, budget, (), place="s01", now=NOW, asking=True)
+    assert "10 of 10 were left" in check(bounded, budget, (), place="s01", now=NOW)
+
+
 def test_where_nothing_is_left_a_timeout_is_not_asked_for_first() -> None:
     jobs = [workload(Phase.SUCCEEDED, started=0.0, ended=70 * HOUR)]
     with pytest.raises(DoesNotFit, match="of the GPU-hours about 0 of 10 are left") as told:

@@ -78,7 +78,8 @@ def test_a_node_of_slices_is_never_given_as_a_whole_gpu():
     with pytest.raises(DoesNotFit, match="gpu=1"):
         ask(seen(mig_single()), gpu=1.0)
     beside = ask(seen(mig_single(), whole()), gpu=1.0)
-    assert beside.products == (H100,)  # the same key means a slice elsewhere
+    # the same key means a slice elsewhere
+    assert beside.places == ({"nvidia.com/gpu.product": (H100,)},)
 
 
 def test_a_slot_of_mps_is_taken_when_it_is_large_enough():

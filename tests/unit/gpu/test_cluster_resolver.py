@@ -88,10 +88,11 @@ def test_the_model_that_was_taken_is_said_and_another_can_be_named():
 def test_whole_gpus_may_be_of_any_model_and_one_can_be_named():
     there = seen(whole("a", H100), whole("b", A100_40))
     anyone = ask(there, gpu=1.0)
-    assert anyone.products == ()
+    assert anyone.places == ()
     assert "gpu_model=" in anyone.notices[-1]
-    assert ask(there, gpu=1.0, gpu_model="H100").products == (H100,)
-    assert ask(there, gpu=1.0, gpu_memory=60 * GIB).products == (H100,)
+    h100 = ({"nvidia.com/gpu.product": (H100,)},)
+    assert ask(there, gpu=1.0, gpu_model="H100").places == h100
+    assert ask(there, gpu=1.0, gpu_memory=60 * GIB).places == h100
 
 
 def test_a_share_becomes_a_whole_gpu_only_where_the_administrator_allows_it():
@@ -290,7 +291,7 @@ def test_what_is_no_number_of_gpus_is_refused_before_anything_is_looked_at(gpu):
 @pytest.mark.parametrize(
     ("nodes", "choice"),
     [
-        ([hami()], {"gpu": 0.5}),
+        ([mig_mixed(_3g_40gb=1)], {"gpu": 0.5}),
         ([shared("turns", "time-slicing", by=4)], {"gpu": 0.25, "isolation": "none"}),
     ],
 )
@@ -485,7 +486,7 @@ def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
     got = ask(seen(hami(), profile=profile), gpu=0.25)
     assert (got.mechanism, got.memory) == ("mps", 12 * GIB)
     assert got.found == "the administrator's profile"
-    assert got.products == ("NVIDIA-L40S",)
+    assert got.places == ({"nvidia.com/gpu.product": ("NVIDIA-L40S",)},)
 
 
 OFFER = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n'

@@ -1,112 +1,151 @@
-"""How pods of all namespaces are looked at: when somebody asks, and no more often than it helps."""
+"""What is watched around a namespace: which queue admits, and who may not be counted."""
 
 from __future__ import annotations
 
-import asyncio
-from types import SimpleNamespace
-from typing import Any, cast
+import queue
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
-import msgspec
 import pytest
 
-from cnai_sdk.backends.kubernetes import surroundings
-from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
+from cnai_sdk.backends.kubernetes.api import Api
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informers
-from cnai_sdk.backends.kubernetes.room_idle import Running
-from cnai_sdk.backends.kubernetes.room_objects import Node
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
-from tests import vendors
+from cnai_sdk.errors import InvalidRequest
 
-GPU = "nvidia.com/gpu"
+from .https import Reply, Request, Server, status
+
+KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
+LOCAL = f"{KUEUE}/namespaces/team-a/localqueues"
+VOLCANO = "/apis/scheduling.volcano.sh/v1beta1/queues"
 
 
 class Cluster:
-    """What an API server tells of one node with two GPUs, and of who runs on it.
+    """Objects by the path of their kind; what has none is empty."""
 
-    Attributes:
-        held: GPUs of a pod that runs there.
-        error: raised in place of a list.
-        lists: how often pods were listed.
-    """
+    def __init__(self, server: Server) -> None:
+        self.objects: dict[str, list[dict[str, Any]]] = {}
+        self.instead: dict[str, Reply] = {}
+        self._ends: queue.Queue[None] = queue.Queue()
+        server.answer = self._answer
 
-    def __init__(self) -> None:
-        self.held, self.lists = 1, 0
-        self.error: Exception | None = None
-        self.hides_nodes = False
-        self.api = self
+    def _answer(self, request: Request) -> Reply:
+        if request.path in self.instead:
+            return self.instead[request.path]
+        if "watch" in request.query:
+            return Reply(pieces=self._held())
+        items = self.objects.get(request.path, [])
+        return Reply(200, {"metadata": {"resourceVersion": "1"}, "items": items})
 
-    def get(self, path: str, type: Any, params: Any = None) -> Any:
-        """A watch that has heard all."""
+    def _held(self) -> Iterator[bytes]:
+        self._ends.get()
+        self._ends.put(None)
+        yield b""
 
-        async def synced() -> bool:
-            return True
-
-        whole = vendors.whole("a")
-        node = {"metadata": {"name": "a"}, "status": {"allocatable": whole["allocatable"]}}
-        here = path.endswith("/nodes")
-        objects = {"a": msgspec.convert(node, Node)} if here and not self.hides_nodes else {}
-        problem = "nodes: not allowed" if here and self.hides_nodes else ""
-        return SimpleNamespace(synced=synced, objects=objects, problem=problem)
-
-    async def list(self, path: str, *, params: dict[str, str], type: Any) -> Any:
-        """The pods, as they are now."""
-        assert path == "/api/v1/pods"
-        assert "spec.nodeName!=" in params["fieldSelector"]
-        self.lists += 1
-        found = self.held
-        await asyncio.sleep(0)
-        if self.error is not None:
-            raise self.error
-        container = {"resources": {"requests": {GPU: str(found)}}}
-        pod = {"spec": {"nodeName": "a", "containers": [container]}}
-        return SimpleNamespace(items=[msgspec.convert(pod, Running)])
+    def close(self) -> None:
+        self._ends.put(None)
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    monkeypatch.setattr(surroundings, "_APART", 0.0)
-    return Cluster()
+def cluster(server: Server) -> Iterator[Cluster]:
+    cluster = Cluster(server)
+    yield cluster
+    cluster.close()
 
 
-def around(cluster: Cluster) -> Surroundings:
-    return Surroundings(cast(Informers, cluster), Served(), "team-a")
+@pytest.fixture
+async def informers(api: Api) -> AsyncIterator[Informers]:
+    found = Informers(api)
+    yield found
+    await found.close()
 
 
-async def left(found: Surroundings) -> float | None:
-    """GPUs that are left on the node; None where nobody could count."""
-    idle = await found.idle({})
-    return idle.nodes[0][GPU] if idle.counted else None
+def named(name: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": f"u-{name}", "namespace": "team-a"}, **more}
 
 
-async def test_those_who_ask_at_once_share_one_list_and_the_next_one_hears_news(
-    cluster: Cluster,
+def surroundings(informers: Informers, **served: Any) -> Surroundings:
+    return Surroundings(informers, Served(**served), "team-a")
+
+
+async def test_jobs_that_name_no_queue_go_to_kueues_default(
+    cluster: Cluster, informers: Informers
 ) -> None:
-    found = around(cluster)
-    assert await asyncio.gather(*(left(found) for _ in range(5))) == [1.0] * 5
-    assert cluster.lists <= 2  # one that had begun may be too old for those who came later
-    before, cluster.held = cluster.lists, 2
-    assert await left(found) == 0.0
-    assert cluster.lists == before + 1
+    cluster.objects[LOCAL] = [
+        named("default", spec={"clusterQueue": "cq"}),
+        named("night", spec={"clusterQueue": "cq"}),
+    ]
+    here = surroundings(informers, kueue="v1beta2")
+    room = await here.room("")
+    assert room.queue is not None
+    assert (room.queue.name, room.offered) == ("default", ())
+    room = await here.room("night")
+    assert room.queue is not None and room.queue.name == "night"
 
 
-async def test_who_may_not_list_pods_is_not_refused_again_and_again(cluster: Cluster) -> None:
-    found = around(cluster)
-    cluster.error = Refused("no", status=403, reason="Forbidden", message="no")
-    assert await left(found) is None
-    assert await left(found) is None
-    assert cluster.lists == 1
+async def test_without_a_default_the_queues_are_offered(
+    cluster: Cluster, informers: Informers
+) -> None:
+    cluster.objects[LOCAL] = [named("night", spec={"clusterQueue": "cq"})]
+    room = await surroundings(informers, kueue="v1beta2").room("")
+    assert room.queue is None
+    assert [each.name for each in room.offered] == ["night"]
 
 
-async def test_a_cluster_that_did_not_answer_is_asked_again(cluster: Cluster) -> None:
-    found = around(cluster)
-    cluster.error = Unreachable("no", sent=False)
-    assert await left(found) is None
-    cluster.error = None
-    assert await left(found) == 1.0
+@pytest.mark.parametrize(
+    ("cohorts", "unsure"),
+    [
+        (status(403, "Forbidden", "cohorts is forbidden"), True),
+        (status(404, "NotFound", "the server could not find the requested resource"), False),
+        (None, False),
+    ],
+    ids=["not-allowed", "not-served", "none"],
+)
+async def test_cohorts_that_may_not_be_read_may_lend(
+    cluster: Cluster, informers: Informers, cohorts: Reply | None, unsure: bool
+) -> None:
+    amounts = [{"name": "cpu", "nominalQuota": "4"}]
+    group = {"coveredResources": ["cpu"], "flavors": [{"name": "f", "resources": amounts}]}
+    spec = {"cohortName": "lab", "namespaceSelector": {}, "resourceGroups": [group]}
+    cluster.objects[LOCAL] = [named("team", spec={"clusterQueue": "cq"})]
+    cluster.objects[f"{KUEUE}/clusterqueues"] = [named("cq", spec=spec)]
+    if cohorts is not None:
+        cluster.instead[f"{KUEUE}/cohorts"] = cohorts
+    room = await surroundings(informers, kueue="v1beta2").room("team")
+    assert room.queue is not None
+    ((_, share),) = room.queue.flavors("cpu")
+    assert share.hidden is unsure
 
 
-async def test_where_nodes_are_hidden_nobody_lists_their_pods(cluster: Cluster) -> None:
-    cluster.hides_nodes = True
-    idle = await around(cluster).idle({})
-    assert (idle.known, cluster.lists) == (False, 0)
+async def test_a_queue_of_volcano_that_is_not_there_is_refused(
+    cluster: Cluster, informers: Informers
+) -> None:
+    cluster.objects[VOLCANO] = [named("default"), named("vision")]
+    here = surroundings(informers, volcano=True)
+    await here.check_queue("vision")
+    with pytest.raises(InvalidRequest, match="no queue 'nope' of Volcano") as refusal:
+        await here.check_queue("nope")
+    assert refusal.value.why == "There is default, vision."
+    await surroundings(informers, volcano=True, kai=True).check_queue("one-of-kais")
+
+
+async def test_queues_that_may_not_be_listed_are_not_said_to_be_missing(
+    cluster: Cluster, informers: Informers
+) -> None:
+    cluster.instead[VOLCANO] = status(403, "Forbidden", "queues is forbidden")
+    await surroundings(informers, volcano=True).check_queue("vision")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Reply(200, b"<html>Sign in</html>"), status(403, "Forbidden", "pods is forbidden")],
+    ids=["no-answer-of-a-server-of-pods", "not-allowed"],
+)
+async def test_pods_that_cannot_be_listed_are_not_counted(
+    cluster: Cluster, informers: Informers, answer: Reply
+) -> None:
+    cluster.objects["/api/v1/nodes"] = [named("a", status={"allocatable": {"cpu": "8"}})]
+    cluster.instead["/api/v1/pods"] = answer
+    left = await surroundings(informers).idle({})
+    assert (left.known, left.counted) == (True, False)

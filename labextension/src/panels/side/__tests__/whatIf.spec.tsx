@@ -61,6 +61,10 @@ describe('what is said', () => {
       { answer: 'waits', position: 4, seconds: 720 },
       'Waits behind 3, about 12\u00a0m by the deadlines of what runs'
     ],
+    [
+      { answer: 'now', notices: ['Up to 2 GPU-hours.', 'One is ignored.'] },
+      'Fits now. Up to 2 GPU-hours. One is ignored.'
+    ],
     [{ answer: 'now', unsure: 'idle' }, 'Large enough; whether it is idle cannot be seen'],
     [
       { answer: 'now', count: 4, now: 4, unsure: 'idle' },

@@ -1,0 +1,99 @@
+"""On which nodes a pod gets what was promised, where others have the same key.
+
+A key says little: nvidia.com/gpu is a whole card on one node, a slot of MPS on the next and a turn
+on a third. A pod is kept to the right ones by the labels in which they differ from the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cnai_sdk.gpu.cluster.offer import PRODUCT, Offer, Place
+from cnai_sdk.gpu.cluster.seen import GPU, Seen
+
+_KEPT = frozenset({"mig", "mps", "time-slicing", "kai", "whole"})
+"""Mechanisms whose pods any node with the key would take; the others choose devices themselves."""
+
+_Marks = tuple[str, ...]
+_ALWAYS = (0,)
+"""The product, of the labels: it is said where anything has to be said."""
+
+
+class Ground:
+    """The nodes of a cluster, by the labels that tell what a key means on them."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._by_key: dict[str, Mapping[str, _Marks]] = {}
+
+    def of(self, offer: Offer, *, named: bool) -> tuple[Place, ...] | None:
+        """What a pod has to say of its node: one of these; nothing where all of them will do.
+
+        None where no label tells the nodes of an offer from others that have its key.
+
+        Args:
+            named: whether the model was named, so that it counts on nodes yet to come, too.
+        """
+        if not offer.nodes:
+            return tuple({PRODUCT: (name,)} for name in offer.products)
+        if offer.mechanism not in _KEPT:
+            return ()
+        key = offer.key or GPU
+        there, own = self._marks(key), frozenset(offer.nodes)
+        ours = dict.fromkeys(there[name] for name in offer.nodes)
+        others = {marks for name, marks in there.items() if name not in own}
+        places = []
+        for marks in ours:
+            told = _differences(marks, others)
+            if told is None:
+                return None
+            also = {number for number in _ALWAYS if marks[number]} if told or named else set()
+            labels = _labels(key)
+            places.append({labels[n]: (marks[n],) for n in sorted(told | also)})
+        return _together(places)
+
+    def _marks(self, key: str) -> Mapping[str, _Marks]:
+        if key not in self._by_key:
+            labels = _labels(key)
+            self._by_key[key] = {
+                node.name: tuple(node.labels.get(label, "") for label in labels)
+                for node in self._seen.having(key)
+            }
+        return self._by_key[key]
+
+
+def _labels(key: str) -> tuple[str, ...]:
+    about = [GPU] if key.startswith(GPU) else [GPU, key]
+    kinds = ("sharing-strategy", "replicas", "memory")
+    return (PRODUCT, *(f"{each}.{kind}" for each in about for kind in kinds))
+
+
+def _differences(marks: _Marks, others: Iterable[_Marks]) -> set[int] | None:
+    """The first labels that are enough to tell it from all others, by number, or None."""
+    rest, told = set(others), set()
+    for number, value in enumerate(marks):
+        alike = {each for each in rest if each[number] == value}
+        if len(alike) < len(rest):
+            told.add(number)
+            rest = alike
+    return None if rest else told
+
+
+def _together(places: Iterable[Place]) -> tuple[Place, ...]:
+    """As few as possible: those that differ in the product alone are one."""
+    found: dict[tuple[tuple[str, tuple[str, ...]], ...], set[str]] = {}
+    for place in filter(None, places):
+        product = place.get(PRODUCT, ("",))
+        rest = tuple(each for each in place.items() if each[0] != PRODUCT or product == ("",))
+        found.setdefault(rest, set()).update(filter(None, product))
+    return tuple(
+        ({PRODUCT: tuple(sorted(products))} if products else {}) | dict(rest)
+        for rest, products in found.items()
+    )
+
+
+def is_plain(places: Sequence[Place]) -> bool:
+    """Whether each label is just one value, as a nodeSelector says it."""
+    return not places or (
+        len(places) == 1 and all(len(values) == 1 and values[0] for values in places[0].values())
+    )
