@@ -34,6 +34,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from tests.cluster.testbed.fixtures import build_for_tests
 
+    tests = (item for item in session.items if isinstance(item, pytest.Function))
+    asked = {name for test in tests for name in getattr(test.module, "ASKED", ())}
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else nullcontext():
-        build_for_tests()
+        build_for_tests(asked)

@@ -122,18 +122,26 @@ def hami(name: str = "hami", product: str = A100, count: int = 2) -> dict:
     return node(name, {"nvidia.com/gpu": 10 * count}, {}, annotations=written)
 
 
-def volcano(name: str = "vgpu", product: str = A100, count: int = 2, factor: int = 1) -> dict:
-    """Cards that Volcano's vGPU plugin hands out."""
+def volcano(
+    name: str = "vgpu", product: str = A100, count: int = 2, factor: int = 1, *, old: bool = False
+) -> dict:
+    """Cards that Volcano's vGPU plugin hands out.
+
+    Args:
+        factor: MiB of one unit of memory.
+        old: as before October 2024, when it registered MiB whatever the units.
+    """
     text = "".join(
-        f"{each['id']},10,{each['devmem']},{each['type']},true,hami-core:"
+        f"{each['id']},10,{each['devmem'] // (1 if old else factor)},{each['type']},true,hami-core:"
         for each in _cards(product, count)
     )
     keys = {
         "volcano.sh/vgpu-number": 10 * count,
-        "volcano.sh/vgpu-memory": count * MEMORY[product] // factor,
+        "volcano.sh/vgpu-memory": count * (MEMORY[product] // factor),
         "volcano.sh/vgpu-cores": 100 * count,
     }
-    return node(name, keys, {}, annotations={"volcano.sh/node-vgpu-register": text})
+    labels = {"gpu.memory": MEMORY[product]}
+    return node(name, keys, labels, annotations={"volcano.sh/node-vgpu-register": text})
 
 
 def device(name: str, product: str, memory: int, **more: Any) -> dict[str, Any]:

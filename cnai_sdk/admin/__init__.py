@@ -5,6 +5,7 @@ Belongs here: the objects (roles, policies, ceilings, a student's namespace) as 
 administrator's own kubectl sends them, and the ceilings' meaning (`backends/kubernetes/ceilings`).
 """
 
-from cnai_sdk.admin.manifests import Setup, Subject, manifests, written
+from cnai_sdk.admin.manifests import Setup, manifests, written
+from cnai_sdk.admin.people import Subject
 
 __all__ = ["Setup", "Subject", "manifests", "written"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.admin.people import RBAC, Subject
 from cnai_sdk.backends.kubernetes.ceilings import WHOLE
 from cnai_sdk.config import SHARED
 from cnai_sdk.errors import InvalidRequest, MissingDependency
@@ -18,13 +19,9 @@ from cnai_sdk.gpu.cluster import profile
 
 Document = dict[str, Any]
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_WHO = re.compile(r"[^\s\x00-\x1f]{1,256}")
 _QUOTA_KEY = re.compile(r"[a-z0-9][A-Za-z0-9./_-]{0,316}", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]+([.][0-9]+)?(m|[kMGTP]|[KMGTP]i)?", re.ASCII)
-_RBAC = "rbac.authorization.k8s.io"
 _MARK = {"app.kubernetes.io/part-of": "cnai-sdk"}
-_SYSTEM = ("default", "kube-")
 HELD = {
     "workersMost": "workers-per-job",
     "gpusMost": "gpus-per-job",
@@ -43,50 +40,6 @@ OPTIONS = {
 """Of `cnai admin manifests`, which sets each ceiling."""
 
 
-class Subject(msgspec.Struct, frozen=True):
-    """Whom a role is given to: a user, a group, or a service account of a namespace."""
-
-    kind: str
-    name: str
-    namespace: str = ""
-
-    @staticmethod
-    def parse(text: str) -> Subject:
-        """From what an administrator writes.
-
-        Raises:
-            InvalidRequest: nobody could be called so.
-
-        >>> Subject.parse("ann"), Subject.parse("group:class-a")
-        (Subject(kind='User', name='ann', namespace=''), Subject(kind='Group', \
-name='class-a', namespace=''))
-        >>> Subject.parse("serviceaccount:hub:ann").namespace
-        'hub'
-        """
-        kind, colon, rest = text.partition(":")
-        if colon and kind == "serviceaccount":
-            namespace, _, name = rest.partition(":")
-            if _LABEL.fullmatch(namespace) and _WHO.fullmatch(name):
-                return Subject("ServiceAccount", name, namespace)
-        elif colon and kind == "group" and _WHO.fullmatch(rest):
-            return Subject("Group", rest)
-        elif colon and kind == "user" and _WHO.fullmatch(rest):
-            return Subject("User", rest)
-        elif _WHO.fullmatch(text) and kind not in ("serviceaccount", "group", "user"):
-            return Subject("User", text)
-        raise InvalidRequest(
-            f"{text!r} names nobody.",
-            next_step="Write a user's name, group:NAME, or serviceaccount:NAMESPACE:NAME.",
-        )
-
-    @property
-    def document(self) -> Document:
-        """As a RoleBinding has it."""
-        if self.kind == "ServiceAccount":
-            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
-        return {"kind": self.kind, "name": self.name, "apiGroup": _RBAC}
-
-
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a cluster is set up for, and how much each may use.
 
@@ -96,7 +49,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         teachers: they look at every one of these namespaces.
         ceilings: written over the shipped ones; an empty value takes one away.
         quota: of each student's namespace, written over the shipped one; '' takes a key away.
-        gpu_profile: the text of the GPU profile; '' for none, where the cluster is asked.
+        gpu_profile: the text of the GPU profile; '' to leave what is published as it is.
+        base: whether the cluster's own objects are in it; without them they stay as they are.
     """
 
     shared: str = SHARED
@@ -105,45 +59,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: Mapping[str, str] = {}
     quota: Mapping[str, str] = {}
     gpu_profile: str = ""
-
-
-def student(text: str) -> tuple[str, Subject]:
-    """NAMESPACE=WHO, as an administrator writes it.
-
-    Raises:
-        InvalidRequest: no such pair, or a namespace that is the cluster's own.
-
-    >>> student("s01=ann")[0]
-    's01'
-    """
-    namespace, equals, who = text.partition("=")
-    if not equals:
-        raise InvalidRequest(
-            f"{text!r} does not say whose namespace it is.",
-            next_step="Write NAMESPACE=WHO, such as s01=ann or team-a=group:team-a.",
-        )
-    return checked_namespace(namespace), Subject.parse(who)
-
-
-def checked_namespace(name: str) -> str:
-    """A namespace that students may have.
-
-    Raises:
-        InvalidRequest: no name, or the cluster's own.
-    """
-    if not _LABEL.fullmatch(name):
-        raise InvalidRequest(
-            f"{name!r} is not a namespace's name.",
-            why="It has a-z, 0-9 and '-', and at most 63 characters.",
-            next_step="Write a name such as s01.",
-        )
-    if name.startswith(_SYSTEM):
-        raise InvalidRequest(
-            f"{name!r} is a namespace of the cluster itself.",
-            why="Who may create pods there can use the secrets that run the cluster.",
-            next_step="Give each student a namespace of one's own, such as s01.",
-        )
-    return name
+    base: bool = True
 
 
 def checked_quota(text: str) -> tuple[str, str]:
@@ -191,7 +107,8 @@ def checked_profile(file: str) -> str:
 
 def manifests(setup: Setup) -> list[Document]:
     """Every object, in an order in which they can be applied."""
-    found = [_adapted(each, setup) for each in _base("base")]
+    shipped = [_adapted(each, setup) for each in _base("base")]
+    found = [each for each in shipped if _printed(each, setup)]
     template = _base("student")
     for namespace in dict.fromkeys(namespace for namespace, _ in setup.students):
         if namespace == setup.shared:
@@ -204,6 +121,13 @@ def manifests(setup: Setup) -> list[Document]:
         found += _rights(namespace, people, setup)
     found += _overseers(setup)
     return found
+
+
+def _printed(document: Document, setup: Setup) -> bool:
+    """An empty profile would take the one away that is published."""
+    if document["metadata"]["name"] == profile.NAME:
+        return bool(setup.gpu_profile)
+    return setup.base
 
 
 def _adapted(document: Document, setup: Setup) -> Document:
@@ -247,39 +171,42 @@ def _over(shipped: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, st
 
 
 def _rights(namespace: str, people: Sequence[Subject], setup: Setup) -> list[Document]:
-    """A student's, and the teachers' in that namespace. What lies elsewhere is named by the
-    namespace, so that one student after the other can be added."""
-    found = [
-        _binding("ClusterRole", "cnai-student", people, namespace),
-        _binding("Role", "cnai-reader", people, setup.shared, name=f"cnai-reader-{namespace}"),
-        _binding("ClusterRole", "cnai-reader", people, name=f"cnai-reader-{namespace}"),
-    ]
-    if setup.teachers:
-        found.append(_binding("ClusterRole", "cnai-teacher", setup.teachers, namespace))
-    return found
+    """A student's, and the teachers' in that namespace. Each person has bindings of one's own, so
+    that who is named later takes nobody's place."""
+    found = []
+    for who in dict.fromkeys(people):
+        elsewhere = f"cnai-reader-{namespace}"
+        found += [
+            _binding("ClusterRole", "cnai-student", who, namespace),
+            _binding("Role", "cnai-reader", who, setup.shared, name=elsewhere),
+            _binding("ClusterRole", "cnai-reader", who, name=elsewhere),
+        ]
+    teachers = dict.fromkeys(setup.teachers)
+    return found + [_binding("ClusterRole", "cnai-teacher", who, namespace) for who in teachers]
 
 
 def _overseers(setup: Setup) -> list[Document]:
-    if not setup.teachers:
-        return []
-    return [
-        _binding("Role", "cnai-reader", setup.teachers, setup.shared, name="cnai-teacher"),
-        _binding("ClusterRole", "cnai-overseer", setup.teachers),
-    ]
+    found = []
+    for who in dict.fromkeys(setup.teachers):
+        found += [
+            _binding("Role", "cnai-reader", who, setup.shared, name="cnai-teacher"),
+            _binding("ClusterRole", "cnai-overseer", who),
+        ]
+    return found
 
 
 def _binding(
-    kind: str, role: str, people: Iterable[Subject], namespace: str = "", *, name: str = ""
+    kind: str, role: str, who: Subject, namespace: str = "", *, name: str = ""
 ) -> Document:
-    meta: dict[str, Any] = {"name": name or role, "labels": dict(_MARK)}
+    meta: dict[str, Any] = {"name": f"{name or role}-{who.mark}", "labels": dict(_MARK)}
     if namespace:
         meta["namespace"] = namespace
     return {
-        "apiVersion": f"{_RBAC}/v1",
+        "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
         "metadata": meta,
-        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": role},
-        "subjects": [each.document for each in dict.fromkeys(people)],
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role},
+        "subjects": [who.document],
     }
 
 

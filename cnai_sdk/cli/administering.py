@@ -30,6 +30,11 @@ def _ceilings(command: click.Command) -> click.Command:
 @_ceilings
 @admin.command()
 @click.option(
+    "--base",
+    is_flag=True,
+    help="With the cluster's own objects: roles, policies, ceilings; so without any option.",
+)
+@click.option(
     "--student",
     multiple=True,
     metavar="NAMESPACE=WHO",
@@ -46,6 +51,7 @@ def _ceilings(command: click.Command) -> click.Command:
 @click.option("--shared", default="", metavar="NAMESPACE", help="What students only read.")
 @json_option
 def manifests(
+    base: bool,
     student: tuple[str, ...],
     teacher: tuple[str, ...],
     quota: tuple[str, ...],
@@ -56,24 +62,20 @@ def manifests(
 ) -> None:
     """Print the objects of a setup, for `kubectl apply -f -`; nothing is sent anywhere.
 
-    WHO is a user's name, group:NAME, or serviceaccount:NAMESPACE:NAME.
+    WHO is a user's name, group:NAME, or serviceaccount:NAMESPACE:NAME. Students and teachers are
+    added to those who are there; the base is printed without them, or with --base.
     """
     from cnai_sdk.admin import manifests as made
-    from cnai_sdk.admin.manifests import (
-        Setup,
-        Subject,
-        checked_namespace,
-        checked_profile,
-        checked_quota,
-        written,
-    )
-    from cnai_sdk.admin.manifests import student as parsed
+    from cnai_sdk.admin.manifests import Setup, checked_profile, checked_quota, written
+    from cnai_sdk.admin.people import Subject, checked_namespace
+    from cnai_sdk.admin.people import student as parsed
     from cnai_sdk.backends.kubernetes.ceilings import check_ceiling
     from cnai_sdk.config import SHARED
 
-    given = ((_CEILINGS[name][0], value) for name, value in ceilings.items() if value is not None)
+    given = [(_CEILINGS[name][0], value) for name, value in ceilings.items() if value is not None]
     documents = made(
         Setup(
+            base=_with_base(base, bool(given), bool(student or teacher), bool(gpu_profile)),
             shared=checked_namespace(shared or SHARED),
             students=tuple(parsed(each) for each in student),
             teachers=tuple(Subject.parse(each) for each in teacher),
@@ -86,3 +88,17 @@ def manifests(
         print_json({"apiVersion": "v1", "kind": "List", "items": documents})
     else:
         click.echo(written(documents), nl=False)
+
+
+def _with_base(base: bool, ceilings: bool, people: bool, profile: bool) -> bool:
+    """Whether the base is printed, whose ceilings would otherwise go back to the shipped ones."""
+    from cnai_sdk.errors import InvalidRequest
+
+    if ceilings and people and not base:
+        raise InvalidRequest(
+            "A ceiling is of the whole cluster, and only students or teachers are added.",
+            why="Ceilings are written into the base, which is not printed with people.",
+            next_step="Set the ceilings by themselves: cnai admin manifests --gpus 4; or print "
+            "both with --base. What is left out of a base is as it is shipped.",
+        )
+    return base or ceilings or not (people or profile)

@@ -17,7 +17,7 @@ from cnai_sdk.model.diagnosis import Diagnosis
 How = Literal["real", "imitated"]
 MODULES = (
     *("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes", "test_verdicts_ready"),
-    "test_gpus",
+    *("test_gpus", "test_gangs"),
 )
 WORDS = {
     "real": "real, by the cluster's own parts",
@@ -26,7 +26,6 @@ WORDS = {
     "recorded": "recorded, and read from the row's own sample",
 }
 BEYOND = {
-    "SCHED_GANG_K8S": "Volcano and coscheduling start gangs, and neither is on the test cluster",
     "IMG_ARCH": "every node of the test cluster is of one kind",
     "KYVERNO": "Kyverno is not on the test cluster",
 }

@@ -27,7 +27,7 @@ from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
-from tests.cluster.classroom import Classroom, classroom_on, objects
+from tests.cluster.classroom import QUOTA, Classroom, classroom_on, objects
 from tests.cluster.surviving import connected
 from tests.cluster.test_example import EXAMPLES, outputs
 from tests.cluster.testbed.cluster import Cluster
@@ -76,6 +76,42 @@ def _sorted(document: dict[str, Any]) -> dict[str, Any]:
 def test_setting_it_up_again_changes_nothing(room: Classroom) -> None:
     room.admin("apply", "-f", "-", input=room.printed())
     assert room.admin("diff", "-f", "-", input=room.printed()) == ""
+
+
+async def test_who_is_added_later_changes_no_ceiling_and_takes_nobodys_rights(
+    room: Classroom,
+) -> None:
+    """The command of the documents for one student after the other, in a namespace that is there
+    and in a new one."""
+    new = f"{room.namespace}-2"
+    people = [f"{room.namespace}={room.who('second')}", f"{new}={room.who('second')}"]
+    words = ["admin", "manifests", "--shared", room.shared, "--teacher", room.who("other")]
+    words += [word for each in people for word in ("--student", each)]
+    added = CliRunner().invoke(app, [*words, *(w for q in QUOTA for w in ("--quota", q))])
+    assert added.exit_code == 0, added.output
+    room.admin("apply", "-f", "-", input=room.printed("--gpus", "5"))
+    try:
+        before = room.ceilings()
+        assert before == ("5", "5")
+        rights_before = await room.allowed(room.teacher, EVERY, namespace=room.namespace)
+        room.admin("apply", "-f", "-", input=added.stdout)
+        assert room.ceilings() == before
+        asked = [("create", "kubeflow.org", "pytorchjobs"), ("obey", "cnai-sdk", "ceilings")]
+        second = room.kubeconfig("second")
+        for who, where in (
+            (room.student, room.namespace),
+            (second, room.namespace),
+            (second, new),
+        ):
+            assert await room.allowed(who, asked, namespace=where) == set(asked)
+        assert await room.allowed(room.student, asked, namespace=new) == set()
+        assert await room.allowed(room.teacher, EVERY, namespace=room.namespace) == rights_before
+        assert room.admin("diff", "-f", "-", input=room.printed("--gpus", "5")) == ""
+    finally:
+        room.admin("apply", "-f", "-", input=room.printed())
+        kept = (each for each in objects(added.stdout) if each["metadata"]["name"] in (new,))
+        gone = [each for each in objects(added.stdout) if "Binding" in each["kind"]]
+        room.admin("delete", "--wait=false", "-f", "-", input=yaml.safe_dump_all([*gone, *kept]))
 
 
 def test_the_policies_are_understood_by_the_server(room: Classroom) -> None:

@@ -20,7 +20,7 @@ import pytest
 from tests.cluster.testbed import __main__ as command
 from tests.cluster.testbed import fixtures, folder, network, programs, toolchain
 from tests.cluster.testbed.client import Client
-from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.cluster import ALL, Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.faults import Rule
 from tests.cluster.testbed.processes import until
@@ -340,11 +340,25 @@ def test_each_program_has_its_versions_and_sums_in_the_checkout() -> None:
         "jobset": "v0.12.0",
         "trainer": "v2.3.0",
         "kueue": "v0.18.3",
+        "coscheduling": "v0.35.4-devel",
     }
-    assert (
-        f"k8s.io/kubernetes v{programs.KUBERNETES}\n"
-        in (programs.MODULES / "kube" / "go.mod").read_text()
-    )
+    assert programs.KUBERNETES == "1.36.3"
+
+
+def test_another_version_of_one_program_is_built_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {program.name: program.key for program in programs.PROGRAMS}
+    changed = shutil.copytree(programs.MODULES, tmp_path / "modules") / "jobset" / "go.sum"
+    monkeypatch.setattr(programs, "MODULES", tmp_path / "modules")
+    assert {program.name: program.key for program in programs.PROGRAMS} == before
+    changed.write_text(changed.read_text() + "\n")
+    after = {program.name: program.key for program in programs.PROGRAMS}
+    assert {name for name in after if after[name] != before[name]} == {"jobset"}
+
+
+def test_a_cluster_has_only_what_need_not_be_asked_for() -> None:
+    assert ALL == ("training-operator", "jobset", "trainer", "kueue")
 
 
 def test_a_toolchain_that_is_too_old_is_not_used(

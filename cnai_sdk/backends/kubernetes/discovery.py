@@ -192,7 +192,8 @@ def points(served: Served) -> Iterator[Point]:
     gangs = (("Volcano", served.volcano), ("coscheduling", served.coscheduling))
     there = [name for name, is_there in gangs if is_there]
     if there:
-        yield Point(what=f"Workers start together or not at all, by {' or '.join(there)}.")
+        what = f"{' and '.join(there)} can start workers together or not at all"
+        yield Point(what=f"{what}, where the operator was set up to call it.")
     for sentence in served.unread:
         yield Point(what=sentence, state="note")
 

@@ -356,4 +356,12 @@ def _queue(spec: TrainSpec, served: Served, config: Config) -> str:
             why="It has neither Kueue nor Volcano nor KAI, so the job would run without one.",
             next_step="Leave queue out.",
         )
-    return spec.queue or (config.queue if served.kueue or served.volcano or served.kai else "")
+    carried = served.kueue or ((served.volcano or served.kai) and served.operator == "pytorchjob")
+    if spec.queue and not carried:
+        owner = "Volcano" if served.volcano else "KAI"
+        raise InvalidRequest(
+            f"queue={spec.queue!r} names a queue of {owner}, and a TrainJob cannot.",
+            why="It has no field for its pods' scheduler: only its runtime can name one.",
+            next_step='Call cnai.use("kubernetes", operator="pytorchjob"), or leave queue out.',
+        )
+    return spec.queue or (config.queue if carried else "")

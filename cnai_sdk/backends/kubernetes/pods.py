@@ -22,6 +22,7 @@ from cnai_sdk.backends.kubernetes.plan import (
     claims_of_data,
 )
 from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.gpu.cluster import kai, volcano
 from cnai_sdk.gpu.cluster.offer import Place, PodAsk
 from cnai_sdk.gpu.cluster.places import is_plain
 from cnai_sdk.gpu.cluster.seen import GPU
@@ -101,19 +102,38 @@ def pod_metadata(plan: Plan, *, role: bool = True) -> dict[str, Any]:
         role: whether it is a worker, and not a pod that is only tried.
     """
     ask = plan.ask or _NOTHING
-    labels = plan.labels | ({naming.ROLE: naming.WORKER} if role else {}) | ask.labels
-    return {"labels": labels} | ({"annotations": ask.annotations} if ask.annotations else {})
+    labels = plan.labels | ({naming.ROLE: naming.WORKER} if role else {}) | _labels(plan)
+    annotations = dict(ask.annotations)
+    if plan.queue and not plan.served.kueue and _scheduler(plan) == volcano.SCHEDULER:
+        annotations[volcano.QUEUE] = plan.queue
+    return {"labels": labels} | ({"annotations": annotations} if annotations else {})
+
+
+def _scheduler(plan: Plan) -> str:
+    """Who places the pod: what its GPU needs, else whose queue is named; '' for kube-scheduler."""
+    if plan.ask is not None and plan.ask.scheduler:
+        return plan.ask.scheduler
+    by_webhook = plan.ask is not None and plan.ask.mechanism == "hami"
+    if not plan.queue or plan.served.kueue or by_webhook:
+        return ""
+    return volcano.SCHEDULER if plan.served.volcano else kai.SCHEDULER
+
+
+def _labels(plan: Plan) -> dict[str, str]:
+    """Labels of the pod and of its job that schedulers read."""
+    known = {kai.QUEUE: plan.queue} if _scheduler(plan) == kai.SCHEDULER else {}
+    return known | (plan.ask or _NOTHING).labels
 
 
 def _placed(plan: Plan) -> dict[str, Any]:
-    """Where a pod with GPUs goes, and by whom it is put there."""
+    """Where a pod goes, and by whom it is put there."""
+    scheduler = _scheduler(plan)
+    by: dict[str, Any] = {"schedulerName": scheduler} if scheduler else {}
     ask = plan.ask
     if ask is None:
-        return {}
-    placed: dict[str, Any] = {"tolerations": borne(ask.limits)}
+        return by
+    placed: dict[str, Any] = by | {"tolerations": borne(ask.limits)}
     placed |= _kept(ask.places)
-    if ask.scheduler:
-        placed["schedulerName"] = ask.scheduler
     if ask.claim:
         claim = {"name": CLAIM, "resourceClaimTemplateName": plan.claim_template}
         placed["resourceClaims"] = [claim]
@@ -153,7 +173,7 @@ def metadata(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     Raises:
         InvalidRequest: what describes the job is larger than its annotations may be.
     """
-    labels = plan.labels | (plan.ask or _NOTHING).labels
+    labels = plan.labels | _labels(plan)
     if plan.queue and plan.served.kueue:
         labels[naming.QUEUE] = plan.queue
     bare = msgspec.structs.replace(spec, payload=msgspec.structs.replace(spec.payload, files={}))

@@ -135,7 +135,6 @@ class Sight:
             classes=self._seen_classes(),
             dra=served.dra,
             kai=served.kai,
-            volcano=served.volcano and not served.kueue,
             hami=bool(hami),
             allowances=allowances(room),
             queue=queue,

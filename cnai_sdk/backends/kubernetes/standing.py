@@ -277,7 +277,8 @@ def _waited(seen: Seen, wanted: Asked) -> Wait | None:
         refusal = _refusal(seen, present)
         if refusal is not None:
             return refusal
-    waits = [wait_of(each, seen.events) for _, each in sorted(present.items())]
+    alone = wanted.workers == 1
+    waits = [wait_of(each, seen.events, alone=alone) for _, each in sorted(present.items())]
     found = [wait for wait in waits if wait is not None]
     stuck = [wait for wait in found if wait.stuck]
     if stuck or found:

@@ -65,15 +65,20 @@ _PODS: tuple[tuple[str, str], ...] = (
     (r'persistentvolumeclaim "([^"]+)" not found', "There is no volume {1}"),
     (r"unbound immediate PersistentVolumeClaims|available persistent volumes to bind",
      "Its volume is not ready"),
-    (r"waiting for minCount pods|pod group|PodGroup|pod group is not ready",
-     "Waits until there is room for all workers at once"),
     (r"no nodes available", "The cluster has no node"),
     (r"schedul\w+ gate|SchedulingGated", "It is held back until something else allows it"),
 )  # fmt: skip
 
 
-def scheduling(message: str) -> Wait:
+_GANG = re.compile("waiting for minCount pods|pod group|PodGroup")
+_GAP = re.compile(r"resource gap: map\[([^\s:\]]+):")
+
+
+def scheduling(message: str, *, alone: bool = False) -> Wait:
     """What the scheduler waits for.
+
+    Args:
+        alone: it is the only worker, so that a scheduler of gangs waits for no other.
 
     >>> scheduling(
     ...     "0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated "
@@ -86,6 +91,12 @@ def scheduling(message: str) -> Wait:
     for pattern, sentence in _PODS:
         if match := re.search(pattern, message):
             return Wait(reason="Unschedulable", sentence=_filled(sentence, match), stuck=True)
+    if not alone and _GANG.search(message):
+        sentence = "Waits until there is room for all workers at once"
+        return Wait(reason="Unschedulable", sentence=sentence, stuck=True)
+    if gap := _GAP.search(message):
+        sentence = f"No node has room: the cluster {_node_words(f'Insufficient {gap[1]}')}"
+        return Wait(reason="Unschedulable", sentence=sentence, stuck=True)
     found = _AVAILABLE.search(message)
     parts = _per_node(found[2]) if found else []
     if found is None or not parts:

@@ -29,6 +29,7 @@ def replicas(seen: Seen, wanted: Asked, stands: Standing) -> tuple[Replica, ...]
             seen=seen,
             asked_to_end=rank in followed,
             metrics=heard.metrics.get(rank, {}),
+            alone=wanted.workers == 1,
         )
         for rank in range(wanted.workers)
     )
@@ -42,6 +43,7 @@ def _replica(
     seen: Seen,
     asked_to_end: bool,
     metrics: Mapping[str, Number],
+    alone: bool,
 ) -> Replica:
     phase = each.phase if each is not None else Phase.QUEUED
     message = ""
@@ -50,7 +52,7 @@ def _replica(
     elif each is not None and each.gone:
         phase = Phase.QUEUED if phase is not Phase.SUCCEEDED else phase
     elif each is not None:
-        wait = wait_of(each, seen.events)
+        wait = wait_of(each, seen.events, alone=alone)
         message = wait.sentence if wait is not None else prepares(rank, seen)
     return Replica(
         rank=rank,
@@ -79,9 +81,9 @@ def _final(phase: Phase, of_job: Phase, *, asked_to_end: bool) -> Phase:
     return phase if phase.ended else Phase.STOPPED
 
 
-def wait_of(each: PodFacts, events: Sequence[KubeEvent]) -> Wait | None:
+def wait_of(each: PodFacts, events: Sequence[KubeEvent], *, alone: bool) -> Wait | None:
     if each.phase is Phase.QUEUED:
-        return scheduling(each.said)
+        return scheduling(each.said, alone=alone)
     if each.phase is not Phase.STARTING:
         return None
     said = {e.reason: e for e in sorted(events, key=_said) if e.involved_object.uid == each.uid}

@@ -81,7 +81,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         devices: of the ResourceSlices; None when those may not be read.
         classes: the names of the DeviceClasses; None when those may not be read.
         dra: resource.k8s.io/v1 is served.
-        kai, volcano, hami: the scheduler is here, as far as the API tells; of HAMi the answer to a
+        kai, hami: the scheduler is here, as far as the API tells; of HAMi the answer to a
             pod that was tried.
         allowances: what quotas of the namespace give, by resource key without 'requests.'.
         queue: the queue that admits, or ''.
@@ -100,7 +100,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     classes: frozenset[str] | None = None
     dra: bool = False
     kai: bool = False
-    volcano: bool = False
     hami: bool = False
     allowances: Mapping[str, Allowance] = {}
     queue: str = ""

@@ -1,7 +1,8 @@
 """Parts of a card that Volcano's vGPU plugin cuts, in software.
 
 What a pod asks for: schedulerName volcano, volcano.sh/vgpu-number, vgpu-memory (in units of the
-plugin's factor) and vgpu-cores (%). What is enforced: memory and cores, by a library in the pod.
+plugin's factor) and vgpu-cores (%), and an annotation that names the model. What is enforced:
+memory and cores, by a library in the pod.
 How it shows: the allocatable keys, and the annotation volcano.sh/node-vgpu-register.
 """
 
@@ -10,17 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from cnai_sdk.gpu.cluster import labels
 from cnai_sdk.gpu.cluster.hami import annotated
 from cnai_sdk.gpu.cluster.offer import MIB, Offer, PodAsk, grouped, made, share_of
-from cnai_sdk.gpu.cluster.registered import cards
+from cnai_sdk.gpu.cluster.registered import Card, cards
 from cnai_sdk.gpu.cluster.seen import NodeSeen, Seen
 from cnai_sdk.gpu.cluster.short import SIZE_UNSEEN, Short
 from cnai_sdk.gpu.wish import Isolation
 from cnai_sdk.model.spec import Resources
 
 NUMBER, MEMORY, CORES = (f"volcano.sh/vgpu-{what}" for what in ("number", "memory", "cores"))
+SCHEDULER, QUEUE = "volcano", "scheduling.volcano.sh/queue-name"
 _REGISTERED = "volcano.sh/node-vgpu-register"
-_QUEUE = "scheduling.volcano.sh/queue-name"
 
 
 class Volcano:
@@ -45,14 +47,14 @@ class Volcano:
                 key=NUMBER,
                 model=card.model,
                 nodes=(node.name,),
-                memory=card.memory,
-                card=card.memory,
+                memory=size,
+                card=size,
                 count=1,
-                unit=_factor(node),
+                unit=unit,
                 found=seen.found("annotations"),
             )
             for node in seen.having(NUMBER)
-            for card in cards(node.annotations.get(_REGISTERED, ""))
+            for card, size, unit in _sized(node)
         )
 
     def ask(self, wish: Resources, offer: Offer, seen: Seen) -> PodAsk | Short:
@@ -80,15 +82,27 @@ class Volcano:
                 MEMORY: str(units),
                 CORES: str(math.ceil(round(100 * memory / offer.card, 6))),
             },
-            annotations=model | ({_QUEUE: seen.queue} if seen.queue and seen.volcano else {}),
-            scheduler="volcano",
+            annotations=model,
+            scheduler=SCHEDULER,
             share=round(memory / offer.card, 4),
             memory=units * offer.unit * MIB,
         )
 
 
-def _factor(node: NodeSeen) -> int:
-    """MiB behind one unit: what the cards have in all, against what the node says it has."""
-    whole = sum(card.memory for card in cards(node.annotations.get(_REGISTERED, ""))) // MIB
+def _sized(node: NodeSeen) -> Iterator[tuple[Card, int, int]]:
+    """The node's cards, each with its bytes and with the MiB behind one unit.
+
+    The plugin registered MiB until 2024, and units since then. A node that counts no memory, as one
+    does whose units are too many for its kubelet, has no part to give.
+    """
     units = node.allocatable.get(MEMORY, 0)
-    return max(1, round(whole / units)) if units else 1
+    found = cards(node.annotations.get(_REGISTERED, ""))
+    if not found or not units:
+        return
+    unit = max(1, round(sum(card.memory for card in found) / MIB / units))
+    told, largest = labels.memory(node), max(card.memory for card in found)
+    if unit == 1 and told > largest:
+        unit = round(told / largest)
+        yield from ((card, card.memory * unit, unit) for card in found)
+    else:
+        yield from ((card, card.memory, unit) for card in found)

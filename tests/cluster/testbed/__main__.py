@@ -1,7 +1,8 @@
 """The test cluster from a terminal.
 
-python -m tests.cluster.testbed up [OPERATOR …]   keep one up until Ctrl-C; default: all operators
-python -m tests.cluster.testbed build             only build its programs, into the user's cache
+python -m tests.cluster.testbed up [OPERATOR …]      keep one up until Ctrl-C, with all operators
+                                                     that need not be asked for, or with these
+python -m tests.cluster.testbed build [OPERATOR …]   only build its programs, into the user's cache
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.cluster.testbed.build import Built, CannotBuild, build
 from tests.cluster.testbed.cluster import ALL, Cluster
 from tests.cluster.testbed.network import CannotNetwork, missing_tools
 from tests.cluster.testbed.processes import DidNotCome
-from tests.cluster.testbed.programs import KUBERNETES, OPERATORS
+from tests.cluster.testbed.programs import KUBE, KUBERNETES, OPERATORS
 from tests.cluster.testbed.toolchain import NoToolchain
 
 _NAMESPACE = "team-a"
@@ -34,11 +35,11 @@ def main(arguments: list[str]) -> int:
         print(f"Missing. Install them: apt-get install {' '.join(tools)}", file=sys.stderr)
         return 1
     try:
-        built = build()
+        built = build(names)
         if command == "up":
             _keep_up(built, tuple(names) or ALL)
         else:
-            print(f"Built: {built.binaries}")
+            print(f"Built: {built.root}")
     except (NoToolchain, CannotBuild, CannotNetwork, DidNotCome) as error:
         print(error, file=sys.stderr)
         return 1
@@ -74,7 +75,7 @@ def _shown(cluster: Cluster, kubeconfig: Path, took: float) -> str:
         _table(["NODE", "CPU", "MEMORY", "GPU", "STATUS"], _nodes(cluster)),
         _table(["OPERATOR", "VERSION", "POD", "STATUS"], _operators(cluster)),
         f"  export KUBECONFIG={kubeconfig}\n"
-        f"  export PATH={cluster.built.binaries}{os.pathsep}$PATH      # kubectl",
+        f"  export PATH={cluster.built.folder(KUBE)}{os.pathsep}$PATH      # kubectl",
         f"Its namespace is {_NAMESPACE}; logs are in {cluster.run}. Ctrl-C ends it.",
     )
     return "\n\n".join(parts)
@@ -102,6 +103,9 @@ def _operators(cluster: Cluster) -> list[list[str]]:
     rows = []
     for program in OPERATORS:
         if program.name not in cluster.operators:
+            continue
+        if program.scheduler:
+            rows.append([program.name, program.version, "a process", "Running"])
             continue
         for pod in pods:
             images = [container["image"] for container in pod["spec"]["containers"]]

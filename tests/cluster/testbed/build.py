@@ -1,4 +1,4 @@
-"""Builds the cluster's programs into the user's cache, once for each set of versions."""
+"""Builds the cluster's programs into the user's cache, each once for its versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from pathlib import Path
 import platformdirs
 
 from tests.cluster.testbed.programs import KUBE, KUBERNETES, MODULES, PROGRAMS, Program
-from tests.cluster.testbed.programs import digest as digest_of_all
 from tests.cluster.testbed.toolchain import environment, find_go
 
 
@@ -27,20 +26,37 @@ class CannotBuild(Exception):
 
 @dataclass(frozen=True)
 class Built:
-    """Where everything is.
+    """Where everything is: a folder for each program, with its binary, the names under which that
+    is called, and its manifests.
 
     Attributes:
-        binaries: a folder with each program, and the names under which it is called.
-        manifests: NAME.yaml for each operator, NAME-extra.yaml for what comes after it.
+        root: the folder of all of them.
     """
 
-    binaries: Path
-    manifests: Path
+    root: Path
+
+    def folder(self, program: Program) -> Path:
+        """Of one program."""
+        return self.root / program.key
+
+    def binary(self, name: str) -> Path:
+        """A program's, or one of the names under which it is called."""
+        program = next(each for each in PROGRAMS if name in (each.name, *each.links))
+        return self.folder(program) / name
+
+    def manifests(self, program: Program) -> list[Path]:
+        """A file to apply, and one for when the operator is ready, as far as there are such."""
+        names = ("manifests.yaml", "extra.yaml")
+        return [path for path in (self.folder(program) / name for name in names) if path.exists()]
 
     @property
     def kubectl(self) -> Path:
         """The client, for people."""
-        return self.binaries / "kubectl"
+        return self.binary("kubectl")
+
+    def has(self, program: Program) -> bool:
+        """Whether one is there with all that belongs to it."""
+        return (self.folder(program) / "complete").exists()
 
 
 def cache() -> Path:
@@ -48,62 +64,67 @@ def cache() -> Path:
     return platformdirs.user_cache_path("cnai") / "testbed"
 
 
-def find() -> Built | None:
-    """What was built before, if it is all there."""
-    root = cache() / digest_of_all()
-    built = Built(root / "bin", root / "manifests")
-    return built if (root / "complete").exists() else None
+def find(names: Iterable[str] = ()) -> Built | None:
+    """What was built before, if it is all there; `names` as for `build`."""
+    built = Built(cache())
+    return None if _missing(built, names) else built
 
 
-def build() -> Built:
-    """Everything, from the cache or anew.
+def build(names: Iterable[str] = ()) -> Built:
+    """Everything that every cluster has, from the cache or anew.
+
+    Args:
+        names: what is built besides, of the programs that have to be asked for.
 
     Raises:
         NoToolchain: there is no Go, and none can be had.
         CannotBuild: the compiler refused, or a module cannot be fetched.
     """
-    if found := find():
+    if found := find(names):
         return found
-    root = cache() / digest_of_all()
-    root.mkdir(parents=True, exist_ok=True)
-    with _alone(root / "lock"):
-        if found := find():
-            return found
-        return _build_all(root)
-
-
-def _build_all(root: Path) -> Built:
-    go = find_go(cache())
-    built = Built(root / "bin", root / "manifests")
-    built.binaries.mkdir(exist_ok=True)
-    built.manifests.mkdir(exist_ok=True)
-    minutes = sum(program.minutes for program in PROGRAMS)
-    _say(
-        f"the first build of the test cluster takes about {minutes:.0f} minutes on two cores; "
-        f"later starts take seconds ({root})"
-    )
-    began = time.monotonic()
-    for number, program in enumerate(PROGRAMS, start=1):
-        _say(f"[{number}/{len(PROGRAMS)}] {program.name}, up to {program.minutes:g} min …")
-        start = time.monotonic()
-        if not (built.binaries / program.name).exists():
-            _compile(go, program, built)
-        for link in program.links:
-            (built.binaries / link).unlink(missing_ok=True)
-            (built.binaries / link).symlink_to(program.name)
-        if program is not KUBE:
-            _render(go, program, built)
-        _say(f"[{number}/{len(PROGRAMS)}] {program.name}: {time.monotonic() - start:.0f} s")
-    (root / "complete").write_text(f"{time.time():.0f}\n")
-    _say(f"built in {time.monotonic() - began:.0f} s")
+    built = Built(cache())
+    built.root.mkdir(parents=True, exist_ok=True)
+    with _alone(built.root / "lock"):
+        _build(built, _missing(built, names))
     return built
 
 
-def _compile(go: str, program: Program, built: Built) -> None:
+def _missing(built: Built, names: Iterable[str]) -> list[Program]:
+    wanted = (each for each in PROGRAMS if not each.asked or each.name in names)
+    return [each for each in wanted if not built.has(each)]
+
+
+def _build(built: Built, programs: list[Program]) -> None:
+    if not programs:
+        return
+    go = find_go(built.root)
+    minutes = sum(program.minutes for program in programs)
+    _say(
+        f"building {', '.join(program.name for program in programs)} for the test cluster takes "
+        f"up to {minutes:g} minutes on two cores; later starts take seconds ({built.root})"
+    )
+    began = time.monotonic()
+    for number, program in enumerate(programs, start=1):
+        _say(f"[{number}/{len(programs)}] {program.name}, up to {program.minutes:g} min …")
+        start = time.monotonic()
+        folder = built.folder(program)
+        folder.mkdir(exist_ok=True)
+        _compile(go, program, folder)
+        for link in program.links:
+            (folder / link).unlink(missing_ok=True)
+            (folder / link).symlink_to(program.name)
+        if program.manifests:
+            _render(go, program, built)
+        (folder / "complete").write_text(f"{time.time():.0f}\n")
+        _say(f"[{number}/{len(programs)}] {program.name}: {time.monotonic() - start:.0f} s")
+    _say(f"built in {time.monotonic() - began:.0f} s")
+
+
+def _compile(go: str, program: Program, folder: Path) -> None:
     flags = ["-s", "-w"]
     if program is KUBE:
         flags += ["-X", f"k8s.io/component-base/version.gitVersion=v{KUBERNETES}"]
-    draft = built.binaries / f".{program.name}"
+    draft = folder / f".{program.name}"
     _run(
         [
             *(go, "build", "-mod=readonly", "-trimpath", "-ldflags", " ".join(flags)),
@@ -112,16 +133,27 @@ def _compile(go: str, program: Program, built: Built) -> None:
         program,
         folder=MODULES / program.name,
     )
-    draft.rename(built.binaries / program.name)
+    draft.rename(folder / program.name)
 
 
 def _render(go: str, program: Program, built: Built) -> None:
-    """The operator's own manifests. They are copied first: a path with a host's name in it is an
-    address to kustomize, and some of them fetch another operator, which has an entry of its own."""
-    folder = MODULES / program.name
+    """The operator's own manifests."""
     asking = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", program.module]
-    said = _run(asking, program, folder=folder)
+    said = _run(asking, program, folder=MODULES / program.name)
     source = Path(said.strip())
+    if program.manifests.endswith(".yaml"):
+        text = (source / program.manifests).read_text()
+    else:
+        text = _kustomized(source, program, built)
+    (built.folder(program) / "manifests.yaml").write_text(text)
+    if program.extra:
+        extra = "\n---\n".join((source / each).read_text() for each in program.extra)
+        (built.folder(program) / "extra.yaml").write_text(extra)
+
+
+def _kustomized(source: Path, program: Program, built: Built) -> str:
+    """They are copied first: a path with a host's name in it is an address to kustomize, and some
+    of them fetch another operator, which has an entry of its own."""
     top = program.manifests.split("/")[0]
     with tempfile.TemporaryDirectory() as work:
         copy = Path(work, top)
@@ -132,11 +164,8 @@ def _render(go: str, program: Program, built: Built) -> None:
             lines = path.read_text().splitlines()
             kept = [line for line in lines if not any(word in line for word in program.leave_out)]
             path.write_text("\n".join(kept) + "\n")
-        text = _run([str(built.kubectl), "kustomize", str(Path(work, program.manifests))], program)
-        extra = "\n---\n".join(Path(work, each).read_text() for each in program.extra)
-    (built.manifests / f"{program.name}.yaml").write_text(text)
-    if extra:
-        (built.manifests / f"{program.name}-extra.yaml").write_text(extra)
+        command = [str(built.kubectl), "kustomize", str(Path(work, program.manifests))]
+        return _run(command, program)
 
 
 def _run(command: list[str], program: Program, *, folder: Path | None = None) -> str:

@@ -18,9 +18,10 @@ from tests.cluster.testbed.control_plane import INSIDE, ControlPlane
 from tests.cluster.testbed.folder import Folder
 from tests.cluster.testbed.network import BRIDGE, GATEWAY, ROOT, SUBNET, Network
 from tests.cluster.testbed.processes import Process, descendants, memory, until
+from tests.cluster.testbed.programs import OPERATORS
 from tests.cluster.testbed.users import User
 
-ALL = ("training-operator", "jobset", "trainer", "kueue")
+ALL = tuple(program.name for program in OPERATORS if not program.asked)
 _ROOM = {"cpu": "8", "memory": "16Gi", "pods": "110", "ephemeral-storage": "20Gi"}
 NODES: tuple[Mapping[str, Any], ...] = (
     {
@@ -49,6 +50,7 @@ class Cluster(Client):
         built: its programs.
         operators: which of them to install.
         nodes: as the test node's README describes them.
+        arguments: by operator, what it is started with besides what its manifests say.
         options: further fields of the test node's configuration.
     """
 
@@ -58,11 +60,13 @@ class Cluster(Client):
         *,
         operators: Sequence[str] = ALL,
         nodes: Sequence[Mapping[str, Any]] = NODES,
+        arguments: Mapping[str, Sequence[str]] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.built = built
         self.operators = tuple(operators)
         self._nodes = [dict(node) for node in nodes]
+        self._arguments = dict(arguments or {})
         self._options = dict(options or {})
         self._folder = Folder()
         self.run = self._folder.path
@@ -103,10 +107,10 @@ class Cluster(Client):
         )
         self.node.start()
         until("the nodes are ready", self.nodes_are_ready, seconds=150, processes=[self.node])
-        operators.install(self.control, self.built, self.operators)
+        operators.install(self.control, self.built, self.operators, self._arguments)
 
     def _node_config(self) -> dict[str, Any]:
-        seen = {sys.prefix, sys.base_prefix, str(ROOT), str(self.built.binaries.resolve())}
+        seen = {sys.prefix, sys.base_prefix, str(ROOT), str(self.built.root.resolve())}
         return {
             "server": INSIDE,
             "token": self.control.token,

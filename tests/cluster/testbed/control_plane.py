@@ -104,7 +104,7 @@ class ControlPlane:
             "kube-scheduler": [*common],
         }
         return {
-            name: Process(name, self.network.command([self._built.binaries / name, *flags]), run)
+            name: Process(name, self.network.command([self._built.binary(name), *flags]), run)
             for name, flags in commands.items()
         }
 
@@ -147,6 +147,18 @@ class ControlPlane:
         for name in ("kube-controller-manager", "kube-scheduler"):
             self.processes[name].start()
 
+    def start_scheduler(self, program: str, name: str) -> None:
+        """One that runs beside Kubernetes' own, for the pods that call it by its name."""
+        config = self._run / f"{program}.json"
+        config.write_text(json.dumps(_scheduler(name, self._run / "controllers.kubeconfig")))
+        binary, certs = self._built.binary(program), self.authority.folder
+        flags = [f"--config={config}", "--secure-port=0", f"--cert-dir={certs}"]
+        # It is told of pods that come, and not of those that go: it looks again after a while.
+        flags.append("--pod-max-in-unschedulable-pods-duration=2s")
+        process = Process(program, self.network.command([binary, *flags]), self._run)
+        self.processes[program] = process
+        process.start()
+
     def until_ready(self) -> None:
         """Return when the API server says so."""
         needed = [self.processes[name] for name in ("etcd", "kube-apiserver")]
@@ -170,9 +182,33 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End everything, the API server before its store."""
-        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
-            self.processes[name].stop()
+        for process in reversed(self.processes.values()):
+            process.stop()
         self.http.close()
+
+
+def _scheduler(name: str, kubeconfig: Path) -> dict[str, Any]:
+    """The settings of a scheduler of gangs, as its own installation has them."""
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": str(kubeconfig)},
+        "leaderElection": {"leaderElect": False},
+        "profiles": [
+            {
+                "schedulerName": name,
+                "plugins": {
+                    "multiPoint": {
+                        "enabled": [{"name": "Coscheduling"}],
+                        "disabled": [{"name": "PrioritySort"}],
+                    }
+                },
+                "pluginConfig": [
+                    {"name": "Coscheduling", "args": {"permitWaitingTimeSeconds": 10}}
+                ],
+            }
+        ],
+    }
 
 
 def _kubeconfig(

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +67,19 @@ def _start_own() -> Cluster:
     return cluster
 
 
-def build_for_tests() -> None:
-    """Build what is not in the cache, before any test has a clock running; what fails is said."""
+def build_for_tests(asked: Iterable[str] = ()) -> None:
+    """Build what is not in the cache, before any test has a clock running; what fails is said.
+
+    Args:
+        asked: programs besides those of every cluster; without one, only its tests are skipped.
+    """
     if GIVEN or _why_not:
         return
     if why := _obstacle():
         _remember(why)
+        return
+    with contextlib.suppress(CannotBuild):
+        build(asked)
 
 
 def _obstacle() -> str:
@@ -96,7 +105,12 @@ def own_cluster_or_skip(**options: Any) -> Cluster:
     build_for_tests()
     if _why_not:
         pytest.skip(_why_not[0])
-    return Cluster(build(), **options)
+    try:
+        built = build(options.get("operators", ()))
+    except CannotBuild as error:
+        warnings.warn(f"CLUSTER TESTS ARE SKIPPED: {error}", ClusterTestsSkipped, stacklevel=2)
+        pytest.skip(str(error))
+    return Cluster(built, **options)
 
 
 def _remember(why: str) -> None:

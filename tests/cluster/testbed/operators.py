@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.cluster.testbed.build import Built
 from tests.cluster.testbed.certificates import Authority
 from tests.cluster.testbed.control_plane import ControlPlane
 from tests.cluster.testbed.processes import DidNotCome, until
-from tests.cluster.testbed.programs import OPERATORS, Program
+from tests.cluster.testbed.programs import OPERATORS, named
 
 _LEFT_OUT = ("Certificate", "Issuer", "ServiceMonitor")
 """Kinds of operators that are not there: what cert-manager would do is done here."""
@@ -24,28 +25,35 @@ _LEFT_OUT = ("Certificate", "Issuer", "ServiceMonitor")
 
 def images(built: Built) -> dict[str, list[str]]:
     """For the test node: what in an image's name stands for which program."""
-    found = {each.image: [str(built.binaries / each.name)] for each in OPERATORS}
+    found = {each.image: [str(built.binary(each.name))] for each in OPERATORS if each.image}
     return {**found, "kube-rbac-proxy": ["sleep", "infinity"]}
 
 
-def named(name: str) -> Program:
-    """An operator by its name."""
-    return next(program for program in OPERATORS if program.name == name)
+def install(
+    control: ControlPlane,
+    built: Built,
+    names: tuple[str, ...],
+    arguments: Mapping[str, Sequence[str]],
+) -> None:
+    """Apply operators together, and return when all are ready.
 
-
-def install(control: ControlPlane, built: Built, names: tuple[str, ...]) -> None:
-    """Apply operators together, and return when all are ready."""
+    Args:
+        arguments: what an operator is started with besides what its manifests say.
+    """
     applier = Applier(control.http)
     documents = {name: _documents(built, name, control.authority) for name in names}
+    for name, added in arguments.items():
+        _argue(documents[name], list(added))
     applier.apply_all([each for name in names for each in documents[name]])
     for name in names:
         try:
             until(f"{name} is ready", partial(_is_ready, control, documents[name]), seconds=300)
         except DidNotCome as error:
             raise DidNotCome(f"{error}\n{_waiting(control, documents[name])}") from None
-        extra = built.manifests / f"{name}-extra.yaml"
-        if extra.exists():
+        for extra in built.manifests(named(name))[1:]:
             applier.apply_all(_read(extra))
+        if named(name).scheduler:
+            control.start_scheduler(name, named(name).scheduler)
 
 
 def definitions(control: ControlPlane, built: Built, name: str) -> None:
@@ -74,6 +82,13 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
             partial(_has_replicas, control, each, replicas),
             seconds=300,
         )
+
+
+def _argue(documents: list[Document], added: list[str]) -> None:
+    for each in documents:
+        if each["kind"] == "Deployment":
+            container = each["spec"]["template"]["spec"]["containers"][0]
+            container["args"] = [*container.get("args", ()), *added]
 
 
 def _replicas(control: ControlPlane, path: str) -> tuple[int, int]:
@@ -108,7 +123,7 @@ def _deployments(documents: list[Document]) -> list[str]:
 
 
 def _documents(built: Built, name: str, authority: Authority) -> list[Document]:
-    documents = _read(built.manifests / f"{name}.yaml")
+    documents = _read(built.manifests(named(name))[0])
     documents += _namespaces(documents)
     documents += _certificates(documents, authority)
     _inject(documents, base64.b64encode(authority.pem).decode())

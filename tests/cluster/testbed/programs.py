@@ -16,23 +16,27 @@ class Program:
     Attributes:
         name: of the binary, and of its folder in `modules`.
         main: the main package; '.' for one that lies in the folder.
-        module: the module that has the manifests, with its version in go.mod; '' for none.
-        manifests: the kustomization in that module.
+        module: the module whose version it has, in its go.mod, and which has the manifests.
+        manifests: in that module, a kustomization or a file; '' for none.
         leave_out: lines of kustomizations that fetch something from elsewhere.
         extra: further kustomizations, applied once the operator is ready.
         image: what in an image's name stands for this program.
         links: names under which the binary behaves differently.
+        scheduler: the scheduler's name that pods call, of one that runs beside Kubernetes' own.
+        asked: it is built and installed only where a cluster asks for it by its name.
         minutes: a cold build on two cores, for whoever waits.
     """
 
     name: str
     main: str
-    module: str = ""
+    module: str
     manifests: str = ""
     leave_out: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     image: str = ""
     links: tuple[str, ...] = ()
+    scheduler: str = ""
+    asked: bool = False
     minutes: float = 2.0
 
     @property
@@ -45,11 +49,19 @@ class Program:
                 return words[words.index(self.module) + 1]
         raise LookupError(f"{self.module} is not in {self.name}/go.mod")
 
+    @property
+    def key(self) -> str:
+        """What the cache has it under: its name, and a digest of all that decides what is built."""
+        found = hashlib.sha256(repr(self).encode())
+        for path in sorted((MODULES / self.name).rglob("*")):
+            if path.is_file():
+                found.update(path.name.encode() + path.read_bytes())
+        return f"{self.name}-{found.hexdigest()[:16]}"
 
-KUBERNETES = "1.36.3"
 
 KUBE = Program(
     name="kube",
+    module="k8s.io/kubernetes",
     main=".",
     links=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     minutes=5.5,
@@ -86,14 +98,20 @@ OPERATORS = (
         image="kueue/kueue",
         minutes=4.0,
     ),
+    Program(
+        name="coscheduling",
+        module="sigs.k8s.io/scheduler-plugins",
+        main=".",
+        manifests="manifests/coscheduling/crd.yaml",
+        scheduler="scheduler-plugins-scheduler",
+        asked=True,
+        minutes=3.0,
+    ),
 )
 PROGRAMS = (KUBE, *OPERATORS)
+KUBERNETES = KUBE.version.removeprefix("v")
 
 
-def digest() -> str:
-    """What the cache is keyed by: all that decides what is built."""
-    found = hashlib.sha256(repr(PROGRAMS).encode() + KUBERNETES.encode())
-    for path in sorted(MODULES.rglob("*")):
-        if path.is_file():
-            found.update(path.relative_to(MODULES).as_posix().encode() + path.read_bytes())
-    return found.hexdigest()[:16]
+def named(name: str) -> Program:
+    """A program by its name."""
+    return next(program for program in PROGRAMS if program.name == name)

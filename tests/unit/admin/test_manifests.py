@@ -42,7 +42,21 @@ def one(documents: Sequence[dict[str, Any]], kind: str, name: str = "") -> dict[
     return found
 
 
-CLASS = ("--student", "s01=ann", "--student", "s02=group:b", "--teacher", "serviceaccount:hub:eve")
+def bound(documents: Sequence[dict[str, Any]], role: str) -> list[dict[str, Any]]:
+    """The RoleBindings of a role."""
+    found = of(documents, "RoleBinding")
+    return [each for each in found if each["roleRef"]["name"] == role]
+
+
+CLASS = (
+    "--base",
+    "--student",
+    "s01=ann",
+    "--student",
+    "s02=group:b",
+    "--teacher",
+    "serviceaccount:hub:eve",
+)
 
 
 def test_without_students_it_is_the_base_and_gives_nobody_a_right() -> None:
@@ -64,8 +78,7 @@ def test_each_student_has_a_namespace_with_restricted_pods_a_quota_and_limits() 
 def test_whoever_is_named_is_who_gets_the_role() -> None:
     found = printed(*CLASS)
     students = {
-        each["metadata"]["namespace"]: each["subjects"]
-        for each in of(found, "RoleBinding", "cnai-student")
+        each["metadata"]["namespace"]: each["subjects"] for each in bound(found, "cnai-student")
     }
     group = "rbac.authorization.k8s.io"
     assert students == {
@@ -73,34 +86,69 @@ def test_whoever_is_named_is_who_gets_the_role() -> None:
         "s02": [{"kind": "Group", "name": "b", "apiGroup": group}],
     }
     eve = [{"kind": "ServiceAccount", "name": "eve", "namespace": "hub"}]
-    teachers = of(found, "RoleBinding", "cnai-teacher")
+    teachers = [*bound(found, "cnai-teacher"), *bound(found, "cnai-reader")]
+    teachers = [each for each in teachers if each["metadata"]["name"].startswith("cnai-teacher")]
     assert {each["metadata"]["namespace"] for each in teachers} == {"s01", "s02", "cnai-shared"}
     assert all(each["subjects"] == eve for each in teachers)
 
 
-def test_one_student_after_the_other_can_be_added() -> None:
-    """What lies outside of a student's namespace has another name for each."""
+def names(*words: str) -> set[tuple[str, str, str]]:
+    """Kind, namespace and name of all that is printed."""
+    return {
+        (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
+        for each in printed(*words)
+    }
 
-    def names(*words: str) -> set[tuple[str, str]]:
-        found = [
-            each
-            for each in printed(*words)
-            if "Binding" in each["kind"] and "Admission" not in each["kind"]
-        ]
-        return {(each["metadata"].get("namespace", ""), each["metadata"]["name"]) for each in found}
 
-    assert names("--student", "s01=ann") & names("--student", "s02=bob") == set()
+def test_who_is_added_takes_nothing_of_what_is_there() -> None:
+    """What two calls print has nothing in common but the namespace that they share, so that
+    applying the second changes nothing of the first: no ceiling, and nobody's rights."""
+    first = names("--base", "--gpus", "2", "--student", "s01=ann", "--teacher", "eve")
+    assert first & names("--student", "s02=bob", "--teacher", "mia") == set()
+    assert first & names("--student", "s01=bob", "--teacher", "mia") == {
+        ("Namespace", "", "s01"),
+        ("ResourceQuota", "s01", "cnai-quota"),
+        ("LimitRange", "s01", "cnai-limits"),
+    }
+
+
+def test_the_base_is_printed_alone_and_when_it_is_asked_for() -> None:
+    base = names()
+    assert ("ConfigMap", "cnai-shared", "cnai-ceilings") in base
+    assert base == names("--base") == names("--gpus", "3")
+    people = ("--student", "s01=ann", "--teacher", "eve")
+    assert names(*people) & base == set()
+    assert names("--base", *people) == base | names(*people)
+    assert names("--teacher", "eve") & base == set()
+
+
+def test_a_profile_is_published_by_itself_and_not_taken_away_by_the_base(tmp_path: Path) -> None:
+    file = tmp_path / "gpus.toml"
+    file.write_text(PROFILE)
+    published = ("ConfigMap", "cnai-shared", NAME)
+    assert names("--gpu-profile", str(file)) == {published}
+    assert published not in names()
+    assert names("--base", "--gpu-profile", str(file)) == names() | {published}
 
 
 def test_several_people_may_share_a_namespace() -> None:
-    found = printed("--student", "team=ann", "--student", "team=bob")
-    binding = one(found, "RoleBinding", "cnai-student")
-    assert [each["name"] for each in binding["subjects"]] == ["ann", "bob"]
+    found = printed("--student", "team=ann", "--student", "team=bob", "--student", "team=ann")
+    people = [each["subjects"][0]["name"] for each in bound(found, "cnai-student")]
+    assert people == ["ann", "bob"]
+    assert len(of(found, "Namespace")) == 1
+
+
+def test_a_user_a_group_and_an_account_of_one_name_are_three() -> None:
+    whom = ("ann", "group:ann", "serviceaccount:hub:ann", "serviceaccount:lab:ann", "Ann", "a.nn")
+    found = printed(*(word for who in whom for word in ("--student", f"s01={who}")))
+    called = {each["metadata"]["name"] for each in bound(found, "cnai-student")}
+    assert len(called) == len(whom)
 
 
 def test_ceilings_and_quotas_are_written_over_the_shipped_ones_and_taken_away() -> None:
     found = printed(
-        "--student", "s01=ann", "--gpus", "2", "--hours", "", "--gpu-hours-in-all", "12.5",
+        "--base", "--student", "s01=ann",
+        "--gpus", "2", "--hours", "", "--gpu-hours-in-all", "12.5",
         "--quota", "requests.nvidia.com/gpu=1", "--quota", "requests.cpu=",
     )  # fmt: skip
     data = one(found, "ConfigMap", "cnai-ceilings")["data"]
@@ -180,10 +228,6 @@ def test_a_profile_reads_well_where_it_is_printed_and_edited(tmp_path: Path) -> 
     assert '\n    key = "nvidia.com/mig-1g.10gb"\n' in cnai("--gpu-profile", str(file)).stdout
 
 
-def test_without_a_profile_the_cluster_is_asked() -> None:
-    assert one(printed(), "ConfigMap", NAME)["data"] == {}
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -223,7 +267,22 @@ def test_json_is_a_list_that_kubectl_applies() -> None:
         (("--student", "a/../kube-system=ann"), "not a namespace's name"),
         (("--student", "kube-system=ann"), "of the cluster itself"),
         (("--student", "default=ann"), "of the cluster itself"),
+        (("--student", "kueue-system=ann"), "of an operator"),
+        (("--student", "kubeflow=ann"), "of an operator"),
+        (("--student", "kubeflow-system=ann"), "of an operator"),
+        (("--student", "gpu-operator=ann"), "of an operator"),
         (("--student", "cnai-shared=ann"), "only read"),
+        (("--student", "s01=group:system:authenticated"), "everybody"),
+        (("--student", "s01=group:system:serviceaccounts"), "everybody"),
+        (("--student", "s01=group:system:serviceaccounts:s01"), "a part of the cluster"),
+        (("--student", "s01=group:system:masters"), "a part of the cluster"),
+        (("--student", "s01=system:serviceaccount:hub:ann"), "a part of the cluster"),
+        (("--student", "s01=serviceaccount:s01:default"), "names no account"),
+        (("--teacher", "group:system:serviceaccounts"), "everybody"),
+        (("--teacher", "user:system:admin"), "a part of the cluster"),
+        (("--student", "s01=ann", "--gpus", "2"), "of the whole cluster"),
+        (("--teacher", "eve", "--hours", ""), "of the whole cluster"),
+        (("--shared", "kueue-system"), "of an operator"),
         (("--student", "s01=serviceaccount:hub"), "names nobody"),
         (("--student", "s01=group:"), "names nobody"),
         (("--student", "s01=a\nkind: x"), "names nobody"),
@@ -249,7 +308,7 @@ def test_bad_input_prints_nothing_and_says_what_to_write(words: Sequence[str], s
 
 def test_foreign_text_in_a_name_stays_text() -> None:
     hostile = "{kind:&x,*y}#'\"!!python/object:os.system"
-    (binding,) = of(printed("--student", f"s01={hostile}"), "RoleBinding", "cnai-student")
+    (binding,) = bound(printed("--student", f"s01={hostile}"), "cnai-student")
     assert binding["subjects"][0]["name"] == hostile
 
 

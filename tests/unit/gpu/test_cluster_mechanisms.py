@@ -124,15 +124,30 @@ def test_hami_names_the_card_where_there_are_several():
     assert got.limits["nvidia.com/gpumem"] == "20480"
 
 
+@pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize(("factor", "units"), [(1, "20480"), (10, "2048")])
-def test_volcano_counts_memory_in_units_of_its_factor(factor, units):
-    got = ask(seen(volcano(factor=factor)), gpu=0.25)
-    assert got.scheduler == "volcano"
+def test_volcano_counts_memory_in_units_of_its_factor(factor, units, old):
+    there = seen(volcano(factor=factor, old=old))
+    assert [(each.memory, each.unit) for each in offers(there)] == [(80 * GIB, factor)]
+    got = ask(there, gpu=0.25)
+    assert (got.scheduler, got.memory) == ("volcano", 20 * GIB)
     assert got.limits == {
         "volcano.sh/vgpu-number": "1",
         "volcano.sh/vgpu-memory": units,
         "volcano.sh/vgpu-cores": "25",
     }
+
+
+def test_volcano_names_the_card_whose_amounts_it_asks_for():
+    got = ask(seen(volcano("a", A100), volcano("b", A100_40)), gpu=0.5, gpu_model="40GB")
+    assert got.annotations == {"nvidia.com/use-gputype": "A100-SXM4-40GB"}
+    assert got.limits["volcano.sh/vgpu-memory"] == "20480"
+
+
+def test_a_node_of_volcano_whose_kubelet_took_no_units_of_memory_has_no_part_to_give():
+    node = volcano()
+    node["allocatable"]["volcano.sh/vgpu-memory"] = "0"
+    assert not offers(seen(node))
 
 
 def test_kai_books_a_fraction_by_an_annotation_and_asks_for_no_device():

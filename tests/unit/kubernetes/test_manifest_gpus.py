@@ -17,7 +17,7 @@ from cnai_sdk.gpu.cluster.seen import Seen
 from cnai_sdk.model.spec import Resources
 from tests import vendors
 
-from .manifests import PYTORCH, TRAINJOBS, environment_of, plan_of, pod_of, spec_of
+from .manifests import PYTORCH, TRAINJOBS, environment_of, manifest_of, plan_of, pod_of, spec_of
 
 
 def with_gpus(there: Seen, *, served: Served = PYTORCH, **wish: Any) -> tuple[Plan, dict[str, Any]]:
@@ -76,6 +76,18 @@ def test_kais_queue_is_on_the_job_and_its_fraction_on_the_pod() -> None:
     assert manifest["metadata"]["labels"]["kai.scheduler/queue"] == "team-a"
     assert template["spec"]["schedulerName"] == "kai-scheduler"
     assert template["spec"]["containers"][0]["resources"] == {}
+
+
+def test_volcanos_share_waits_in_its_queue_and_hamis_keeps_its_own_scheduler() -> None:
+    served = msgspec.structs.replace(PYTORCH, volcano=True)
+    resources = Resources(gpu=0.5)
+    for node, scheduler in ((vendors.volcano(), "volcano"), (vendors.hami(), None)):
+        ask = resolve(resources, 1, vendors.seen(node))
+        manifest = manifest_of(spec_of(resources=resources, queue="team"), served, ask=ask)
+        template = manifest["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]
+        queue = template["metadata"]["annotations"].get("scheduling.volcano.sh/queue-name")
+        assert template["spec"].get("schedulerName") == scheduler
+        assert queue == ("team" if scheduler else None)
 
 
 def test_a_claims_template_is_made_beside_the_job_and_named_in_the_pod() -> None:

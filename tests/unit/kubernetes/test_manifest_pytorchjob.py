@@ -195,11 +195,37 @@ def test_a_gang_scheduler_is_told_that_all_workers_belong_together() -> None:
     assert "schedulingPolicy" not in _policy(workers=2)
 
 
+def test_a_queue_of_a_scheduler_is_named_to_it_however_the_operator_was_set_up() -> None:
+    """Without a gang scheduler of its own the operator leaves the policy's queue unread; with one
+    it makes a group of a lone worker too."""
+    volcano = msgspec.structs.replace(PYTORCH, volcano=True)
+    manifest = manifest_of(spec_of(queue="team"), volcano)
+    policy = manifest["spec"]["runPolicy"]["schedulingPolicy"]
+    assert policy == {"minAvailable": 1, "queue": "team"}
+    template = manifest["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]
+    assert template["spec"]["schedulerName"] == "volcano"
+    assert template["metadata"]["annotations"] == {"scheduling.volcano.sh/queue-name": "team"}
+
+    kai = msgspec.structs.replace(PYTORCH, kai=True)
+    manifest = manifest_of(spec_of(queue="team"), kai)
+    template = manifest["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]
+    assert template["spec"]["schedulerName"] == "kai-scheduler"
+    for each in (manifest["metadata"], template["metadata"]):
+        assert each["labels"]["kai.scheduler/queue"] == "team"
+
+
+@pytest.mark.parametrize("served", [{"volcano": True}, {"kai": True}, {"coscheduling": True}])
+def test_without_a_queue_the_pods_name_no_scheduler(served: dict[str, bool]) -> None:
+    pod = pod_of(manifest_of(spec_of(workers=2), msgspec.structs.replace(PYTORCH, **served)))
+    assert "schedulerName" not in pod
+
+
 def test_kueue_finds_its_queue_in_a_label() -> None:
     served = msgspec.structs.replace(PYTORCH, kueue="v1beta2", volcano=True)
     manifest = manifest_of(spec_of(workers=2, queue="team"), served)
     assert manifest["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
     assert "queue" not in manifest["spec"]["runPolicy"]["schedulingPolicy"]
+    assert "schedulerName" not in pod_of(manifest)
 
 
 def test_the_queue_of_the_settings_is_taken_where_the_call_names_none() -> None:

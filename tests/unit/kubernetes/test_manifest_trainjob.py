@@ -241,3 +241,14 @@ def test_a_pause_is_its_suspend() -> None:
 def test_its_paths_are_those_of_the_api_server() -> None:
     path = KINDS["trainjob"].path("a", "b")
     assert path == "/apis/trainer.kubeflow.org/v1alpha1/namespaces/a/trainjobs/b"
+
+
+@pytest.mark.parametrize("served", [{"volcano": True}, {"kai": True}])
+def test_a_queue_of_a_scheduler_that_no_trainjob_can_name_is_refused(
+    served: dict[str, bool],
+) -> None:
+    there = msgspec.structs.replace(TRAINJOBS["2.2"], **served)
+    with pytest.raises(InvalidRequest, match="a TrainJob cannot") as refused:
+        manifest_of(spec_of(queue="team"), there)
+    assert 'operator="pytorchjob"' in refused.value.next_step
+    manifest_of(spec_of(), there, config={"queue": "ours"})

@@ -26,6 +26,10 @@ PLACED = [
     ("no nodes available to schedule pods", "The cluster has no node"),
     ("waiting for minCount pods from a gang to be scheduled",
      "Waits until there is room for all workers at once"),
+    ("0/2 nodes are available: pre-filter pod fit-worker-0 cannot find enough sibling pods, "
+     "current pods number: 1, minMember of group: 2. no new claims to deallocate, PodGroup "
+     "team-a/fit gets rejected due to Pod fit-worker-0 is unschedulable even after PostFilter",
+     "Waits until there is room for all workers at once"),
     ("something new in a later version", "something new in a later version"),
 ]  # fmt: skip
 
@@ -34,6 +38,21 @@ PLACED = [
 def test_the_schedulers_reason_is_said_in_plain_words(said: str, words: str) -> None:
     wait = scheduling(said)
     assert (wait.sentence, wait.reason, wait.stuck) == (words, "Unschedulable", True)
+
+
+GAP = (
+    "0/2 nodes are available: resource gap: map[nvidia.com/gpu:{{1 0} {<nil>}  DecimalSI}]. no new "
+    "claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for "
+    "scheduling., PodGroup team-a/fit gets rejected due to Pod fit-worker-0 is unschedulable even "
+    "after PostFilter"
+)
+
+
+def test_a_lone_worker_of_a_scheduler_of_gangs_waits_for_devices_and_not_for_others() -> None:
+    together = "Waits until there is room for all workers at once"
+    assert scheduling(GAP).sentence == together
+    alone = scheduling(GAP, alone=True)
+    assert alone.sentence == "No node has room: the cluster has too few free GPUs"
 
 
 def test_a_pod_that_the_scheduler_has_not_seen_waits_for_a_node() -> None:

@@ -118,7 +118,9 @@ def _run_policy(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
         # A run is started again by the workers themselves (cnai_sdk/worker/crew.py). The node
         # starts a container again that was killed, and once for each that has given up for good.
         policy["backoffLimit"] = spec.retries + 1
-    if (plan.served.volcano or plan.served.coscheduling) and spec.workers > 1:
+    queued_there = bool(plan.queue) and plan.served.volcano and not plan.served.kueue
+    gangs = plan.served.volcano or plan.served.coscheduling
+    if queued_there or (gangs and spec.workers > 1):
         policy["schedulingPolicy"] = _gang(spec, plan)
     return policy
 
