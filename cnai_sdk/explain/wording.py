@@ -24,6 +24,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
     workload, code = facts.workload, finding.exit_code
     limit = workload.granted.memory if workload.granted else None
     limit = limit or workload.resources.memory
+    gpu = workload.granted.gpu_memory if workload.granted else None
     peak = {r.rank: r.memory for r in workload.replicas}.get(finding.rank or 0) or 0
     return {
         "worker": "a worker" if finding.rank is None else f"worker {finding.rank}",
@@ -37,6 +38,7 @@ def words_of(facts: Facts, finding: Finding) -> dict[str, str]:
         "limit": show_bytes(limit) if limit else "",
         "double": doubled_memory(limit) if limit else "",
         "used": f" It used {show_bytes(peak)}." if limit and peak > limit else "",
+        "gpu_memory": f" It was given {show_bytes(gpu)}." if gpu else "",
         "timeout": show_duration(workload.timeout) if workload.timeout else "",
         "exit": "an unknown exit code" if code is None else exit_words(code),
         **_exception_words(facts, finding),

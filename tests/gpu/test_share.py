@@ -191,6 +191,7 @@ def test_an_overrun_fails_its_owner_only(client: Client, card: Device, ledger: L
         until(lambda: all(reports_of(j)[-1].at > max(ended) for j in neighbours))
     assert said.short == "GPU memory full in worker 0"
     assert "gpu_memory=" in said.fix
+    assert "It was given" in said.why
     assert any("CUDA out of memory" in line.text for line in said.evidence)
     assert [job.status for job in neighbours] == [Phase.SUCCEEDED] * 2
     assert all(still_learns(reports_of(job), max(ended)) for job in neighbours)

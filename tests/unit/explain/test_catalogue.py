@@ -9,6 +9,7 @@ import pytest
 
 from cnai_sdk.explain.catalogue import SHORT, Row, row, rows
 from cnai_sdk.model.spec import Resources
+from cnai_sdk.model.workload import Granted
 from tests.unit.explain.workloads import failed, raised, verdict
 
 SAMPLED = [each for each in rows() if each.sample]
@@ -16,6 +17,7 @@ NAMES = {
     *("worker", "Worker", "rank", "other", "workers", "said", "limit", "double", "used", "timeout"),
     *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
     *("found", "advice", "package", "metric", "value", "since", "spent", "Early", "was"),
+    "gpu_memory",
 }
 
 
@@ -30,6 +32,16 @@ class Recorded:
 LOADER = "RuntimeError: DataLoader worker (pid 7) is killed by signal"
 OTHERS = [
     Recorded("CUDA_OOM", "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
+    Recorded(
+        "CUDA_OOM",
+        "torch.OutOfMemoryError: Allocation on device 0 would exceed allowed memory. "
+        "(out of memory)",
+    ),
+    Recorded(
+        "CUDA_OOM",
+        "torch.OutOfMemoryError: CUDA out of memory. Allocation was preemptively rejected because "
+        "it would exceed per_process_memory_fraction limit. Requested size: 64.00 MiB",
+    ),
     Recorded("CUDA_NO_GPU", "RuntimeError: No CUDA GPUs are available"),
     Recorded("CUDA_NO_GPU", "RuntimeError: Distributed package doesn't have NCCL built in"),
     Recorded("SHM_SMALL", f"{LOADER}: Bus error."),
@@ -40,6 +52,15 @@ OTHERS = [
     Recorded("PY_UNPICKLABLE", "AttributeError: Can't pickle local object 'digits.<locals>.Net'"),
     Recorded("SHAPE", "RuntimeError: in loading state_dict:\n  size mismatch for fc.weight: x"),
 ]
+
+
+def test_who_had_a_share_of_a_gpu_is_told_how_large_it_was() -> None:
+    said = [(0, raised("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 64.00 MiB."))]
+    shared = verdict(said, more={"granted": Granted(gpu=0.25, gpu_memory=35 * 2**30)})
+    assert shared.why.startswith(
+        "The GPU's memory, not the machine's. It was given 35\N{NO-BREAK SPACE}GiB."
+    )
+    assert "given" not in verdict(said).why
 
 
 def test_no_two_rows_have_one_name() -> None:
