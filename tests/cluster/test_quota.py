@@ -253,7 +253,7 @@ async def test_looking_costs_no_request(
             assert faults.requests[before:] == []
 
 
-async def test_what_no_quota_bounds_is_looked_for_on_the_nodes(
+async def test_what_no_queue_sets_aside_is_looked_for_on_the_nodes(
     cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pods of other namespaces are counted by one list, when somebody asks."""
@@ -269,6 +269,9 @@ async def test_what_no_quota_bounds_is_looked_for_on_the_nodes(
     with cluster.faults(namespace) as (faults, kubeconfig):
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         async with stage_of(cluster, namespace, tmp_path) as stage:
+            hard = {"requests.nvidia.com/gpu": "8"}  # which sets nothing aside
+            await stage.have("ResourceQuota", "team-a", spec={"hard": hard})
+            await until(stage.backend, lambda quota: item(quota, "gpu").limit == 8)
             idle = await stage.backend.fits(spec(0.1, gpu=1.0))
             assert (idle.answer, idle.unsure) == ("now", "")
             await asyncio.to_thread(cluster.apply, pod | {"spec": {"containers": [container]}})
