@@ -150,6 +150,8 @@ _HEAD = ("GPU", "Shared by", "Memory", "Isolation", "How many", "Found by", "Key
 def _device(device: Device) -> tuple[str, ...]:
     """One row. Names and keys are a driver's or an administrator's own words."""
     how = f"MIG {device.profile}" if device.profile else device.mechanism
+    if device.profile and device.replicas > 1:
+        how = f"{device.mechanism} of {how}"
     each = f" ×{device.replicas}" if device.replicas > 1 else ""
     left = f"{show_number(device.free)} free" if device.count is None and not device.found else ""
     count = left or ("not visible" if device.count is None else str(device.count))

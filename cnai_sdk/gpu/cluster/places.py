@@ -7,6 +7,7 @@ on a third. A pod is kept to the right ones by the labels in which they differ f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from cnai_sdk.gpu.cluster.offer import PRODUCT, Offer, Place
 from cnai_sdk.gpu.cluster.seen import GPU, Seen
@@ -15,8 +16,6 @@ _KEPT = frozenset({"mig", "mps", "time-slicing", "kai", "whole"})
 """Mechanisms whose pods any node with the key would take; the others choose devices themselves."""
 
 _Marks = tuple[str, ...]
-_ALWAYS = (0,)
-"""The product, of the labels: it is said where anything has to be said."""
 
 
 class Ground:
@@ -47,9 +46,10 @@ class Ground:
             told = _differences(marks, others)
             if told is None:
                 return None
-            also = {number for number in _ALWAYS if marks[number]} if told or named else set()
+            if marks[0] and (told or named):
+                told.add(0)  # the product is said where anything is
             labels = _labels(key)
-            places.append({labels[n]: (marks[n],) for n in sorted(told | also)})
+            places.append({labels[number]: (marks[number],) for number in sorted(told)})
         return _together(places)
 
     def _marks(self, key: str) -> Mapping[str, _Marks]:
@@ -81,14 +81,16 @@ def _differences(marks: _Marks, others: Iterable[_Marks]) -> set[int] | None:
 
 def _together(places: Iterable[Place]) -> tuple[Place, ...]:
     """As few as possible: those that differ in the product alone are one."""
-    found: dict[tuple[tuple[str, tuple[str, ...]], ...], set[str]] = {}
+    found: dict[tuple[Any, ...], list[Place]] = {}
     for place in filter(None, places):
-        product = place.get(PRODUCT, ("",))
-        rest = tuple(each for each in place.items() if each[0] != PRODUCT or product == ("",))
-        found.setdefault(rest, set()).update(filter(None, product))
+        rest = {label: values for label, values in place.items() if label != PRODUCT}
+        named = place.get(PRODUCT, ("",)) != ("",)
+        found.setdefault((named, *(rest if named else place).items()), []).append(place)
     return tuple(
-        ({PRODUCT: tuple(sorted(products))} if products else {}) | dict(rest)
-        for rest, products in found.items()
+        {**alike[0], PRODUCT: tuple(sorted({each[PRODUCT][0] for each in alike}))}
+        if named
+        else alike[0]
+        for (named, *_), alike in found.items()
     )
 
 

@@ -82,14 +82,23 @@ def test_what_is_on_offer_is_a_table_with_isolation_and_how_it_was_found() -> No
                 found="labels of the nodes",
             ),
             Device(id="nvidia.com/gpu", model="", memory=0, found="quota of team-a"),
+            Device(
+                id="nvidia.com/gpu",
+                model="NVIDIA A100",
+                memory=2**32,
+                mechanism="time-slicing",
+                profile="1g.10gb",
+                replicas=2,
+            ),
             Device(id="GPU-1\x1b[31m", model="NVIDIA L4", memory=24 * 2**30, free=0.75),
         ]
     )
-    head, mig, unseen, local = repr(told).splitlines()
+    head, mig, unseen, turns, local = repr(told).splitlines()
     assert head.split()[:3] == ["GPU", "Shared", "by"]
     assert "MIG 3g.40gb" in mig
     assert "hardware" in mig
     assert unseen.count("not visible") == 3
+    assert "time-slicing of MIG 1g.10gb ×2" in turns
     assert "0.75 free" in local
     assert "\x1b" not in local
-    assert told._repr_html_().count("<tr>") == 4
+    assert told._repr_html_().count("<tr>") == 5
