@@ -304,7 +304,10 @@ def test_a_student_is_forbidden(room: Classroom, wish: str) -> None:
     assert "student" in answer.stderr
 
 
-def test_a_student_reads_the_ceilings_and_the_profile(room: Classroom) -> None:
+def test_a_student_reads_the_ceilings_and_the_profile(room: Classroom, tmp_path: Path) -> None:
+    file = tmp_path / "gpus.toml"
+    file.write_text('[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n')
+    room.admin("apply", "-f", "-", input=room.printed("--gpu-profile", str(file)))
     answer = room.run(room.student, "-n", room.shared, "get", "configmaps", "-o", "name")
     assert {"configmap/cnai-ceilings", "configmap/cnai-gpu-profile"} <= set(answer.stdout.split())
 
