@@ -180,4 +180,5 @@ def _chosen(wish: Resources, fitting: Sequence[tuple[Offer, PodAsk]]) -> PodAsk:
 def _order(wish: Resources, offer: Offer, ask: PodAsk) -> tuple[float, ...]:
     free = -(offer.count or 0)
     parts = wish.gpu >= 1 and offer.mechanism not in WHOLE
-    return (parts, BY_NAME[offer.mechanism].rank, ask.waste, offer.memory, free)
+    rank = BY_NAME[offer.mechanism].rank
+    return (parts, rank, not offer.memory, ask.waste, offer.memory, free)
