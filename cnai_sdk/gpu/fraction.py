@@ -22,6 +22,9 @@ NOT_ENFORCED = "Compute is not divided, and memory that other libraries allocate
 ALLOCATOR = "PYTORCH_CUDA_ALLOC_CONF"
 """Read by torch when CUDA is first used, so it works without initialising CUDA before a fork."""
 
+NEWER = "PYTORCH_ALLOC_CONF"
+"""What later versions of torch call it; they do not read it where the older name is set."""
+
 
 class Fraction:
     """Memory held by torch; compute shared freely."""
@@ -58,6 +61,17 @@ def torch_limit(share: float) -> dict[str, str]:
     {'PYTORCH_CUDA_ALLOC_CONF': 'per_process_memory_fraction:0.25'}
     """
     return {ALLOCATOR: f"per_process_memory_fraction:{share:g}"}
+
+
+def beside(environment: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """What a worker is told, with its limit beside what it says to torch's allocator itself.
+
+    >>> beside({"PYTORCH_ALLOC_CONF": "expandable_segments:True"}, torch_limit(0.25))
+    {'PYTORCH_CUDA_ALLOC_CONF': 'expandable_segments:True,per_process_memory_fraction:0.25'}
+    """
+    own = environment.get(ALLOCATOR) or environment.get(NEWER)
+    both = {ALLOCATOR: f"{own},{told[ALLOCATOR]}"} if own and ALLOCATOR in told else {}
+    return dict(told) | both
 
 
 def too_small(device: Device) -> str:

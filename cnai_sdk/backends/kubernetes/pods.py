@@ -26,6 +26,7 @@ from cnai_sdk.gpu.cluster import kai, volcano
 from cnai_sdk.gpu.cluster.offer import Place, PodAsk
 from cnai_sdk.gpu.cluster.places import is_plain
 from cnai_sdk.gpu.cluster.seen import GPU
+from cnai_sdk.gpu.fraction import beside
 from cnai_sdk.model.quantity import show_bytes
 from cnai_sdk.model.spec import TrainSpec
 
@@ -225,8 +226,7 @@ def environment(spec: TrainSpec, plan: Plan) -> list[dict[str, Any]]:
 def _capped(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     """What the job's writer set, with torch's cap beside settings of torch's allocator."""
     told = (plan.ask or _NOTHING).environment
-    both = {name: f"{env[name]},{cap}" for name, cap in told.items() if env.get(name)}
-    return told | dict(env) | both
+    return dict(env) | beside(env, told)
 
 
 def literal(value: str) -> str:

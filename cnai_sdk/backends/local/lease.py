@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cnai_sdk.backends.local.capacity import Capacity
-from cnai_sdk.gpu.fraction import ALLOCATOR
+from cnai_sdk.gpu.fraction import beside
 from cnai_sdk.gpu.grant import GpuGrant
 from cnai_sdk.gpu.mps import PIPES
 from cnai_sdk.gpu.resolver import assign, free_shares, isolation_of
@@ -161,14 +161,7 @@ def lease_environment(
     """
     if not lease.gpus:
         return ({"CUDA_VISIBLE_DEVICES": ""},) * lease.workers
-    own = (environment or {}).get(ALLOCATOR, "")
-    told = []
-    for each in lease.gpus:
-        variables = dict(each.environment)
-        if own and ALLOCATOR in variables:
-            variables[ALLOCATOR] = f"{own},{variables[ALLOCATOR]}"
-        told.append(variables)
-    return tuple(told)
+    return tuple(beside(environment or {}, each.environment) for each in lease.gpus)
 
 
 def describe(lease: Lease, resources: Resources, workers: int) -> Granted:

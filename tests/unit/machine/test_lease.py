@@ -102,9 +102,11 @@ def test_workers_without_a_gpu_see_none():
     )
 
 
-def test_the_callers_allocator_settings_are_kept_beside_the_limit():
+@pytest.mark.parametrize("name", ["PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
+def test_the_callers_allocator_settings_are_kept_beside_the_limit(name):
+    """Under the newer name too, which torch does not read where the older one is set."""
     lease = get(1, WITH_GPU, gpu=0.5)
-    (told,) = lease_environment(lease, {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"})
+    (told,) = lease_environment(lease, {name: "expandable_segments:True"})
     assert told["PYTORCH_CUDA_ALLOC_CONF"] == (
         "expandable_segments:True,per_process_memory_fraction:0.5"
     )
