@@ -41,7 +41,12 @@ def _ceilings(command: click.Command) -> click.Command:
     help="A namespace and whom it is for; repeatable.",
 )
 @click.option("--teacher", multiple=True, metavar="WHO", help="Looks at all of them; repeatable.")
-@click.option("--quota", multiple=True, metavar="KEY=AMOUNT", help="Of each namespace; repeatable.")
+@click.option(
+    "--quota",
+    multiple=True,
+    metavar="KEY=AMOUNT",
+    help="Of each namespace, one for each key of GPUs that your nodes offer; repeatable.",
+)
 @click.option(
     "--gpu-profile",
     default="",
