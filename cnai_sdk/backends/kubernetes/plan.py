@@ -111,7 +111,7 @@ def planned(
     _check_runtime(kind, served, config)
     check_name(name)
     _check(spec)
-    queue = _queue(spec, served, config)
+    queue = queue_of(spec, served, config)
     image = spec.image or config.image or default_image(spec)
     packed = payload.pack(
         spec, settings(spec, id=id, name=name, deadline=has_deadline(kind, served))
@@ -349,7 +349,13 @@ def _check_sizes(spec: TrainSpec) -> None:
             )
 
 
-def _queue(spec: TrainSpec, served: Served, config: Config) -> str:
+def queue_of(spec: TrainSpec, served: Served, config: Config) -> str:
+    """The queue that a job names, or ''; one that is only configured is left out where no job can
+    name it.
+
+    Raises:
+        InvalidRequest: the spec names one, and no job of this cluster can.
+    """
     if spec.queue and not (served.kueue or served.volcano or served.kai):
         raise InvalidRequest(
             f"queue={spec.queue!r} names a queue, and this cluster has none.",

@@ -23,7 +23,7 @@ from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unre
 from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.objects import Meta, seconds
-from cnai_sdk.backends.kubernetes.plan import Plan, planned
+from cnai_sdk.backends.kubernetes.plan import Plan, planned, queue_of
 from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_check import check
 from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
@@ -143,11 +143,14 @@ class Submitter:
         )
 
     async def _check_queue(self, spec: TrainSpec) -> None:
-        if queue := spec.queue or self._config.queue:
+        if queue := self._queue(spec):
             await self._session.surroundings.check_queue(queue)
 
+    def _queue(self, spec: TrainSpec) -> str:
+        return queue_of(spec, self._session.served, self._config)
+
     async def _room(self, spec: TrainSpec) -> Room:
-        found = await self._session.surroundings.room(spec.queue or self._config.queue)
+        found = await self._session.surroundings.room(self._queue(spec))
         if not spec.resources.wants_gpu:
             return found
         return msgspec.structs.replace(found, promised=await self._session.sight.promised())
@@ -156,7 +159,7 @@ class Submitter:
         return claims_now(self._session)
 
     async def _ask(self, spec: TrainSpec) -> PodAsk | None:
-        return await self._session.sight.ask(spec, spec.queue or self._config.queue)
+        return await self._session.sight.ask(spec, self._queue(spec))
 
     async def _plan(
         self, spec: TrainSpec, id: str, name: str, ask: PodAsk | None, notices: list[str]

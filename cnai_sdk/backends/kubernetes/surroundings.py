@@ -88,7 +88,7 @@ class Surroundings:
             self._cluster_queues = self._watch(f"{kueue}/clusterqueues", ClusterQueue)
             self._cohorts = self._watch(f"{kueue}/cohorts", Cohort)
             self._queued = self._watch(paths_of(served, namespace)["workloads"], QueueWorkload)
-        elif served.volcano:
+        elif served.volcano and served.operator == "pytorchjob":  # a TrainJob names none
             path = "/apis/scheduling.volcano.sh/v1beta1/queues"
             self._volcano = self._watch(path, VolcanoQueue)
 

@@ -76,19 +76,21 @@ async def test_a_queue_of_volcano_that_is_not_there_is_refused(
     cluster: Cluster, informers: Informers
 ) -> None:
     cluster.objects[VOLCANO] = [named("default"), named("vision")]
-    here = surroundings(informers, volcano=True)
+    here = surroundings(informers, operator="pytorchjob", volcano=True)
     await here.check_queue("vision")
     with pytest.raises(InvalidRequest, match="no queue 'nope' of Volcano") as refusal:
         await here.check_queue("nope")
     assert refusal.value.why == "There is default, vision."
-    await surroundings(informers, volcano=True, kai=True).check_queue("one-of-kais")
+    await surroundings(informers, operator="pytorchjob", volcano=True, kai=True).check_queue(
+        "one-of-kais"
+    )
 
 
 async def test_queues_that_may_not_be_listed_are_not_said_to_be_missing(
     cluster: Cluster, informers: Informers
 ) -> None:
     cluster.instead[VOLCANO] = status(403, "Forbidden", "queues is forbidden")
-    await surroundings(informers, volcano=True).check_queue("vision")
+    await surroundings(informers, operator="pytorchjob", volcano=True).check_queue("vision")
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,15 @@ async def test_pods_that_cannot_be_listed_are_not_counted(
     cluster.instead["/api/v1/pods"] = answer
     left = await surroundings(informers).idle({})
     assert (left.known, left.counted) == (True, False)
+
+
+async def test_queues_of_volcano_are_nothing_to_a_trainjob(
+    cluster: Cluster, informers: Informers
+) -> None:
+    queue = named("default", spec={"capability": {"cpu": "1"}})
+    cluster.objects[VOLCANO] = [queue]
+    assert (
+        await surroundings(informers, operator="trainjob", volcano=True).room("")
+    ).volcano is None
+    bounded = await surroundings(informers, operator="pytorchjob", volcano=True).room("")
+    assert bounded.volcano is not None
