@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,22 @@ async def published(api: Api, shared: str, set_up: str) -> AsyncIterator[Finding
             yield finding
     for finding in _profile(data, shared):
         yield finding
+
+
+async def base_again(api: Api, shared: str) -> str:
+    """The command that writes the base anew, with the ceilings that are published now."""
+    from cnai_sdk.backends.kubernetes.api import Missing, Refused
+    from cnai_sdk.backends.kubernetes.ceilings import NAME, read
+
+    data: Mapping[str, str] = {}
+    with contextlib.suppress(Missing, Refused):
+        path = f"/api/v1/namespaces/{shared}/configmaps/{NAME}"
+        data = (await api.get(path)).get("data") or {}
+    if not data:
+        named = f" --shared {shared}" if shared != SHARED else ""
+        return f"cnai admin manifests --base{named} | kubectl apply -f -"
+    known = read(data, where="")
+    return _again({name: data[name] for name in known.amounts}, {NAME: data}, shared)
 
 
 def _ceilings(known: Ceilings, shared: str) -> Iterable[Finding]:

@@ -27,12 +27,13 @@ from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Resources
-from tests.cluster.classroom import QUOTA, Classroom, classroom_on, objects
+from tests.cluster.classroom import QUOTA, Classroom, classroom_on, objects, picky
 from tests.cluster.surviving import connected
 from tests.cluster.test_example import EXAMPLES, outputs
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.faults import Faults, Rule
+from tests.cluster.testbed.processes import until
 from tests.cluster.trained import spec_of
 
 Right = tuple[str, str, str]
@@ -493,11 +494,127 @@ async def test_the_doctor_says_what_holds_students_as_each_may_see_it(room: Clas
         return {each.check: each.state for each in found}
 
     held = {"ceilings": "ok", "confinement": "ok", "quota": "ok"}
-    assert await said(room.student, room.namespace) == held
-    assert await said(room.cluster.kubeconfig, room.namespace) == held | {"administration": "ok"}
+    assert await said(room.student, room.namespace) == held | {"policies": "ok"}
+    set_up = {"administration": "ok", "students": "ok"}
+    assert await said(room.cluster.kubeconfig, room.namespace) == held | set_up
     open_to_all = await said(room.cluster.kubeconfig, "default")
     assert open_to_all["confinement"] == "note"
     assert open_to_all["quota"] == "note"
+
+
+LOOSENED = {
+    "a binding that only audits": (
+        "validatingadmissionpolicybinding",
+        "cnai-confinement",
+        {"spec": {"validationActions": ["Audit"]}},
+        "validationActions[0] is Audit and not Deny",
+    ),
+    "a policy that is left out when it fails": (
+        "validatingadmissionpolicy",
+        "cnai-ceilings",
+        {"spec": {"failurePolicy": "Ignore"}},
+        "failurePolicy is Ignore and not Fail",
+    ),
+    "a policy for some namespaces": (
+        "validatingadmissionpolicy",
+        "cnai-confinement",
+        {"spec": {"matchConstraints": {"namespaceSelector": {"matchLabels": {"held": "yes"}}}}},
+        "namespaceSelector is {'matchLabels': {'held': 'yes'}}",
+    ),
+    "a role that allows more": (
+        "clusterrole",
+        "cnai-student",
+        {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]},
+        "it allows get secrets as well; it lacks",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOOSENED)
+async def test_what_was_loosened_by_hand_is_named_and_the_printed_command_mends_it(
+    room: Classroom, what: str
+) -> None:
+    kind, name, patch, said = LOOSENED[what]
+
+    async def notes() -> list[Finding]:
+        async with connected(room.cluster.kubeconfig) as api:
+            found = administration(api, room.namespace, room.shared)
+            return [each async for each in found if each.check == "administration"]
+
+    try:
+        room.admin("patch", kind, name, "--type=merge", "-p", json.dumps(patch))
+        (differs,) = await notes()
+        assert differs.state == "note"
+        assert name in differs.what and said in differs.what
+        *before, command = differs.fix.partition("run: ")[2].split("; ")
+        for each in before:
+            room.admin(*shlex.split(each)[1:])
+        words = re.search(r"cnai (admin manifests .*) \| kubectl apply -f -", command)
+        assert words, command
+        printed = CliRunner().invoke(app, shlex.split(words[1]))
+        assert printed.exit_code == 0, printed.output
+        room.admin("apply", "-f", "-", input=printed.stdout)
+        (mended,) = await notes()
+        assert mended.state == "ok", mended.what
+    finally:
+        room.admin("apply", "-f", "-", input=room.printed())
+    until("confinement holds again", lambda: "cnai-confinement" in room.said(picky()))
+
+
+async def test_a_student_sees_that_a_policy_only_audits(room: Classroom) -> None:
+    async def policies() -> Finding:
+        async with connected(room.student) as api:
+            found = administration(api, room.namespace, room.shared)
+            (only,) = [each async for each in found if each.check == "policies"]
+        return only
+
+    binding = ("patch", "validatingadmissionpolicybinding", "cnai-confinement", "--type=merge")
+    try:
+        for actions, state in ((["Audit"], "note"), (["Deny"], "ok")):
+            patch = {"spec": {"validationActions": actions}}
+            room.admin(*binding, "-p", json.dumps(patch))
+            async with asyncio.timeout(60):  # the server learns of it a little later
+                while (found := await policies()).state != state:
+                    await asyncio.sleep(0.2)
+        assert "refused" in found.what
+    finally:
+        room.admin("apply", "-f", "-", input=room.printed())
+
+
+async def test_a_student_with_edit_as_well_and_one_with_edit_alone_are_named(
+    room: Classroom,
+) -> None:
+    async def students() -> list[str]:
+        async with connected(room.cluster.kubeconfig) as api:
+            found = administration(api, room.namespace, room.shared)
+            return [f"{x.what} {x.fix}" async for x in found if x.check == "students"]
+
+    words = ("-n", room.namespace, "create", "rolebinding")
+    subject = ("--clusterrole=edit",)
+    everything = ("-n", room.namespace, "create", "role", "all-jobs", "--verb=create")
+    room.admin(*everything, "--resource=pytorchjobs.kubeflow.org")
+    try:
+        room.admin(*words, "editor", *subject, *_to(room, "student"))
+        room.admin(*words, "free", "--role=all-jobs", "--user=somebody-else")
+        found = await students()
+        assert len(found) == 2
+        assert "has the role edit as well, by the RoleBinding editor" in found[0]
+        assert "somebody-else makes jobs" in found[1] and "RoleBinding free" in found[1]
+        for each in found:
+            command = re.search(r"kubectl (-n \S+ delete rolebinding \S+?)(;|$)", each)
+            assert command
+            room.admin(*shlex.split(command[1]))
+        (mended,) = await students()
+        assert "with no other right there" in mended
+    finally:
+        names = ("rolebinding/editor", "rolebinding/free", "role/all-jobs")
+        room.admin("-n", room.namespace, "delete", "--ignore-not-found", *names)
+
+
+def _to(room: Classroom, name: str) -> list[str]:
+    """Whom, as kubectl takes it."""
+    kind, _, who = room.who(name).partition(":")
+    return [f"--{kind}={who}"]
 
 
 async def test_a_ceiling_that_was_edited_by_hand_is_named_and_the_printed_command_mends_it(

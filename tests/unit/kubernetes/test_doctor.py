@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cnai_sdk.admin import Setup, manifests
+from cnai_sdk.doctor.admin import _PATHS
 from cnai_sdk.doctor.cluster import cluster
 from cnai_sdk.doctor.finding import Finding
 
@@ -27,6 +31,14 @@ POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/cnai
 HELD = {"workersMost": "-1", "gpusMost": "4", "hoursMost": "12.0", "gpuHoursMost": "-1.0"}
 
 
+def _path(document: dict[str, Any]) -> str:
+    meta = document["metadata"]
+    return f"{_PATHS[document['kind']].format(namespace=meta.get('namespace', ''))}/{meta['name']}"
+
+
+BASE = {_path(each): each for each in manifests(Setup())}
+
+
 class Rights:
     """A server that allows everything but what is named, as 'verb resource'."""
 
@@ -41,6 +53,10 @@ class Rights:
         self.policy_seen = True
         self.classes = ["gpu.nvidia.com"]
         self.missing: set[str] = set()
+        self.base = copy.deepcopy(BASE)
+        self.bindings: list[dict[str, Any]] = []
+        self.without: set[tuple[str, str]] = set()
+        self.job: Reply = status(422, "Invalid", "ValidatingAdmissionPolicy 'cnai-confinement'")
         self.hostile: Reply = status(403, "Forbidden", 'violates PodSecurity "restricted:latest"')
         server.answer = self._answer
 
@@ -53,6 +69,17 @@ class Rights:
             part = f"/{asked['subresource']}" if asked["subresource"] else ""
             wish = f"{asked['verb']} {asked['resource']}{part}"
             return Reply(201, {"status": {"allowed": wish not in self.denied}})
+        if path.endswith("/subjectaccessreviews"):
+            spec = request.json["spec"]
+            who = (spec.get("groups") or [spec["user"]])[0]
+            verb = spec["resourceAttributes"]["verb"]
+            return Reply(201, {"status": {"allowed": (who, verb) not in self.without}})
+        if path.endswith(("/namespaces/team-a/pytorchjobs", "/namespaces/team-a/trainjobs")):
+            return self.job
+        if path.endswith("rolebindings"):
+            inside = "/namespaces/" in path
+            found = [x for x in self.bindings if bool(x["metadata"].get("namespace")) is inside]
+            return Reply(200, {"items": found})
         if path == "/api/v1/namespaces/team-a":
             return self.namespace
         if path == "/api/v1/namespaces/cnai-shared/configmaps":
@@ -67,8 +94,16 @@ class Rights:
         if path == POLICY:
             if not self.policy_seen:
                 return status(403, "Forbidden")
-            variables = [{"name": n, "expression": e} for n, e in self.held.items()]
-            return Reply(200, {"spec": {"variables": variables}})
+            policy = copy.deepcopy(self.base[POLICY])
+            for each in policy["spec"]["variables"]:
+                each["expression"] = self.held.get(each["name"], each["expression"])
+            return Reply(200, policy)
+        if path == "/api/v1/namespaces/cnai-shared/configmaps/cnai-ceilings":
+            if "cnai-ceilings" not in self.ceilings:
+                return status(404, "NotFound")
+            return Reply(200, {"data": self.ceilings["cnai-ceilings"]})
+        if path in self.base:
+            return Reply(200, self.base[path])
         if path.endswith("/deviceclasses"):
             return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.classes]})
         if path.endswith("/localqueues"):
@@ -149,6 +184,196 @@ def test_what_is_missing_is_said_with_the_command_that_sets_it_up(
         assert "An administrator" in finding.fix or "Run: cnai admin manifests" in finding.fix
     (whole,) = of(found, "administration")
     assert "ValidatingAdmissionPolicy cnai-confinement not found" in whole.what
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "said"),
+    [
+        (
+            "ValidatingAdmissionPolicyBinding",
+            "cnai-ceilings",
+            lambda d: d["spec"].update(validationActions=["Audit"]),
+            "validationActions[0] is Audit and not Deny",
+        ),
+        (
+            "ValidatingAdmissionPolicyBinding",
+            "cnai-confinement",
+            lambda d: d["spec"].update(policyName="other"),
+            "policyName is other and not cnai-confinement",
+        ),
+        (
+            "ValidatingAdmissionPolicy",
+            "cnai-confinement",
+            lambda d: d["spec"].update(failurePolicy="Ignore"),
+            "failurePolicy is Ignore and not Fail",
+        ),
+        (
+            "ValidatingAdmissionPolicy",
+            "cnai-steering",
+            lambda d: d["spec"]["validations"].pop(),
+            "validations is ",
+        ),
+        (
+            "ValidatingAdmissionPolicy",
+            "cnai-confinement",
+            lambda d: d["spec"]["validations"][0].update(expression="true"),
+            "].expression is true and not ",
+        ),
+        (
+            "ValidatingAdmissionPolicy",
+            "cnai-ceilings",
+            lambda d: d["spec"]["matchConstraints"].update(
+                namespaceSelector={"matchLabels": {"a": "b"}}
+            ),
+            "namespaceSelector is {'matchLabels': {'a': 'b'}}, and what is shipped does not set it",
+        ),
+        (
+            "ClusterRole",
+            "cnai-student",
+            lambda d: d["rules"].append(
+                {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
+            ),
+            "it allows get secrets as well",
+        ),
+        (
+            "ClusterRole",
+            "cnai-student",
+            lambda d: d["rules"].append({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}),
+            "it allows * *.* as well",
+        ),
+        (
+            "ClusterRole",
+            "cnai-student",
+            lambda d: d["rules"].pop(),
+            "it lacks obey ceilings.cnai-sdk",
+        ),
+        (
+            "Namespace",
+            "cnai-shared",
+            lambda d: d["metadata"]["labels"].pop("pod-security.kubernetes.io/enforce"),
+            "pod-security.kubernetes.io/enforce is nothing and not restricted",
+        ),
+    ],
+)
+def test_what_is_not_as_it_is_shipped_is_named_with_the_command_that_mends_it(
+    examined: Examined,
+    rights: Rights,
+    kind: str,
+    name: str,
+    change: Callable[[dict[str, Any]], object],
+    said: str,
+) -> None:
+    (document,) = (
+        each
+        for each in rights.base.values()
+        if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+    change(document)
+    (finding,) = of(examined(), "administration")
+    assert finding.state == "note"
+    assert f"{kind} {name} is not as it is shipped" in finding.what
+    assert said in finding.what
+    numbers = "cnai admin manifests --workers '' --gpus 4 --hours 12 --gpu-hours '' "
+    assert numbers + "--gpu-hours-in-all '' | kubectl apply -f -" in finding.fix
+    deleted = f"kubectl delete {kind.lower()} {name}; " in finding.fix
+    assert deleted is said.endswith("does not set it"), "apply leaves what it did not write"
+
+
+def test_what_a_server_adds_to_an_object_is_no_difference(
+    examined: Examined, rights: Rights
+) -> None:
+    for each in rights.base.values():
+        each["metadata"] |= {"uid": "u", "annotations": {"by": "kubectl"}, "managedFields": []}
+        if each["kind"] == "ValidatingAdmissionPolicy":
+            constraints = each["spec"]["matchConstraints"]
+            constraints |= {
+                "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}
+            }  # fmt: skip
+            for rule in constraints["resourceRules"]:
+                rule["scope"] = "*"
+            each["status"] = {"typeChecking": {}}
+    (finding,) = of(examined(), "administration")
+    assert finding.state == "ok"
+
+
+def bound(role: str, *people: str, namespace: str = "team-a") -> dict[str, Any]:
+    return {
+        "metadata": {"name": f"b-{role}", "namespace": namespace},
+        "roleRef": {"kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "User", "name": who} for who in people],
+    }
+
+
+def test_students_who_have_nothing_else_are_named(examined: Examined, rights: Rights) -> None:
+    rights.bindings = [bound("cnai-student", "ann"), bound("cnai-reader", "ann", namespace="")]
+    (finding,) = of(examined(), "students")
+    assert (finding.state, finding.what) == (
+        "ok",
+        "Students of team-a, with no other right there: ann",
+    )
+
+
+@pytest.mark.parametrize("namespace", ["team-a", ""])
+def test_a_student_with_another_role_as_well_is_named(
+    examined: Examined, rights: Rights, namespace: str
+) -> None:
+    rights.bindings = [bound("cnai-student", "ann"), bound("edit", "ann", namespace=namespace)]
+    (finding,) = of(examined(), "students")
+    assert finding.state == "note"
+    assert "ann of team-a has the role edit as well" in finding.what
+    inside = "kubectl -n team-a delete rolebinding b-edit"
+    assert (inside if namespace else "kubectl delete clusterrolebinding b-edit") in finding.fix
+
+
+def test_who_makes_jobs_beside_the_students_and_is_not_held_is_named(
+    examined: Examined, rights: Rights
+) -> None:
+    rights.bindings = [bound("cnai-student", "ann"), bound("edit", "bob"), bound("view", "mia")]
+    rights.without = {(who, "bypass") for who in ("bob", "mia")} | {("bob", "obey")}
+    rights.without.add(("mia", "create"))
+    (finding,) = of(examined(), "students")
+    assert "bob makes jobs in team-a and no policy is about that" in finding.what
+    assert "cnai admin manifests --student team-a=bob | kubectl apply -f -" in finding.fix
+
+
+def as_student(rights: Rights) -> None:
+    rights.denied = {"create validatingadmissionpolicies", "bypass ceilings"}
+
+
+def test_a_student_whom_the_policies_hold_is_told_so(examined: Examined, rights: Rights) -> None:
+    as_student(rights)
+    (finding,) = of(examined(), "policies")
+    assert finding.state == "ok"
+
+
+def test_a_policy_that_only_audits_is_found_by_a_students_dry_run(
+    examined: Examined, rights: Rights
+) -> None:
+    as_student(rights)
+    rights.job = Reply(201, {"kind": "PyTorchJob"})
+    (finding,) = of(examined(), "policies")
+    assert finding.state == "note"
+    assert "cnai-confinement does not hold in team-a" in finding.what
+    assert "An administrator" in finding.fix
+
+
+def test_a_student_without_the_mark_that_policies_look_for_is_told(
+    examined: Examined, rights: Rights
+) -> None:
+    as_student(rights)
+    rights.denied |= {"obey ceilings"}
+    rights.job = Reply(201, {"kind": "PyTorchJob"})
+    (finding,) = of(examined(), "policies")
+    assert "No policy is about you in team-a" in finding.what
+    assert "cnai admin manifests --student team-a=NAME" in finding.fix
+
+
+def test_nothing_is_said_of_policies_where_something_else_refuses_the_job(
+    examined: Examined, rights: Rights
+) -> None:
+    as_student(rights)
+    rights.job = status(403, "Forbidden", "you may not")
+    assert of(examined(), "policies") == []
 
 
 def test_who_cannot_set_a_cluster_up_is_not_told_to(examined: Examined, rights: Rights) -> None:
