@@ -46,6 +46,10 @@ Runs = dict[tuple[str, str, int], list[list[list[Report]]]]
 """By model, way and number of jobs: for each run, what each of its jobs reported."""
 
 
+class NotSo(Exception):
+    """Jobs share in another way than the one that is measured."""
+
+
 def measure(plan: Plan) -> Sequence[Row]:
     """Throughput and memory of jobs that share a card, and what an overrun does to the others."""
     card, why = card_to_share()
@@ -111,8 +115,9 @@ def _ways_of_here(client: Client, card: Device) -> list[Way]:
     for name, begin in WAYS:
         try:
             with begin():
-                trained(client, 1, ("residual", 64, 0, "cuda"), _wish(card, CROWD), 0.0)
-        except (NoMps, JobFailed) as error:
+                model = ("residual", 64, 0, "cuda")
+                trained(client, 1, model, _wish(card, CROWD), 0.0, expected=name)
+        except (NoMps, NotSo, JobFailed) as error:
             print(f"gpu_share, no {name}: {error}", file=sys.stderr)
         else:
             found.append((name, begin))
@@ -192,7 +197,7 @@ def training(
     """So many jobs that all train and are warm; ended when the block is left.
 
     Raises:
-        RuntimeError: they do not share one card, or by another mechanism.
+        NotSo: they do not share one card, or by another mechanism.
     """
     jobs = [client.train_script(_SCRIPT, argv=[str(a) for a in argv], **wish) for _ in range(count)]
     try:
@@ -225,7 +230,7 @@ def _check_granted(jobs: Sequence[TrainJob], expected: str) -> None:
     words = {each.gpu_granted for each in granted if each is not None}
     devices = {each.devices for each in granted if each is not None}
     if len(devices) != 1 or not all(expected in each for each in words):
-        raise RuntimeError(f"Not one card shared by {expected}: {sorted(words)} on {devices}")
+        raise NotSo(f"not one card shared by {expected}: {sorted(words)} on {devices}")
 
 
 def reports_of(job: TrainJob) -> list[Report]:
