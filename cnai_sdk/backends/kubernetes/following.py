@@ -128,7 +128,7 @@ class Follower:
     def _is_settled(self, box: Box, places: dict[str, str]) -> bool:
         newest = box.source.newest
         if newest is None:
-            return box.gone or self._over
+            return box.gone or self._over or box.source.over
         ended = box.gone or not box.source.running
         return ended and Place.read(places.get(box.source.name(newest))).done
 

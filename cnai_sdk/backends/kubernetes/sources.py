@@ -24,6 +24,7 @@ class Source:
         newest: the number of its newest run that has a log, or None before the first.
         running: whether that run goes on.
         attempt: how often the workload's pods had been made again before this one.
+        over: whether its pod has ended, so that no other run comes.
     """
 
     pod: str
@@ -33,6 +34,7 @@ class Source:
     newest: int | None
     running: bool
     attempt: int = 0
+    over: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -64,6 +66,7 @@ def sources_of(pod: Pod, *, rank: int) -> Iterator[Source]:
             newest=_newest(each),
             running=each.state.running is not None,
             attempt=count_of(of_set) or 0,
+            over=pod.ended,
         )
 
 

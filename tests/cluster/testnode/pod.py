@@ -45,6 +45,7 @@ class Pod:
         self.stopping = asyncio.Event()
         self.stop: Stop | None = None
         self.ended = asyncio.Event()  # nothing of it runs any more
+        self.refused = False
         self.volumes: Volumes
         self.facts = {"status.hostIP": gateway, "status.podIP": "", "status.podIPs": ""}
         self.keepers = [
@@ -97,7 +98,8 @@ class Pod:
             await self.publish()
 
     async def refuse(self, reason: str, message: str) -> None:
-        """The node does not take it, and says so."""
+        """The node does not take it, and says so; of its containers a kubelet then says nothing."""
+        self.refused = True
         self.stop = Stop(0, reason, message)
         self.ended.set()
         self.event("Warning", reason, message.removeprefix("Pod was rejected: "))
@@ -245,7 +247,7 @@ class Pod:
         return status.phase(containers, self.policy, ending=self.ended.is_set())
 
     def status(self) -> Object:
-        containers = [keeper.container for keeper in self.keepers]
+        containers = [keeper.container for keeper in self.keepers if not self.refused]
         phase = self.phase if self.ended.is_set() or self.phase == "Pending" else "Running"
         fresh = status.conditions(containers, phase, network=self.link is not None)
         shown: Object = {

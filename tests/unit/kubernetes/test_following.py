@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -238,6 +239,19 @@ async def test_a_worker_that_printed_nothing_is_not_said_to_have_lost_its_log(jo
     job.tell()
     assert await job.to_the_end() == []
     assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
+
+
+async def test_a_worker_that_its_node_refused_has_nothing_that_is_waited_for(job: Job) -> None:
+    status = {"containerStatuses": [{"name": "pytorch", "state": {"waiting": {}}}]}
+    meta = {"name": "a-0", "uid": "8f14e45f"}
+
+    def pod(phase: str) -> Pod:
+        return msgspec.convert({"metadata": meta, "status": status | {"phase": phase}}, Pod)
+
+    job.follower.saw(pod("Pending"))
+    assert not job.follower.settled
+    job.follower.saw(pod("Failed"))
+    assert job.follower.settled
 
 
 async def test_a_pod_of_the_same_name_does_not_take_the_place_of_the_old_one(job: Job) -> None:
