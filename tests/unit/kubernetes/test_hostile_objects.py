@@ -11,6 +11,7 @@ import io
 import itertools
 import json
 import logging
+import os
 import tarfile
 import time
 import zlib
@@ -28,8 +29,10 @@ from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.specs import bare_spec, whole_spec
 from cnai_sdk.backends.kubernetes.standing import workload
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
+from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest, Unsupported
 from cnai_sdk.explain import Facts, diagnose
+from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.spec import MOST, Payload, Span
 from cnai_sdk.model.view import JobView
 from cnai_sdk.model.workload import Workload
@@ -312,6 +315,16 @@ def test_a_member_that_says_that_it_is_larger_than_the_archive_is_refused() -> N
 def test_links_and_devices_of_an_archive_are_left_out() -> None:
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
         assert payload.unpack(archive(("x", b""), kind=kind)) == {}
+
+
+def test_nor_does_a_name_lead_out_of_a_jobs_folder_on_this_machine(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / "jobs" / "a")
+    os.close(folder.claim())
+    spec = spec_of(payload=Payload(entry="f", files={"script.py": b"", "../../../x": b"1"}))
+    made = Workload(id="a", name="a", kind=Kind.TRAIN, phase=Phase.QUEUED, backend="local")
+    with pytest.raises(InvalidRequest, match="no path inside"):
+        folder.fill(spec, made, tmp_path / "worker")
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_could_not_be_unpacked_is_not_packed() -> None:
