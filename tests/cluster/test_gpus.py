@@ -38,6 +38,8 @@ NODES = (
     vendors.mig_mixed("mixed", _1g_20gb=1, _3g_40gb=1),
     vendors.mig_single("single", profile="1g.10gb", count=1),
     vendors.shared("mps", "mps", product=vendors.H100, by=10) | {"one_each": ["nvidia.com/gpu"]},
+    vendors.shared("beside", "time-slicing", product=vendors.H100, by=10)
+    | {"one_each": ["nvidia.com/gpu"]},  # the same key and product, and nothing held
     vendors.shared("turns", "time-slicing", product=vendors.A100_40, by=2, renamed=True),
     vendors.dra(
         "dra",
