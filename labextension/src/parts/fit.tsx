@@ -129,7 +129,7 @@ function answerText(fit: Fit, trans: TranslationBundle): string {
       : trans.__('%1 of %2 fit now, the others wait', String(now), String(count));
   }
   if (typeof seconds === 'number') {
-    const about = durationText(seconds, trans);
+    const about = durationText(rounded(seconds), trans);
     said = trans.__('%1, about %2 by the deadlines of what runs', said, about);
   }
   return and(said);
@@ -155,4 +155,9 @@ function nowText(count: number, unsure: Fit['unsure'], trans: TranslationBundle)
       : trans.__('Large enough for all %1; whether it is idle cannot be seen', String(count));
   }
   return count === 1 ? trans.__('Fits now') : trans.__('All %1 fit now', String(count));
+}
+
+/** An estimate to the minute, where it is of minutes. */
+function rounded(seconds: number): number {
+  return seconds < 90 ? Math.round(seconds) : Math.round(seconds / 60) * 60;
 }

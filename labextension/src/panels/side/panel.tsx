@@ -18,8 +18,10 @@ import { Section, showCount, TitleRenderer } from './sections';
 import { minuteText } from './standing';
 import { fillToolbars } from './toolbars';
 
-/** The gauges get at most this part of the height, until somebody drags the border. */
+/** The gauges get at most this part of the height, and with what was opened below them this part,
+ *  until somebody drags the border. */
 const MOST_QUOTA = 0.6;
+const MOST_OPENED = 0.85;
 const QUOTA = 0;
 const JOBS = 1;
 
@@ -168,7 +170,9 @@ export class CnaiPanel extends SidePanel {
     if (this._dragged || !gauges || space <= 0 || quota.isHidden || jobs?.isHidden) {
       return;
     }
-    const wanted = Math.min(gauges.scrollHeight / space, MOST_QUOTA);
+    const { whatIf, holders } = this.model.state;
+    const most = whatIf || holders ? MOST_OPENED : MOST_QUOTA;
+    const wanted = Math.min(gauges.scrollHeight / space, most);
     accordion.setRelativeSizes([wanted, 1 - wanted]);
   }
 
