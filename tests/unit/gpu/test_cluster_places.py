@@ -195,4 +195,4 @@ def test_where_that_is_not_enough_it_is_refused_and_the_way_out_is_named() -> No
         ask(seen(*nodes, carries=OLDER, kind="TrainJob"), gpu=1.0)
     assert "A TrainJob cannot choose among nodes" in error.value.why
     assert 'operator="pytorchjob"' in error.value.next_step
-    assert ask(seen(*nodes, carries=EVERYTHING), gpu=1.0)
+    assert ask(seen(*nodes, carries=EVERYTHING), gpu=1.0).mechanism == "whole"

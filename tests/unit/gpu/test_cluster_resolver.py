@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -169,7 +170,7 @@ def choices(error: CnaiError) -> list[dict[str, object]]:
     return [eval(f"dict({re.sub(r' [(].*[)]$', '', one)})") for one in each]
 
 
-def granted(there: Seen, arguments: dict[str, object]):
+def granted(there: Seen, arguments: dict[str, Any]):
     """What arguments get that were pasted into a call."""
     wish = dict(arguments)
     if "gpu_memory" in wish:
