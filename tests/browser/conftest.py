@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from .terminal import Terminal, terminal
 
@@ -207,3 +208,21 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
     """Ours for every test."""
     executable = {"executable_path": found} if (found := browser()) else {}
     return {**browser_type_launch_args, **executable, "args": FLAGS, "headless": True}
+
+
+@pytest.fixture
+def sharp(browser: Browser) -> Iterator[Page]:
+    """A page of 1440 by 808 points with two pixels to the point."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 808}, device_scale_factor=2, reduced_motion="reduce"
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def kept(shots: Path) -> Path:
+    """Where the pictures go; SHOTS names another folder."""
+    folder = Path(os.environ.get("SHOTS") or shots)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -44,46 +44,63 @@ class Room:
         where = f"context={CONTEXT!r}, namespace={self.namespace!r}"
         return f'import cnai_sdk as cnai\n\ncnai.use("kubernetes", {where})'
 
+    def have(self, kind: str, version: str, name: str, **fields: Any) -> None:
+        """Make or change an object there, as an administrator does."""
+        meta = {"name": name, "namespace": self.namespace, **fields.pop("metadata", {})}
+        self.cluster.apply({"apiVersion": version, "kind": kind, "metadata": meta, **fields})
+
+    def limit(self, name: str, hard: Mapping[str, str]) -> None:
+        """Make or change a quota."""
+        self.have("ResourceQuota", "v1", name, spec={"hard": dict(hard)})
+
     def jobs(self) -> list[dict[str, Any]]:
         """The training jobs that the API server has there."""
         found: list[dict[str, Any]] = []
         for group, plural in _KINDS:
             path = f"/apis/{group}/namespaces/{self.namespace}/{plural}"
-            found += self.cluster.http.get(path).raise_for_status().json()["items"]
+            answer = self.cluster.http.get(path)
+            if answer.status_code != 404:  # an operator that is not there
+                found += answer.raise_for_status().json()["items"]
         return found
 
 
 @contextmanager
-def room(folder: Path, *, name: str = "", quota: Mapping[str, str] | None = None) -> Iterator[Room]:
+def room(
+    folder: Path,
+    *,
+    name: str = "",
+    quota: Mapping[str, str] | None = None,
+    cluster: Cluster | None = None,
+) -> Iterator[Room]:
     """A fresh namespace whose context has a name that somebody might have given it.
 
     Args:
         folder: for the kubeconfig.
         name: of the namespace; a new one when left out.
         quota: the namespace's limits.
+        cluster: rather than the one of all tests.
     """
-    cluster = shared_cluster()
-    namespace = cluster.namespace(name)
-    if quota:
-        meta = {"name": "team", "namespace": namespace}
-        limits = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta}
-        cluster.apply(limits | {"spec": {"hard": dict(quota)}})
+    there = cluster or shared_cluster()
+    namespace = there.namespace(name)
     try:
-        with cluster.faults(namespace) as (faults, kubeconfig):
+        with there.faults(namespace) as (faults, kubeconfig):
             path = folder / "kubeconfig"
             path.write_text(json.dumps(_renamed(json.loads(kubeconfig.read_text()))))
             path.chmod(0o600)
-            yield Room(
-                cluster=cluster,
+            found = Room(
+                cluster=there,
                 namespace=namespace,
                 kubeconfig=path,
                 faults=faults,
             )
+            if quota:
+                found.limit("team", quota)
+            yield found
     finally:
-        cluster.delete_namespace(namespace)
+        there.delete_namespace(namespace)
         if name:
             gone = f"/api/v1/namespaces/{name}"
-            until(f"{name} is gone", lambda: cluster.http.get(gone).status_code == 404)
+            until(f"{name} is gone", lambda: there.http.get(gone).status_code == 404)
 
 
 def _renamed(document: dict[str, Any]) -> dict[str, Any]:

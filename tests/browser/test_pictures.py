@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from .conftest import Lab, run_lab
 from .kube import room
@@ -45,24 +44,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Termin
         outside.train("wide-net", metrics={"accuracy": 0.06}, epochs=7, of=20)
         outside.run("stop", "wide-net", "--json")
         yield lab, outside
-
-
-@pytest.fixture
-def sharp(browser: Browser) -> Iterator[Page]:
-    """A page of 1440 by 808 points with two pixels to the point."""
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 808}, device_scale_factor=2, reduced_motion="reduce"
-    )
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def kept(shots: Path) -> Path:
-    """Where the pictures go; SHOTS names another folder."""
-    folder = Path(os.environ.get("SHOTS") or shots)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
