@@ -107,7 +107,8 @@ def _holders(item: QuotaItem) -> str:
 def _line(line: Line) -> str:
     if line.stopped:
         return f"Queue {line.name}: {line.stopped}."
-    count = "it is not known how many wait" if line.waiting is None else f"{line.waiting} wait"
+    waits = "waits" if line.waiting == 1 else "wait"
+    count = "it is not known how many wait" if line.waiting is None else f"{line.waiting} {waits}"
     mine = [f"{h.name} is {ordinal(h.position)}" for h in line.mine if h.mine and h.position]
     has = [f"{item.label or item.resource} {_used(item)}" for item in line.items]
     return f"Queue {line.name}: {', '.join([count, *mine, *has])}."

@@ -61,6 +61,8 @@ def test_queues_and_what_is_not_visible_stand_below() -> None:
     paused = Line(name="night", stopped="the queue night is paused")
     said = repr(view(lines=(line, paused), unseen=("Nodes: not visible to you.",)))
     assert "Queue team: 3 wait, digits is 2nd." in said
+    alone = Line(name="team", waiting=1)
+    assert "Queue team: 1 waits." in repr(view(lines=(alone,)))
     assert "Queue night: the queue night is paused." in said
     assert said.endswith("Nodes: not visible to you.")
 
