@@ -139,7 +139,9 @@ describe('queues that nobody has chosen', () => {
     expect(screen.getByText('CPU: 3 of 8 cores')).toBeTruthy();
     expect(screen.getByText('GPU: 6 of 8')).toBeTruthy();
     expect(screen.queryByText(/No GPU/)).toBeNull();
-    expect(screen.getByText(/queue="day" in cnai.train puts a job there, CNAI_QUEUE=day all of them/));
+    expect(
+      screen.getByText(/queue="day" in cnai.train puts a job there, CNAI_QUEUE=day all of them/)
+    );
   });
 
   test('say what is used where their limits are not visible', () => {
