@@ -1,25 +1,30 @@
 // A script of the page: notes when a stamp is painted, long tasks, and the time between frames.
 const seen = new Map();
 const begun = Date.now();
+const stamped = (stamp, at) => {
+  if (!(at > begun) || seen.has(stamp)) return;
+  seen.set(stamp, null);
+  requestAnimationFrame(() => {
+    // A message comes after the frame has been painted.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => seen.set(stamp, performance.timeOrigin + performance.now() - at);
+    port2.postMessage(0);
+  });
+};
 const note = () => {
   for (const name of document.querySelectorAll('.cnai-JobRow-name')) {
     const stamp = name.textContent.trim();
-    if (/^t\d+\.\d$/.test(stamp) && Number(stamp.slice(1)) > begun && !seen.has(stamp)) {
-      seen.set(stamp, null);
-      requestAnimationFrame(() => {
-        // A message comes after the frame has been painted.
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () =>
-          seen.set(stamp, performance.timeOrigin + performance.now() - Number(stamp.slice(1)));
-        port2.postMessage(0);
-      });
-    }
+    if (/^t\d+\.\d$/.test(stamp)) stamped(stamp, Number(stamp.slice(1)));
   }
+  // A quota of so many pods as milliseconds have passed since 1970.
+  const pods = document.querySelector('#cnai-side-panel [role=meter][aria-label=Pods]');
+  if (pods) stamped(pods.ariaValueMax, Number(pods.ariaValueMax));
 };
 new MutationObserver(note).observe(document.body, {
   subtree: true,
   childList: true,
-  characterData: true
+  characterData: true,
+  attributeFilter: ['aria-valuemax']
 });
 const tasks = [];
 new PerformanceObserver(list =>

@@ -33,7 +33,7 @@ ADDED = 150_000
 MANY = 5_000
 _WAIT = 60_000
 _HERE = Path(__file__).parent
-_TAB = ".jp-SideBar .lm-TabBar-tab[data-id^='cnai']"
+TAB = ".jp-SideBar .lm-TabBar-tab[data-id^='cnai']"
 
 
 def measure(plan: Plan) -> Sequence[Row]:
@@ -88,11 +88,11 @@ def _bytes(page: Page, lab: Lab) -> Row:
 
     page.on("response", note)
     page.goto(lab.url())
-    expect(page.locator(_TAB)).to_be_visible(timeout=_WAIT)
+    expect(page.locator(TAB)).to_be_visible(timeout=_WAIT)
     page.wait_for_load_state("networkidle")
     start = set(loaded)
     size = sum(len(gzip.compress(loaded[url].body())) for url in start)
-    page.locator(_TAB).click()
+    page.locator(TAB).click()
     page.wait_for_load_state("networkidle")
     panel = sum(len(gzip.compress(loaded[url].body())) for url in set(loaded) - start)
     return Row(
@@ -107,7 +107,7 @@ def ready(page: Page, lab: Lab) -> None:
     """Open JupyterLab, with the script that measures in the page."""
     page.goto(lab.url())
     expect(page.locator("#jupyterlab-splash")).to_have_count(0)
-    expect(page.locator(_TAB)).to_be_visible()
+    expect(page.locator(TAB)).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.add_script_tag(path=_HERE / "panel.js", type="module")
     page.wait_for_function("'cnaiBench' in window")
@@ -115,8 +115,8 @@ def ready(page: Page, lab: Lab) -> None:
 
 def show(page: Page) -> None:
     """Open the panel, and wait for its rows."""
-    if page.locator(_TAB).get_attribute("aria-selected") != "true":
-        page.locator(_TAB).click()
+    if page.locator(TAB).get_attribute("aria-selected") != "true":
+        page.locator(TAB).click()
     expect(page.locator(".cnai-JobRow").first).to_be_visible()
 
 
@@ -161,7 +161,7 @@ def _opening(page: Page, lab: Lab, plan: Plan) -> Iterator[Row]:
         page.goto(lab.url())
         ready(page, lab)
         opened = page.evaluate_handle("() => ({ took: cnaiBench.opened() })")
-        page.locator(_TAB).click()
+        page.locator(TAB).click()
         times.append(float(opened.evaluate("async one => await one.took")) / 1e3)
         filters.append(float(page.evaluate("cnaiBench.filter()")) / 1e3)
     middle = statistics.median(times)
