@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -281,6 +282,22 @@ def test_nothing_outlives_a_process_that_is_killed() -> None:
     assert not re.search(r"^tb\d", links.stdout, re.MULTILINE)
     folder.remove_left_over()
     assert not Path(told["run"]).exists()
+
+
+def test_a_node_whose_api_server_is_gone_ends_while_it_starts(
+    own_cluster: Callable[..., Cluster],
+) -> None:
+    cluster = own_cluster(operators=())
+    cluster.node.stop()
+    cluster.stop_api_server(kill=True)
+    cluster.node.start()
+    said = cluster.node.log.read_text()
+    refused = "Connect call failed"
+    until(
+        "it looks for the API server", lambda: refused in cluster.node.log.read_text()[len(said) :]
+    )
+    cluster.node.signal(signal.SIGTERM)
+    until("it has ended", lambda: not cluster.node.runs, seconds=10)
 
 
 def runs(pid: int) -> bool:

@@ -62,10 +62,18 @@ async def run(config: Config) -> None:
         shared = _shared(config, client)
         unmount_below(config.run)
         await shared.network.clean()
-        nodes = await _start(stack, shared)
-        print("ready", flush=True)
-        await ended.wait()
-        await asyncio.gather(*(node.stop() for node in nodes))
+        over = asyncio.ensure_future(ended.wait())
+        starting = asyncio.ensure_future(_start(stack, shared))
+        # Without an API server a start never comes to its end.
+        await asyncio.wait((over, starting), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            nodes = starting.result()
+            print("ready", flush=True)
+            await over
+            await asyncio.gather(*(node.stop() for node in nodes))
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        over.cancel()
     unmount_below(config.run)
     await shared.network.clean()
 
