@@ -192,7 +192,7 @@ def test_one_and_a_half_gpus_are_refused_with_the_numbers_that_exist(store: Stor
 def test_several_workers_on_a_share_of_a_gpu_are_refused(store: Store) -> None:
     error = store.refuse(workers=2, gpu=0.5)
     assert error.what.startswith("2 workers")
-    assert "workers=1 with gpu=0.5" in error.next_step
+    assert "workers=1, gpu=0.5" in error.next_step
 
 
 @pytest.mark.skipif(bool(LocalMachine().capacity().gpus), reason="this machine has a GPU")
