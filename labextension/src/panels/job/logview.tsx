@@ -54,6 +54,10 @@ export function LogView(props: ILogView): JSX.Element {
           if (event.key === 'End') {
             event.preventDefault();
             follow();
+          } else if (event.key === 'Home') {
+            // A browser goes there in steps, and would go on over each page that comes above.
+            event.preventDefault();
+            event.currentTarget.scrollTop = 0;
           }
         }}
       >

@@ -438,6 +438,23 @@ describe('the page of a job', () => {
       expect(node.scrollTop).toBe(170 + 500 * 17);
     });
 
+    it('at its top by Home at once, since steps would go on over each page that comes', async () => {
+      await show();
+      await print(many(501, 1000));
+      store.page = () => ({ lines: many(1, 500), first: true });
+      const node = log();
+      Object.defineProperties(node, {
+        scrollHeight: { configurable: true, value: 8500 },
+        clientHeight: { configurable: true, value: 300 }
+      });
+      node.scrollTop = 8200;
+      expect(fireEvent.keyDown(node, { key: 'Home' })).toBe(false);
+      expect(node.scrollTop).toBe(0);
+      fireEvent.scroll(node);
+      await settle();
+      expect(node.scrollTop).toBe(500 * 17);
+    });
+
     it('of one worker', async () => {
       await show({ replicas: [{ rank: 0 }, { rank: 1 }] });
       fireEvent.click(screen.getByLabelText('Worker 1'));
