@@ -55,7 +55,7 @@ export function LogView(props: ILogView): JSX.Element {
             event.preventDefault();
             follow();
           } else if (event.key === 'Home') {
-            // A browser goes there in steps, and would go on over each page that comes above.
+            // Where it scrolls smoothly, a browser would go on over each page that comes above.
             event.preventDefault();
             event.currentTarget.scrollTop = 0;
           }
@@ -134,6 +134,7 @@ function useScrolling(
   const pending = React.useRef<number | null>(null);
   const before = React.useRef<readonly LogRow[]>([]);
   const foot = React.useRef<number | null>(null);
+  const late = React.useRef(false);
   React.useEffect(() => {
     if (target) {
       pending.current = target.number;
@@ -167,23 +168,30 @@ function useScrolling(
     } else if (shift !== 0) {
       node.scrollTop += shift * LINE;
     }
+    if (late.current) {
+      late.current = false;
+      more(book, node);
+    }
   }, [rows, following]);
   return () => {
     const node = view.current!;
-    const { scrollTop, clientHeight, scrollHeight } = node;
-    const below = scrollHeight - clientHeight - scrollTop;
-    const atFootNow = below < 2 * LINE && book.atEnd;
-    foot.current = atFootNow ? scrollTop : null;
+    const atFootNow = atFoot(view) && book.atEnd;
+    foot.current = atFootNow ? node.scrollTop : null;
     if (pending.current === null && atFootNow !== following) {
       setFollowing(atFootNow);
     }
     book.hold(!atFootNow);
-    more(book, scrollTop, below);
+    // Rows that have come and are not drawn yet leave it where it was: more would be one page too many.
+    late.current = book.rows !== before.current;
+    if (!late.current) {
+      more(book, node);
+    }
   };
 }
 
-function more(book: LogBook, above: number, below: number): void {
-  if (above < NEAR * LINE) {
+function more(book: LogBook, { scrollTop, clientHeight, scrollHeight }: HTMLDivElement): void {
+  const below = scrollHeight - clientHeight - scrollTop;
+  if (scrollTop < NEAR * LINE) {
     void book.older();
   }
   if (below < NEAR * LINE) {

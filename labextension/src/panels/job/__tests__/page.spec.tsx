@@ -455,6 +455,30 @@ describe('the page of a job', () => {
       expect(node.scrollTop).toBe(500 * 17);
     });
 
+    it('a page at a time, also when it scrolls before what came is drawn', async () => {
+      await show();
+      await print(many(1001, 1500));
+      const asked: number[] = [];
+      store.page = from => {
+        asked.push(from.before!);
+        return { lines: many(from.before! - 500, from.before! - 1) };
+      };
+      const node = log();
+      Object.defineProperties(node, {
+        scrollHeight: { configurable: true, value: 17000 },
+        clientHeight: { configurable: true, value: 300 }
+      });
+      node.scrollTop = 0;
+      node.dispatchEvent(new Event('scroll'));
+      for (let turn = 0; turn < 20; turn++) {
+        await Promise.resolve();
+      }
+      node.dispatchEvent(new Event('scroll'));
+      await settle();
+      expect(node.scrollTop).toBe(500 * 17);
+      expect(asked).toEqual([1001]);
+    });
+
     it('of one worker', async () => {
       await show({ replicas: [{ rank: 0 }, { rank: 1 }] });
       fireEvent.click(screen.getByLabelText('Worker 1'));
