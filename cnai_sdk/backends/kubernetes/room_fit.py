@@ -145,13 +145,11 @@ def _before(room: Room, wish: Wish, waiting: int) -> str:
     if not waiting:
         return ""
     where = f" in the queue {room.queue.name}" if room.queue is not None else ""
+    wait = f"{'waits' if waiting == 1 else 'wait'}{where}"
     if room.hidden:
-        return (
-            f"{waiting} of this namespace wait{'s' if waiting == 1 else ''}{where}, "
-            "and what it has cannot be seen"
-        )
+        return f"{waiting} of this namespace {wait}, and what it has cannot be seen"
     turn = "" if wish.priority else " before it"
-    return f"{waiting} wait{'s' if waiting == 1 else ''}{where}{turn}"
+    return f"{waiting} {wait}{turn}"
 
 
 # -- what is left -----------------------------------------------------------------------

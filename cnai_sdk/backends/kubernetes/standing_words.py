@@ -274,7 +274,7 @@ def _denial(said: str) -> str:
 
 
 def _over_quota(name: str, requested: str, used: str, limited: str) -> str:
-    asks, has, may = _amounts(requested), _amounts(used), _amounts(limited)
+    asks, has, may = amounts_by_key(requested), amounts_by_key(used), amounts_by_key(limited)
     over = [each for each in asks if _exceeds(asks[each], has.get(each), may.get(each))]
     which = (over or list(asks))[0]
     short = which.removeprefix("requests.").removeprefix("limits.")
@@ -285,8 +285,12 @@ def _over_quota(name: str, requested: str, used: str, limited: str) -> str:
     )
 
 
-def _amounts(text: str) -> dict[str, str]:
-    """'requests.cpu=1,requests.memory=2Gi' by name."""
+def amounts_by_key(text: str) -> dict[str, str]:
+    """The amounts that a quota's refusal names.
+
+    >>> amounts_by_key("requests.cpu=1, requests.memory=2Gi")
+    {'requests.cpu': '1', 'requests.memory': '2Gi'}
+    """
     pairs = (part.strip().partition("=") for part in text.split(","))
     return {name: value for name, _, value in pairs}
 

@@ -15,6 +15,7 @@ from cnai_sdk.backends.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
 from cnai_sdk.backends.kubernetes.room_check import too_much_by_server
 from cnai_sdk.backends.kubernetes.room_keys import bare
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
+from cnai_sdk.backends.kubernetes.standing_words import amounts_by_key
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.gpu.cluster.hami import MEMORY
@@ -102,13 +103,12 @@ def _over(full: re.Match[str], workers: int) -> list[tuple[str, float, float]]:
 
 
 def _amounts(text: str | None) -> dict[str, float]:
-    """The amounts of a refusal.
+    """The amounts that a refusal names, as numbers; not those that are none.
 
     >>> _amounts("limits.memory=8Gi,requests.nvidia.com/gpu=1")
     {'limits.memory': 8589934592.0, 'requests.nvidia.com/gpu': 1.0}
     """
-    parts = (part.rpartition("=") for part in (text or "").split(","))
-    read = {key: quantity(amount) for key, _, amount in parts}
+    read = {key: quantity(amount) for key, amount in amounts_by_key(text or "").items()}
     return {key: amount for key, amount in read.items() if key and amount is not None}
 
 

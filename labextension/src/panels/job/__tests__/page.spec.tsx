@@ -132,6 +132,15 @@ describe('the page of a job', () => {
   }
 
   const log = (): HTMLElement => screen.getByRole('log');
+  /** The log as a page has it that lays it out: so many pixels of lines, 300 of them in sight. */
+  const logOf = (scrollHeight: number): HTMLElement => {
+    const node = log();
+    Object.defineProperties(node, {
+      scrollHeight: { configurable: true, value: scrollHeight },
+      clientHeight: { configurable: true, value: 300 }
+    });
+    return node;
+  };
   const linesShown = (): string[] =>
     [...log().querySelectorAll('.cnai-JobLog-text')].map(each => each.textContent ?? '');
 
@@ -402,11 +411,7 @@ describe('the page of a job', () => {
     it('still while someone reads further up, until Follow', async () => {
       await show();
       await print(many(1, 500));
-      const node = log();
-      Object.defineProperties(node, {
-        scrollHeight: { configurable: true, value: 8500 },
-        clientHeight: { configurable: true, value: 300 }
-      });
+      const node = logOf(8500);
       node.scrollTop = 3000;
       fireEvent.scroll(node);
       await settle();
@@ -427,11 +432,7 @@ describe('the page of a job', () => {
       await show();
       await print(many(501, 1000));
       store.page = () => ({ lines: many(1, 500), first: true });
-      const node = log();
-      Object.defineProperties(node, {
-        scrollHeight: { configurable: true, value: 8500 },
-        clientHeight: { configurable: true, value: 300 }
-      });
+      const node = logOf(8500);
       node.scrollTop = 170;
       fireEvent.scroll(node);
       await settle();
@@ -442,11 +443,7 @@ describe('the page of a job', () => {
       await show();
       await print(many(501, 1000));
       store.page = () => ({ lines: many(1, 500), first: true });
-      const node = log();
-      Object.defineProperties(node, {
-        scrollHeight: { configurable: true, value: 8500 },
-        clientHeight: { configurable: true, value: 300 }
-      });
+      const node = logOf(8500);
       node.scrollTop = 8200;
       expect(fireEvent.keyDown(node, { key: 'Home' })).toBe(false);
       expect(node.scrollTop).toBe(0);
@@ -463,11 +460,7 @@ describe('the page of a job', () => {
         asked.push(from.before!);
         return { lines: many(from.before! - 500, from.before! - 1) };
       };
-      const node = log();
-      Object.defineProperties(node, {
-        scrollHeight: { configurable: true, value: 17000 },
-        clientHeight: { configurable: true, value: 300 }
-      });
+      const node = logOf(17000);
       node.scrollTop = 0;
       node.dispatchEvent(new Event('scroll'));
       for (let turn = 0; turn < 20; turn++) {
