@@ -58,16 +58,17 @@ class Applier:
             # A webhook of an operator that has just become ready may not listen yet.
             if answer.status_code < 500 or not patient:
                 break
-            until("its webhook answers", lambda: self._goes(path, document), seconds=30)
+            until("its webhook answers", lambda: self.answers(document), seconds=30)
         if answer.status_code >= 300:
             name = f"{document['kind']} {document['metadata']['name']}"
             raise RuntimeError(f"{name} could not be applied: {answer.json()['message']}")
         found: Document = answer.json()
         return found
 
-    def _goes(self, path: str, document: Document) -> bool:
+    def answers(self, document: Document) -> bool:
+        """Whether the server, and whoever it asks, says anything to a document; nothing is made."""
         answer = self._http.patch(
-            path,
+            self.path(document),
             params={"fieldManager": "testbed", "force": "true", "dryRun": "All"},
             content=json.dumps(document, default=str),
             headers={"Content-Type": "application/apply-patch+yaml"},

@@ -22,6 +22,21 @@ from tests.cluster.testbed.programs import OPERATORS, named
 _LEFT_OUT = ("Certificate", "Issuer", "ServiceMonitor")
 """Kinds of operators that are not there: what cert-manager would do is done here."""
 
+_POD = {"containers": [{"name": "pytorch", "image": "python:3"}], "restartPolicy": "Never"}
+_REPLICAS = {"Worker": {"replicas": 1, "template": {"spec": _POD}}}
+_NODE = {"name": "node", "template": {"spec": {"template": {"spec": _POD}}}}
+_LOOKED_AT: Mapping[str, tuple[str, str, Document]] = {
+    "training-operator": ("kubeflow.org/v1", "PyTorchJob", {"pytorchReplicaSpecs": _REPLICAS}),
+    "jobset": ("jobset.x-k8s.io/v1alpha2", "JobSet", {"replicatedJobs": [_NODE]}),
+    "trainer": (
+        "trainer.kubeflow.org/v1alpha1",
+        "TrainJob",
+        {"runtimeRef": {"name": "torch-distributed"}},
+    ),
+    "kueue": ("kueue.x-k8s.io/v1beta2", "ClusterQueue", {"namespaceSelector": {}}),
+}
+"""What an operator's webhooks are asked about."""
+
 
 def images(built: Built) -> dict[str, list[str]]:
     """For the test node: what in an image's name stands for which program."""
@@ -54,6 +69,17 @@ def install(
             applier.apply_all(_read(extra))
         if named(name).scheduler:
             control.start_scheduler(name, named(name).scheduler)
+    for name in names:
+        _until_it_answers(applier, name)
+
+
+def _until_it_answers(applier: Applier, name: str) -> None:
+    """An operator says that it is ready once it listens, and takes up its webhooks after that."""
+    if name in _LOOKED_AT:
+        version, kind, spec = _LOOKED_AT[name]
+        meta = {"name": "looked-at"}
+        document = {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec}
+        until(f"{name} answers", partial(applier.answers, document))
 
 
 def definitions(control: ControlPlane, built: Built, name: str) -> None:
@@ -82,6 +108,8 @@ def scale(control: ControlPlane, built: Built, name: str, replicas: int) -> None
             partial(_has_replicas, control, each, replicas),
             seconds=300,
         )
+    if replicas:
+        _until_it_answers(Applier(control.http), name)
 
 
 def _argue(documents: list[Document], added: list[str]) -> None:
