@@ -36,6 +36,10 @@ async def until(views: AsyncIterator[JobView], holds: Callable[[JobView], object
     raise AssertionError("the views ended")
 
 
+def runs(view: JobView) -> bool:
+    return view.workload.phase is Phase.RUNNING
+
+
 def steps(view: JobView) -> int:
     return len(view.metrics)
 
@@ -50,13 +54,13 @@ async def test_a_job_is_shown_as_it_stood_until_its_cluster_is_back(
             spec = TrainSpec(name="far", payload=payload, image=IMAGE, resources=Resources(cpu=0.2))
             job = Handle(stage.backend, await stage.backend.submit(spec, secrets={}))
             views = job.updates()
-            live = await until(views, lambda view: steps(view) > 2)
+            live = await until(views, lambda view: runs(view) and steps(view) > 2)
             with faults.rule(Rule(after=0)):
                 faults.cut()
                 away = await until(views, lambda view: view.interruption)
                 assert away.interruption is not None
                 assert "cannot be reached" in away.interruption.what
-                assert away.workload.phase is Phase.RUNNING
+                assert runs(away)
                 assert away.now >= live.now
                 assert steps(away) >= steps(live), "what was known is still shown"
             back = await until(views, lambda view: steps(view) > steps(away))

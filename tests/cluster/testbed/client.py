@@ -110,7 +110,7 @@ class Client(ABC):
     def grant(
         self, user: str, namespace: str, rules: Sequence[Mapping[str, Sequence[str]]]
     ) -> None:
-        """Rights for a user in a namespace; what was granted before is replaced.
+        """Rights for a user in a namespace, once they hold; what was granted before is replaced.
 
         Args:
             user: a user's name, or NAMESPACE:NAME of a service account.
@@ -134,6 +134,23 @@ class Client(ABC):
                 "subjects": [subject],
             }
         )
+        until(f"{user} may", lambda: all(self._may(user, namespace, rule) for rule in rules))
+
+    def _may(self, user: str, namespace: str, rule: Mapping[str, Sequence[str]]) -> bool:
+        """Whether the API server has heard of a rule."""
+        resource, _, part = rule["resources"][0].partition("/")
+        asked = {
+            "namespace": namespace,
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": part,
+            "verb": rule["verbs"][0],
+        }
+        answer = self.http.post(
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            json={"spec": {"user": user, "resourceAttributes": asked}},
+        )
+        return bool(answer.raise_for_status().json()["status"]["allowed"])
 
     @contextmanager
     def faults(self, namespace: str) -> Iterator[tuple[Faults, Path]]:
