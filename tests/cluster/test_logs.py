@@ -10,15 +10,15 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cnai_sdk.backends.kubernetes.kept import Kept
-from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.backends.kubernetes.reading import logs, missing
 from tests.cluster.followed import ID, JOB, Followed, followed, template
-from tests.cluster.proxy import Proxy
+from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.external import External
+from tests.cluster.testbed.faults import Rule
 
 MILLION = 1_000_000
 
@@ -105,7 +105,7 @@ async def test_reports_are_taken_out_of_the_log(job: Followed) -> None:
 
 
 async def test_cuts_in_the_middle_lose_and_repeat_nothing(
-    cluster: Any, namespace: str, tmp_path: Path
+    cluster: Cluster | External, namespace: str, tmp_path: Path
 ) -> None:
     script = """
         import time
@@ -114,23 +114,23 @@ async def test_cuts_in_the_middle_lose_and_repeat_nothing(
             if n % 100 == 0:
                 time.sleep(0.02)
     """
-    server = find(environ={"KUBECONFIG": str(cluster.context(namespace))}).server
+    cuts = [Rule(path="/log", after=many * 20_000, times=1) for many in (1, 2, 3, 4)]
     async with contextlib.AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(Proxy(server))
-        path = cluster.context(namespace, server=proxy.server)
+        faults, path = stack.enter_context(cluster.faults(namespace))
         job = await stack.enter_async_context(followed(path, tmp_path))
+        for cut in reversed(cuts):
+            stack.enter_context(faults.rule(cut))
         await job.run("w-0", script)
-        for count in (200, 900, 1700, 2500):
-            await job.until(count)
-            proxy.cut()
+        await job.until(200)
+        faults.cut()  # the watch, too
         await job.until(3000)
         await job.ended()
         assert await job.lines(follow=True) == [f"line {n} {'.' * 50}" for n in range(3000)]
-    assert proxy.cuts >= 4
+    assert all(cut.met for cut in cuts)
 
 
 async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Followed) -> None:
-    words = "import secrets, sys; print('last words of', secrets.token_hex(4)); sys.exit(1)"
+    words = "import secrets, time; print('words of', secrets.token_hex(4)); time.sleep(600)"
     worker = {"metadata": {"labels": {JOB: ID}}, "spec": template(words)}
     jobs = {"backoffLimit": 0, "completionMode": "Indexed", "template": worker}
     jobset = {
@@ -144,7 +144,13 @@ async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Fol
     }
     path = job.pods.replace("/api/v1", "/apis/jobset.x-k8s.io/v1alpha2").replace("pods", "jobsets")
     await job.api.create(path, jobset)
-    said = await job.until(3)
+    said: list[str] = []
+    for run in (1, 2, 3):
+        said = await job.until(run)
+        pods = job.informer.objects.values()
+        (worker_name,) = (pod.metadata.name for pod in pods if pod.status.phase == "Running")
+        limit = {"spec": {"activeDeadlineSeconds": 1}}
+        await job.api.patch(f"{job.pods}/{worker_name}", limit)  # its node ends it, and it failed
     await job.api.delete(f"{path}/fails")
     changed = asyncio.Event()
     job.informer.listen(lambda verb, pod: changed.set())
