@@ -69,6 +69,7 @@ async def test_two_workers_of_which_one_fits_wait_together_and_start_together(
     first = await gang.train(SLEEPS, resources=ONE)
     held = await gang.running(first)
     both = await gang.train(SLEEPS, resources=ONE, workers=2)
+    await until(lambda: len(placed(gang, both)) == 2)
     found = ledger.note(await gang.verdict(both, "SCHED_GANG_K8S"))
     assert "room for all workers at once" in found.why
     assert placed(gang, both) == ["", ""]
