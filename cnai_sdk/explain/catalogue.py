@@ -40,6 +40,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         exits: exit codes that mean this row when the log says nothing better.
         then: what a worker with this row did, said of it when another worker is at the root.
         changes: arguments of `rerun` that one button can set, as templates.
+        refused: what of `happened`, `why` and `fix` reads otherwise where the request itself was
+            refused: nothing was created, so nothing goes on by itself.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     events: tuple[str, ...] = ()
     exits: tuple[int, ...] = ()
     then: str = "failed too"
+    refused: dict[Literal["happened", "why", "fix"], str] = {}
 
     @property
     def pattern(self) -> re.Pattern[str] | None:

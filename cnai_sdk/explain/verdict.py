@@ -40,13 +40,18 @@ def diagnose(facts: Facts) -> Diagnosis | None:
     return _verdict(facts, pages, stuck, []) if stuck else None
 
 
-def diagnose_refusal(text: str) -> Diagnosis:
-    """The verdict on a request that a cluster refused, from the words of its refusal."""
+def diagnose_refusal(text: str, sentence: str = "") -> Diagnosis:
+    """The verdict on a request that a cluster refused, from the words of its refusal.
+
+    Args:
+        sentence: the same in plain words, where somebody knows them.
+    """
     rows = (*rows_for_reason("Refused")[:-1], *rows_for_reason("CreateDenied")[:-1])
     fits = ((each, each.pattern.search(plain(text))) for each in rows if each.pattern)
-    chosen, match = next(((each, match) for each, match in fits if match), (row("REFUSED"), None))
+    found, match = next(((each, match) for each, match in fits if match), (row("REFUSED"), None))
+    chosen = msgspec.structs.replace(found, **found.refused)
     groups = groups_of(match) if match else ()
-    said = {"said": last_line(text).rstrip(".")}
+    said = {"said": (sentence or last_line(text)).rstrip(".")}
     return Diagnosis(
         id=chosen.id,
         short=chosen.short,

@@ -13,6 +13,7 @@ from cnai_sdk.backends.kubernetes.kubeconfig import find
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
 
+from . import surviving
 from .produced import Ledger, produces
 from .verdicts import Stage
 
@@ -108,3 +109,29 @@ async def test_an_object_that_is_not_as_it_should_be(stage: Stage, ledger: Ledge
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "No Such Name"}}
     found = ledger.note(await stage.refusal(path, body))
     assert "No Such Name" in found.evidence[0].text
+
+
+@produces("real", "QUOTA_NOT_COUNTED")
+async def test_a_quota_that_the_cluster_has_not_counted_yet(stage: Stage, ledger: Ledger) -> None:
+    """As it is for half a minute after an operator came whose jobs a quota bounds."""
+    await stage.have("ResourceQuota", "bounds", spec={"hard": {"pods": "5"}})
+    path = f"/api/v1/namespaces/{stage.namespace}/resourcequotas/bounds"
+
+    def counted() -> bool:
+        return "used" in stage.cluster.http.get(path).json().get("status", {})
+
+    await surviving.until(counted)
+    answer = stage.cluster.http.patch(
+        f"{path}/status",
+        json={"status": {"used": None}},
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+    assert answer.status_code == 200, answer.text
+    await refuses_pods(stage)
+    await stage.pytorchjob("early")
+    found = ledger.note(await stage.verdict("early", "QUOTA_NOT_COUNTED"))
+    assert "What the quota bounds of this namespace bounds has not been counted yet" in found.why
+    pod = {"containers": [{"name": "a", "image": "python:3"}]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "mine"}, "spec": pod}
+    at_once = ledger.note(await stage.refusal(f"/api/v1/namespaces/{stage.namespace}/pods", body))
+    assert at_once.fix.startswith("Try again in half a minute.")

@@ -63,12 +63,12 @@ def _too_much(
     each = total / max(wish.workers, 1)
     what, write = argument(key), writer(key)
     if what == "workers":
-        make = "makes" if wish.workers == 1 else "make"
+        many, source = total > 1 + _TINY, bucket.source[:1].upper() + bucket.source[1:]
+        makes = f"{_workers(wish.workers)} make" if many else "a job makes"
         return DoesNotFit(
-            f"{_workers(wish.workers)} {make} {shown(key, total)} {noun(key)}, and "
-            f"{bucket.source} gives {shown(key, most)}.",
+            f"{source} gives {shown(key, most)} {noun(key)}, and {makes} {shown(key, total)}.",
             why="It is a bound of this namespace, whoever uses it.",
-            next_step="Write fewer workers, or ask for a larger quota.",
+            next_step=f"{'Write fewer workers, or ask' if many else 'Ask'} for a larger quota.",
         )
     less = f"Write {what}={write(most / wish.workers)} or less, or fewer workers"
     if what == "gpu" and most < 1:

@@ -15,18 +15,14 @@ from cnai_sdk.backends.kubernetes.objects import (
     seconds,
 )
 from cnai_sdk.backends.kubernetes.standing_asked import Asked
+from cnai_sdk.backends.kubernetes.standing_denials import denied, ownerless
 from cnai_sdk.backends.kubernetes.standing_failure import (
     Cause,
     failure,
 )
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, attempts_of, given_up, latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen, Standing
-from cnai_sdk.backends.kubernetes.standing_words import (
-    Wait,
-    denied,
-    ownerless,
-    queue_wait,
-)
+from cnai_sdk.backends.kubernetes.standing_words import Wait, queue_wait
 from cnai_sdk.backends.kubernetes.standing_workers import prepares, replicas, wait_of
 from cnai_sdk.model.event import exit_words
 from cnai_sdk.model.phase import Kind, Phase

@@ -13,10 +13,10 @@ import msgspec
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, holds
 from cnai_sdk.backends.kubernetes.standing import standing
 from cnai_sdk.backends.kubernetes.standing_asked import Asked
+from cnai_sdk.backends.kubernetes.standing_denials import ownerless
 from cnai_sdk.backends.kubernetes.standing_failure import cause_of
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, runs_of
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
-from cnai_sdk.backends.kubernetes.standing_words import ownerless
 from cnai_sdk.model.event import LOG_INCOMPLETE, Event, exit_words
 from cnai_sdk.model.phase import Phase
 

@@ -1,4 +1,4 @@
-"""Why something waits, in plain words: what the scheduler, a node, an admission or a queue says.
+"""Why something waits, in plain words: what the scheduler, a node or a queue says.
 
 A `Wait` carries one reason word, by which a verdict is found, and a sentence for a person. The
 cluster's own words stay in the events.
@@ -226,81 +226,6 @@ def _mount(said: str) -> str:
     return f"Its volumes cannot be mounted: {clip(said)}"
 
 
-# -- admission -----------------------------------------------------------------------
-
-_CREATING = re.compile(r"^(?:Error creating: |TrainJob resources reconciliation failed: )*")
-
-
-_OWNERLESS = re.compile(
-    r"denied the request: (?:JobSet|Job|TrainJob|PyTorchJob|jobsets|jobs)\.\S+ \"[^\"]*\" not found"
-)
-
-
-def ownerless(message: str) -> bool:
-    """Whether a worker was refused because what it belongs to has just been made, or removed.
-
-    That settles by itself: the operator asks again, or its job is gone.
-    """
-    return _OWNERLESS.search(message) is not None
-
-
-def denied(message: str) -> Wait:
-    """Why the cluster refuses to make the workers."""
-    said = _CREATING.sub("", message)
-    return Wait(reason="CreateDenied", sentence=_denial(said), stuck=True)
-
-
-def _denial(said: str) -> str:
-    quota = re.search(
-        r"exceeded quota: (\S+), requested: (.+?), used: (.+?), limited: (.+)", said, re.DOTALL
-    )
-    if quota:
-        return _over_quota(*quota.groups())
-    if match := re.search(r"failed quota: (\S+): must specify (\S+)", said):
-        return f"The quota {match[1]} of this namespace wants {match[2]} to be stated"
-    if match := re.search(
-        r"(maximum|minimum) (\S+) usage per (\w+) is (\S+?)[,.](?: but \w+ is (\S+?)\.?$)?", said
-    ):
-        most = "most" if match[1] == "maximum" else "least"
-        asked = f", and a worker asks for {match[5]}" if match[5] else ""
-        return f"This namespace allows at {most} {match[4]} of {match[2]} a worker{asked}"
-    if match := re.search(r'violates PodSecurity "([^"]+)"', said):
-        return f"The namespace's security level {match[1].partition(':')[0]} does not allow it"
-    if match := re.search(r'failed calling webhook "([^"]+)"', said):
-        return f"The check {match[1]} of this cluster does not answer"
-    if match := re.search(r'admission webhook "([^"]+)" denied the request:?\s*(.*)', said, re.S):
-        return f"The check {match[1]} of this cluster refused it: {clip(match[2])}"
-    return f"The cluster refused to make the workers: {clip(said)}"
-
-
-def _over_quota(name: str, requested: str, used: str, limited: str) -> str:
-    asks, has, may = amounts_by_key(requested), amounts_by_key(used), amounts_by_key(limited)
-    over = [each for each in asks if _exceeds(asks[each], has.get(each), may.get(each))]
-    which = (over or list(asks))[0]
-    short = which.removeprefix("requests.").removeprefix("limits.")
-    what = f" of {_resource(short)}" if short != "pods" else " pods"
-    return (
-        f"The quota {name} of this namespace is used up: it allows {may.get(which, '?')}{what}, "
-        f"{has.get(which, '?')} is in use, and a worker asks for {asks[which]}"
-    )
-
-
-def amounts_by_key(text: str) -> dict[str, str]:
-    """The amounts that a quota's refusal names.
-
-    >>> amounts_by_key("requests.cpu=1, requests.memory=2Gi")
-    {'requests.cpu': '1', 'requests.memory': '2Gi'}
-    """
-    pairs = (part.strip().partition("=") for part in text.split(","))
-    return {name: value for name, _, value in pairs}
-
-
-def _exceeds(asks: str, has: str | None, may: str | None) -> bool:
-    amounts = [quantity(each) if each else None for each in (asks, has, may)]
-    wanted, used, allowed = amounts
-    return None not in amounts and wanted + used > allowed  # type: ignore[operator]
-
-
 # -- a queue -------------------------------------------------------------------------
 
 _LATE = "its workers did not all start in time"
@@ -332,17 +257,16 @@ def _pending(name: str, said: str) -> Wait:
     ):
         amount = quantity(match[3]) if match[3].endswith("m") else None
         count = match[3] if amount is None else show_number(amount)
-        more = f"{count} more {_resource(match[1])}"
+        more = f"{count} more {resource_named(match[1])}"
         return Wait(reason="QueuePending", sentence=f"{more} to become free in the queue {name}")
     if match := re.search(
         r"insufficient quota for (\S+) in flavor (\S+?),.*maximum capacity \((\S+)\)", said
     ):
-        sentence = (
-            f"The queue {name} has {match[3]} {_resource(match[1])} in all, fewer than asked for"
-        )
+        has = f"{match[3]} {resource_named(match[1])} in all"
+        sentence = f"The queue {name} has {has}, fewer than asked for"
         return Wait(reason="QueueTooSmall", sentence=sentence, stuck=True)
     if match := re.search(r"resource (\S+) unavailable in ClusterQueue", said):
-        sentence = f"The queue {name} has no {_resource(match[1])}"
+        sentence = f"The queue {name} has no {resource_named(match[1])}"
         return Wait(reason="QueueLacks", sentence=sentence, stuck=True)
     if re.search(r"doesn't match node affinity|untolerated taint .* in flavor", said):
         return Wait(reason="QueueLacks", sentence=f"The queue {name} has no such nodes", stuck=True)
@@ -388,10 +312,10 @@ def _deactivated(name: str, reason: str, said: str) -> Wait:
     return Wait(reason="Suspended", sentence="Suspended")
 
 
-def _resource(name: str) -> str:
+def resource_named(name: str) -> str:
     """A resource's name for a person.
 
-    >>> _resource("nvidia.com/gpu"), _resource("cpu"), _resource("memory")
+    >>> resource_named("nvidia.com/gpu"), resource_named("cpu"), resource_named("memory")
     ('GPU', 'CPU', 'memory')
     """
     if name.endswith("/gpu"):

@@ -15,7 +15,7 @@ from cnai_sdk.backends.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
 from cnai_sdk.backends.kubernetes.room_check import too_much_by_server
 from cnai_sdk.backends.kubernetes.room_keys import bare
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
-from cnai_sdk.backends.kubernetes.standing_words import amounts_by_key
+from cnai_sdk.backends.kubernetes.standing_denials import amounts_by_key, plain_denial
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.gpu.cluster.hami import MEMORY
@@ -114,7 +114,8 @@ def _amounts(text: str | None) -> dict[str, float]:
 
 def refused(error: Refused) -> InvalidRequest:
     """A refusal of the API server at the call, with its verdict."""
-    found = diagnose_refusal(error.message or error.what)
+    said = error.message or error.what
+    found = diagnose_refusal(said, plain_denial(said))
     return InvalidRequest(
         f"{found.happened} Nothing was created.", why=found.why, next_step=found.fix
     )

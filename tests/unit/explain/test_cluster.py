@@ -255,6 +255,8 @@ REFUSALS: Sequence[tuple[str, str]] = [
     ('Internal error occurred: failed calling webhook "x.y": connection refused', "WEBHOOK_DOWN"),
     ('trainjobs "d" is forbidden: exceeded quota: q, requested: count/trainjobs=1, used: 1, '
      "limited: 1", "QUOTA"),
+    ('trainjobs "d" is forbidden: status unknown for quota: q, resources: count/trainjobs',
+     "QUOTA_NOT_COUNTED"),
     ("I am a teapot", "REFUSED"),
 ]  # fmt: skip
 
@@ -265,6 +267,16 @@ def test_a_request_that_is_refused_has_its_verdict(said: str, id: str) -> None:
     assert found.id == id
     assert found.fix
     assert found.evidence[0].text.startswith(said[:40])
+
+
+@pytest.mark.parametrize("each", CLUSTER, ids=lambda each: each.id)
+def test_of_what_was_never_created_nothing_is_promised(each: Row) -> None:
+    if not each.sample:
+        return
+    told = diagnose_refusal(each.sample)
+    words = f"{told.happened} {told.why} {told.fix}"
+    for promise in ("by itself", "are made as soon", "does not make the workers", "job.events"):
+        assert promise not in words
 
 
 def test_a_missing_right_is_named_with_the_account_that_lacks_it() -> None:

@@ -56,4 +56,8 @@ def test_a_range_of_pods_gives_nothing_and_wants_it_named(bound: dict[str, Any])
 
 def test_a_quota_of_pods_says_how_many_it_gives() -> None:
     told = fit(wish(gpu=1), room(quota(hard={"pods": "0"})), now=NOW)
-    assert told.why.startswith("1 worker makes 1 pods, and the quota team-a gives 0.")
+    assert told.why.startswith("The quota team-a gives 0 pods, and a job makes 1.")
+    assert "fewer workers" not in told.next_step
+    told = fit(Wish(workers=3, requests={}), room(quota(hard={"pods": "2"})), now=NOW)
+    assert told.why.startswith("The quota team-a gives 2 pods, and 3 workers make 3.")
+    assert told.next_step.startswith("Write fewer workers")

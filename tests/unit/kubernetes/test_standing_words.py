@@ -9,7 +9,8 @@ import pytest
 
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import quantity, resources_of
-from cnai_sdk.backends.kubernetes.standing_words import denied, queue_wait, scheduling, starting
+from cnai_sdk.backends.kubernetes.standing_denials import denied
+from cnai_sdk.backends.kubernetes.standing_words import queue_wait, scheduling, starting
 
 PREEMPTION = " preemption: 0/4 nodes are available: 4 No preemption victims found."
 PLACED = [
@@ -104,8 +105,13 @@ DENIED = [
      "The quota q of this namespace is used up: it allows 4 of GPU, 4 is in use, and a worker asks "
      "for 1"),
     ('pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2',
-     "The quota q of this namespace is used up: it allows 2 pods, 2 is in use, and a worker asks "
-     "for 1"),
+     "The quota q of this namespace is used up: it allows 2 pods, 2 is in use, and 1 more would be "
+     "made"),
+    ('trainjobs.trainer.kubeflow.org "x" is forbidden: exceeded quota: q, requested: '
+     "count/trainjobs.trainer.kubeflow.org=1, used: count/trainjobs.trainer.kubeflow.org=2, "
+     "limited: count/trainjobs.trainer.kubeflow.org=2",
+     "The quota q of this namespace is used up: it allows 2 trainjobs, 2 is in use, and 1 more "
+     "would be made"),
     ("minimum memory usage per Pod is 1Gi, but request is 64Mi",
      "This namespace allows at least 1Gi of memory a worker, and a worker asks for 64Mi"),
     ('admission webhook "validate.kyverno.svc-fail" denied the request: no registry but ours',
