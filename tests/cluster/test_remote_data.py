@@ -27,6 +27,7 @@ from cnai_sdk.model.workload import Workload
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.processes import until
+from tests.cluster.trained import MEETING
 from tests.cluster.verdicts import IMAGE, Stage, stage_of
 from tests.stores import hub, s3
 
@@ -79,7 +80,7 @@ def stores(cluster: Cluster | External) -> Iterator[Stores]:
         return '"port"' in text
 
     for name in ports:
-        until(f"the server {name} stands", functools.partial(stands, name), seconds=60)
+        until(f"the server {name} stands", functools.partial(stands, name))
     address = {name: cluster.http.get(f"{pods}/{name}").json()["status"]["podIP"] for name in ports}
     told = next(line for line in said("s3").splitlines() if '"port"' in line)
     yield Stores(
@@ -242,9 +243,9 @@ async def test_checkpoints_in_a_bucket_are_read_while_a_job_runs_and_it_goes_on_
     make_stage: Callable[..., Any], stores: Stores
 ) -> None:
     stage = await make_stage()
-    script = """
-import time
+    script = f"""{MEETING}
 import cnai_sdk as cnai
+meet()
 kept = cnai.checkpoint_dir() / "epoch"
 begin = int(kept.read_text()) if kept.exists() else 0
 print("begins at", begin, flush=True)
@@ -258,9 +259,9 @@ if begin == 0:
         stage, stores, script, workers=2, retries=1, outputs="s3://runs/kept", secrets=_OWNER
     )
     await seen(stage.backend, made.id, lambda workload: workload.progress is not None)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while "checkpoints/epoch" not in [f.path for f in await stage.backend.outputs(made.id)]:
-            continue
+            continue  # each look takes a pod of its own
     assert await stage.backend.read(made.id, "checkpoints/epoch") == b"5"
     pod = f"/api/v1/namespaces/{stage.namespace}/pods/work-worker-0"
     answer = await asyncio.to_thread(stage.cluster.http.delete, pod)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 import msgspec
@@ -19,7 +20,15 @@ from cnai_sdk.model.spec import DataLink, Resources
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.processes import until
-from tests.cluster.trained import OPERATORS, Bench, bench_of, message_of, spec_of, told
+from tests.cluster.trained import (
+    MEETING,
+    OPERATORS,
+    Bench,
+    bench_of,
+    message_of,
+    spec_of,
+    told,
+)
 
 DDP = """
     import torch
@@ -195,33 +204,15 @@ def test_a_run_that_failed_starts_again_on_all_workers(bench: Bench) -> None:
         assert "attempt 1" in bench.log(pod)[0]
 
 
-# A worker that is lost before rank 0 has heard of it is not missed: the one in its place joins the
-# attempt that runs. The workers keep in touch on the port after torch's.
-MEETING = """
-        import os, time
-        def meet():
-            port = f":{int(os.environ['MASTER_PORT']) + 1:04X}"
-            while True:
-                lines = open("/proc/net/tcp").readlines() + open("/proc/net/tcp6").readlines()
-                ends = (line.split()[1:4] for line in lines)
-                if any(state == "01" and port in (a[-5:], b[-5:]) for a, b, state in ends):
-                    return
-                time.sleep(0.01)
-        """
-
-
 def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: Bench) -> None:
-    source = (
-        MEETING
-        + """
+    source = """
         def train():
             meet()
             print("attempt", os.environ["CNAI_ATTEMPT"], flush=True)  # then the pod is deleted
             if os.environ["CNAI_ATTEMPT"] == "0":
                 time.sleep(600)
         """
-    )
-    plan = pytorch.submit(spec_of(source, workers=2, retries=1))
+    plan = pytorch.submit(spec_of(MEETING + dedent(source), workers=2, retries=1))
     until("both are up", lambda: _all_print(pytorch, plan, "attempt 0"))
     lost = pytorch.pods(plan)[1]["metadata"]
     answer = pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost['name']}")
@@ -234,9 +225,7 @@ def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: B
 def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
     pytorch: Bench, claim: str
 ) -> None:
-    source = (
-        MEETING
-        + """
+    source = """
         import cnai_sdk as cnai
         def train():
             meet()
@@ -247,8 +236,7 @@ def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
             if begin == 0:
                 time.sleep(600)
         """
-    )
-    spec = spec_of(source, workers=2, retries=1, outputs=f"pvc://{claim}/runs")
+    spec = spec_of(MEETING + dedent(source), workers=2, retries=1, outputs=f"pvc://{claim}/runs")
     plan = pytorch.submit(spec)
     until("both are up", lambda: _all_print(pytorch, plan, "begins at 0"))
     lost = pytorch.pods(plan)[0]["metadata"]["name"]
