@@ -56,18 +56,29 @@ async def test_two_ranks_are_told_apart_and_numbered_together(job: Followed) -> 
 
 async def test_a_container_that_was_started_again_keeps_its_first_runs_log(job: Followed) -> None:
     script = """
-        import os, sys, time
+        import os, pathlib, sys, time
         again = os.path.exists('/dev/shm/once')
         open('/dev/shm/once', 'w').close()
         print('second run' if again else 'first run')
+        while not (again or 'read' in pathlib.Path('/told/labels').read_text()):
+            time.sleep(0.01)
         sys.exit(0 if again else 3)
     """
     body = template(script, restart="OnFailure")
-    body["volumes"] = [{"name": "shm", "emptyDir": {}}]
-    body["containers"][0]["volumeMounts"] = [{"name": "shm", "mountPath": "/dev/shm"}]
+    labels = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+    body["volumes"] = [
+        {"name": "shm", "emptyDir": {}},
+        {"name": "told", "downwardAPI": {"items": labels}},
+    ]
+    mounts = {"shm": "/dev/shm", "told": "/told"}
+    body["containers"][0]["volumeMounts"] = [
+        {"name": name, "mountPath": path} for name, path in mounts.items()
+    ]
     meta = {"name": "w-0", "labels": {JOB: ID}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body}
     await job.api.create(job.pods, pod)
+    assert await job.until(1) == ["first run"]
+    await job.api.patch(f"{job.pods}/w-0", {"metadata": {"labels": {"test/first": "read"}}})
     assert await job.until(2) == ["first run", "second run"]
     await job.ended()
     assert await job.lines(follow=True) == ["first run", "second run"]
