@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from cnai_sdk.model.workload import Workload
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
+from tests.cluster.testnode.controls import Controls
 
+from . import surviving
 from .trained import OPERATORS
 from .verdicts import IMAGE, Stage, stage_of
 
 WAITS = Payload(entry="work", files={"script.py": b"import time; time.sleep(600)\n"})
-GRACE = 30.0
-"""Seconds that a node gives a pod to end by itself."""
-
 WHOLE = Resources(cpu=1, memory=64 * 2**20)
 
 
@@ -80,6 +80,23 @@ async def all_failed_and_leaving(stage: Stage) -> None:
         await api.close()
 
 
+async def hears(stage: Stage) -> None:
+    """Return once the first process of the namespace's worker has a handler: its first words."""
+    if isinstance(stage.cluster, External):
+        return  # its processes cannot be seen
+    found = Controls(stage.cluster.controls).pods()
+    (pid,) = (
+        pid for pod in found if pod["namespace"] == stage.namespace for pid in pod["pids"].values()
+    )
+    status = Path(f"/proc/{pid}/status")
+
+    def handles() -> bool:
+        caught = next(line for line in status.read_text().splitlines() if "SigCgt" in line)
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    await surviving.until(handles)
+
+
 async def stopped_for_good(stage: Stage, id: str) -> None:
     """It has ended as stopped, others that come later run before it, and no pod of it ever was."""
     ended = await becomes(stage, id, *(phase for phase in Phase if phase.ended))
@@ -109,9 +126,10 @@ async def test_a_worker_that_is_still_starting_hears_that_it_is_to_end(stage: St
     spec = TrainSpec(name="brief", payload=WAITS, image=IMAGE, resources=WHOLE)
     made = await stage.backend.submit(spec, secrets={})
     await becomes(stage, made.id, Phase.RUNNING)
+    await hears(stage)
     await stage.backend.stop(made.id)
-    async with asyncio.timeout(GRACE / 2):
-        assert (await becomes(stage, made.id, Phase.STOPPED)).phase is Phase.STOPPED
+    (worker,) = (await becomes(stage, made.id, Phase.STOPPED)).replicas
+    assert worker.exit_code == -signal.SIGTERM, "it was killed when its grace was over"
 
 
 async def test_a_job_that_is_resumed_while_its_workers_leave_goes_on(stage: Stage) -> None:
