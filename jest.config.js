@@ -25,6 +25,8 @@ const plain = {
 module.exports = {
   rootDir: 'labextension',
   testEnvironment: '<rootDir>/testing/environment.js',
+  setupFilesAfterEnv: ['<rootDir>/testing/patience.js'],
+  testTimeout: 60_000,
   testRegex: 'src/.*\\.spec\\.tsx?$',
   moduleNameMapper: { '\\.(css|svg)$': '<rootDir>/testing/asset.js' },
   transform: {

@@ -115,7 +115,7 @@ export class JobPages {
           rendermime: this.rendermime,
           trans: this.trans,
           logLines: () => (this.settings?.values ?? DEFAULTS).logLines,
-          notebookPath: name => pathOf(name, this.app.serviceManager.sessions.running()),
+          notebookPath: name => pathOf(name, this.app.serviceManager.sessions),
           open: (key: IKey) => void this.open(key)
         });
       }
@@ -125,9 +125,17 @@ export class JobPages {
   }
 }
 
+interface ISessions {
+  refreshRunning(): Promise<void>;
+  running(): Iterable<{ readonly path: string }>;
+}
+
 /** The one open notebook of that name, wherever it lies; else the name as it is. */
-export function pathOf(name: string, running: Iterable<{ readonly path: string }>): string {
-  const found = [...running].map(({ path }) => path).filter(path => path.endsWith(`/${name}`));
+export async function pathOf(name: string, sessions: ISessions): Promise<string> {
+  // JupyterLab asks now and then, and may not have asked yet.
+  await sessions.refreshRunning().catch(() => undefined);
+  const paths = [...sessions.running()].map(({ path }) => path);
+  const found = paths.filter(path => path.endsWith(`/${name}`));
   return found.length === 1 ? found[0]! : name;
 }
 

@@ -16,7 +16,7 @@ export interface IServices {
   /** How many lines of the log the page keeps. */
   readonly logLines: () => number;
   /** Where a notebook lies, of which the job may know only the name. */
-  readonly notebookPath: (name: string) => string;
+  readonly notebookPath: (name: string) => Promise<string>;
   /** Shows another job's page. */
   readonly open: (key: IKey) => void;
 }

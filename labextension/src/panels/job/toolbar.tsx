@@ -111,7 +111,8 @@ function OpenNotebook({ model, services }: IPart): JSX.Element | null {
   }
   const open = async (): Promise<void> => {
     try {
-      await commands.execute('docmanager:open', { path: services.notebookPath(notebook) });
+      const path = await services.notebookPath(notebook);
+      await commands.execute('docmanager:open', { path });
     } catch {
       model.refuse({
         what: trans.__('The notebook was not found.'),

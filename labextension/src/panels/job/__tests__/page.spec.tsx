@@ -115,7 +115,7 @@ describe('the page of a job', () => {
       rendermime: { sanitizer } as unknown as IRenderMimeRegistry,
       trans,
       logLines: () => 20_000,
-      notebookPath: name => name,
+      notebookPath: name => Promise.resolve(name),
       open: key => void opened.push(key)
     };
     render(<JobPage {...{ model, services, close }} />);

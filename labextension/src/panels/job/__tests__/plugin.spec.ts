@@ -143,9 +143,21 @@ describe('the address of a page', () => {
   );
 });
 
-it('finds the notebook of a job by its name, where only one is open', () => {
+describe('the notebook of a job', () => {
   const open = [{ path: 'a/x.ipynb' }, { path: 'b/y.ipynb' }, { path: 'c/y.ipynb' }];
-  expect(pathOf('x.ipynb', open)).toBe('a/x.ipynb');
-  expect(pathOf('y.ipynb', open)).toBe('y.ipynb');
-  expect(pathOf('z.ipynb', open)).toBe('z.ipynb');
+
+  it.each([
+    ['x.ipynb', 'a/x.ipynb'],
+    ['y.ipynb', 'y.ipynb'],
+    ['z.ipynb', 'z.ipynb']
+  ])('is found by its name %s where only one is open, which is asked first', async (name, path) => {
+    let known: typeof open = [];
+    const refreshRunning = (): Promise<void> => Promise.resolve().then(() => void (known = open));
+    expect(await pathOf(name, { refreshRunning, running: () => known })).toBe(path);
+  });
+
+  it('is looked for among those that are known where the server does not answer', async () => {
+    const refreshRunning = (): Promise<void> => Promise.reject(new Error('no server'));
+    expect(await pathOf('x.ipynb', { refreshRunning, running: () => open })).toBe('a/x.ipynb');
+  });
 });

@@ -44,10 +44,14 @@ describe('a line of a log, as it is shown', () => {
   });
 
   it('takes no longer than its length', () => {
-    const started = performance.now();
-    shown(`${'\x1b]'.repeat(9_000)}`);
-    shown(`\x1b[${'1;'.repeat(9_000)}`);
-    expect(performance.now() - started).toBeLessThan(1000);
+    const took = (): number => {
+      const started = performance.now();
+      shown(`${'\x1b]'.repeat(9_000)}`);
+      shown(`\x1b[${'1;'.repeat(9_000)}`);
+      return performance.now() - started;
+    };
+    // The shortest of three: the machine may stand still in one of them.
+    expect(Math.min(took(), took(), took())).toBeLessThan(1000);
   });
 });
 
