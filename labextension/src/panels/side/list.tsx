@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import React, { useLayoutEffect, useMemo, useRef, useState } from 'react';
+import React, { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 import { Commands, IEntry, IStore, keyText } from '../../tokens';
 import { shownName } from '../../words';
@@ -30,7 +30,8 @@ interface IJobListProps {
 /** All jobs as one grid, of which only the rows in the window are in the page. */
 export function JobList(props: IJobListProps): JSX.Element {
   const { store, list, query, refusals, selection, actions, trans } = props;
-  const { entries } = list;
+  const { entries, leave } = list;
+  useEffect(() => leave, [leave]);
   const grid = useRef<HTMLDivElement>(null);
   const height = useRowHeight(grid);
   const roving = useRoving(entries, grid);

@@ -9,6 +9,8 @@ type Reason = 'scrolled' | 'hovered' | 'focused';
 export interface IHeldList extends IArranged {
   /** Somebody looks at the list closely, or no longer does. */
   hold(reason: Reason, on: boolean): void;
+  /** Nobody does: the list is not there any more, of which pointer and focus tell nothing. */
+  readonly leave: () => void;
   /** Show what waits. */
   release(): void;
 }
@@ -41,9 +43,13 @@ export function useArranged(store: IStore, query: IQuery): IHeldList {
     reasons.current[on ? 'add' : 'delete'](reason);
     setHeld(reasons.current.size > 0);
   }, []);
+  const leave = useCallback(() => {
+    reasons.current.clear();
+    setHeld(false);
+  }, []);
   const release = useCallback(() => {
     released.current = true;
     follow();
   }, []);
-  return { ...arranged, hold, release };
+  return { ...arranged, hold, leave, release };
 }

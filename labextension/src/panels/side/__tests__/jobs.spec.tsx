@@ -171,6 +171,18 @@ describe('while somebody points at the list', () => {
     expect(screen.queryByRole('button', { name: '1 new' })).toBeNull();
   });
 
+  test('which nobody does any more when its last job was deleted', () => {
+    const store = new FakeStore(jobs('a'));
+    mountJobs(store);
+    fireEvent.mouseEnter(screen.getByRole('grid'));
+    focusRow('a');
+    act(() => store.setRows([]));
+    const first = row('b');
+    act(() => store.setRows([first]));
+    act(() => store.setRows([row('c', { created: NOW }), first]));
+    expect(names()).toEqual(['c', 'b']);
+  });
+
   test('the same while it has the focus or is scrolled; they come when nobody does', () => {
     const old = jobs('b', 'c');
     const store = new FakeStore(old);
