@@ -16,7 +16,7 @@ from .verdicts import Stage
 CONFIG = "/api/v1/namespaces/kueue-system/configmaps/kueue-manager-config"
 FILE = "controller_manager_config.yaml"
 WAITS = {
-    "timeout": "8s",
+    "timeout": "15s",
     "requeuingStrategy": {"backoffBaseSeconds": 8, "backoffLimitCount": 1},
 }
 """Long enough for what is told to be seen, and it tries once again."""

@@ -128,7 +128,7 @@ class Stage:
 
     async def running(self, name: str) -> str:
         """The id of a job once it runs."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             async for update in self.backend.watch():
                 for workload in update.workloads:
                     if workload.name == name and workload.phase.value == "Running":
@@ -146,7 +146,7 @@ class Stage:
         return diagnose_refusal(refused.value.message)
 
     async def verdict(
-        self, name: str, id: str, *, saying: str = "", seconds: float = 90
+        self, name: str, id: str, *, saying: str = "", seconds: float = 150
     ) -> Diagnosis:
         """The verdict of that id on a job, as soon as it is given, and its reason says that."""
         last: list[Any] = []

@@ -71,6 +71,7 @@ async def _harness(
             reopen=reopen,
             full=Resources(cpu=_CORES, memory=256 * 2**20),
             excess=Resources(cpu=_CORES + 1, memory=256 * 2**20),
+            timeout=120.0,
             adapt=_with_needs,
             tick=1.0,  # Kueue orders by the whole second in which it took a job up
         )

@@ -118,7 +118,6 @@ def _factory(name: str, *, kinds: set[Kind], suspend: bool) -> Factory:
             reopen=reopen,
             full=Resources(cpu=4),
             excess=Resources(cpu=5),
-            timeout=10,
         )
         await backend.close()
 
