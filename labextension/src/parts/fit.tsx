@@ -1,5 +1,5 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useEffect, useState } from 'react';
+import React, { useEffect, useRef, useState } from 'react';
 
 import { problemOf, problemText } from '../api';
 import { oneLine } from '../foreign';
@@ -44,22 +44,25 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
   const source = place.source.id;
   const away = Boolean(place.source.problem);
   const wished = JSON.stringify(wishedOf(size));
+  const questions = useRef({ about: '', asked: 0, answered: 0 }).current;
+  const about = JSON.stringify([source, wished]);
   useEffect(() => {
-    let current = true;
-    const put = (next: Answer) => current && setAnswer(next);
+    questions.about = about;
+    return () => void (questions.about = '');
+  }, [questions, about]);
+  useEffect(() => {
+    // While a quota moves on and on it is answered all the same: only another wish takes one back.
+    const number = ++questions.asked;
+    const stands = () => questions.about === about && number > questions.answered;
     const ask = async () => {
-      try {
-        put({ fit: await store.fits(source, JSON.parse(wished) as Wished) });
-      } catch (error) {
-        put({ problem: problemOf(error) });
+      const next = await answerOf(store, source, JSON.parse(wished) as Wished);
+      if (stands()) {
+        questions.answered = number;
+        setAnswer(next);
       }
     };
-    const timer = window.setTimeout(() => void ask(), PAUSE);
-    return () => {
-      current = false;
-      window.clearTimeout(timer);
-    };
-  }, [store, source, wished, quota, away]);
+    window.setTimeout(() => stands() && void ask(), PAUSE);
+  }, [store, source, wished, about, quota, away, questions]);
   const refused = answer && 'problem' in answer ? fieldOf(answer.problem) : '';
   useEffect(() => onRefused?.(refused), [refused, onRefused]);
   return (
@@ -75,6 +78,14 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
       {answer && 'problem' in answer && oneLine(problemText(answer.problem))}
     </>
   );
+}
+
+async function answerOf(store: IStore, source: string, wished: Wished): Promise<Answer> {
+  try {
+    return { fit: await store.fits(source, wished) };
+  } catch (error) {
+    return { problem: problemOf(error) };
+  }
 }
 
 /** The field that a refusal begins with: 'gpu=0 cannot be given.' */

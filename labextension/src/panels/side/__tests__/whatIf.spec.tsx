@@ -120,6 +120,36 @@ describe('the form', () => {
     expect(screen.getByRole('status').textContent).toContain('Waits behind 1');
   });
 
+  test('is answered by a slow server while the quota moves on and on', async () => {
+    const answers: (() => void)[] = [];
+    const store = new FakeStore();
+    const fits = store.fits.bind(store);
+    store.fits = async (...asked) => {
+      await new Promise<void>(resolve => answers.push(resolve));
+      return fits(...asked);
+    };
+    mount(store);
+    const said = () => screen.getByRole('status').textContent;
+    const move = async () => {
+      act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
+      await act(() => jest.advanceTimersByTimeAsync(PAUSE / 2));
+    };
+    for (let n = 0; n < 4; n++) {
+      await move();
+    }
+    answers[0]!();
+    await move();
+    expect(said()).toContain('Fits now');
+    store.fitting = () => ({ answer: 'waits', position: 2 });
+    answers[2]!();
+    await move();
+    expect(said()).toContain('Waits behind 1');
+    store.fitting = () => ({ answer: 'now' });
+    answers[1]!(); // which is older than what is said
+    await move();
+    expect(said()).toContain('Waits behind 1');
+  });
+
   test('has no mark of success for what is only large enough', async () => {
     const store = new FakeStore();
     store.fitting = () => ({ answer: 'now', unsure: 'idle' });
