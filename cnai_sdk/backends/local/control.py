@@ -43,9 +43,10 @@ def accept(server: socket.socket) -> dict[str, Any] | None:
             return None
         try:
             request = msgspec.json.decode(connection.recv(_LIMIT), type=dict[str, Any])
-            connection.sendall(b"ok")
         except (OSError, msgspec.DecodeError):
             return None
+        with contextlib.suppress(OSError):  # who did not wait for the answer has asked all the same
+            connection.sendall(b"ok")
         return request
 
 

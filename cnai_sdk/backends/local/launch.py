@@ -123,7 +123,7 @@ class Launcher:
             f"main({[reader, *descriptors]!r})"
         )
         folder = JobFolder(Path(order.home) / "jobs" / order.id)
-        with folder.complaints.open("ab") as complaints:
+        with folder.complaints.open("ab") as complaints, tree.requests_wait():
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _DETACH + code],
                 stdin=subprocess.DEVNULL,

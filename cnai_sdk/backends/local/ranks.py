@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -96,9 +97,15 @@ def distributed_environment(
 def start(plan: RankPlan, *, warm: bool) -> int:
     """Start the rank and return its process id. The caller is single-threaded."""
     parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
+    with tree.requests_wait():
+        pid = os.fork()
+        if pid == 0:
+            _run(plan, parent, warm=warm)
+    return pid
+
+
+def _run(plan: RankPlan, parent: int, *, warm: bool) -> NoReturn:
+    """Be the rank, in a fork of the supervisor."""
     try:
         _become(plan, parent)
         if warm:
@@ -128,6 +135,7 @@ def _become(plan: RankPlan, parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as in every Python program
+    tree.take_requests()
     if plan.cpus:
         os.sched_setaffinity(0, plan.cpus)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -145,10 +145,13 @@ class Standing:
         self._publish()
 
     def _write_events(self) -> None:
-        with contextlib.suppress(OSError):
-            while self._events:
-                self.folder.append_event(self._events[0])
-                self._events.pop(0)
+        while self._events:
+            event = self._events.pop(0)  # first, since a signal's event may come in between
+            try:
+                self.folder.append_event(event)
+            except OSError:
+                self._events.insert(0, event)
+                return
 
     def _publish(self) -> None:
         self._dirty = False

@@ -64,6 +64,7 @@ class Supervisor:
         """Wait for the turn, run, record the end, wake the next."""
         self._selector.register(self._requests, selectors.EVENT_READ, self._request)
         signal.signal(signal.SIGTERM, lambda *_: self._stop("a signal"))
+        tree.take_requests()
         try:
             outcome = self._work()
         except Exception:
@@ -214,7 +215,7 @@ class Supervisor:
             deadline=deadline,
         )
         try:
-            return self._attempt.run()
+            return self._stopped or self._attempt.run()  # a signal comes at any moment
         finally:
             self._attempt = None
 

@@ -174,10 +174,11 @@ def _serve_one(server: socket.socket, lock: int) -> bool:
             message = _receive(connection, descriptors)
             if len(descriptors) != 2:
                 return False
-            if os.fork() == 0:
-                server.close()
-                os.close(lock)
-                _become_supervisor(connection, message, descriptors)
+            with tree.requests_wait():
+                if os.fork() == 0:
+                    server.close()
+                    os.close(lock)
+                    _become_supervisor(connection, message, descriptors)
             connection.sendall(b"ok")
         except (OSError, ValueError):
             return False  # a client that left, or a machine without room for a process

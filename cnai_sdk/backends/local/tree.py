@@ -7,6 +7,7 @@ environment when the program started. A forked worker therefore writes it there 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -26,6 +27,24 @@ def die_with_parent(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+@contextlib.contextmanager
+def requests_wait() -> Iterator[None]:
+    """SIGTERM waits: a process that is started inside gets it once it calls `take_requests`.
+
+    Before that it would end by it, or run what its parent has for it, in its parent's place.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def take_requests() -> None:
+    """From now on SIGTERM reaches this process, and one that has waited does so at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def adopt_orphans() -> None:
