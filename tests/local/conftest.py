@@ -21,7 +21,9 @@ from cnai_sdk.config import Config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+WARMING = 240.0
+"""A template imports torch at the lowest priority, beside whatever else the machine does."""
 
 
 class Machine:
@@ -77,6 +79,21 @@ class Machine:
         """The events' words."""
         return [event.reason for event in await self.backend.events(id)]
 
+    async def printed(self, id: str, text: str, times: int = 1) -> None:
+        """Wait until this line has been printed so often."""
+        async with asyncio.timeout(PATIENCE):
+            async for batch in self.backend.logs(id, follow=True):
+                times -= sum(line.text == text and not line.partial for line in batch)
+                if times <= 0:
+                    return
+        raise AssertionError(f"it ended without {text!r}")
+
+    async def warm(self) -> None:
+        """Wait until a template answers."""
+        async with asyncio.timeout(WARMING):
+            while not self.backend._submitter.launcher.is_warm(os.environ):
+                await asyncio.sleep(0.05)
+
     def folder(self, id: str) -> Path:
         """The job's folder."""
         return self.home / "jobs" / id
@@ -118,9 +135,7 @@ async def machine(
     made = Machine(Config(home=tmp_path / "store", warm=request.param == "warm"))
     if request.param == "warm":
         made.backend.warm_up()
-        async with asyncio.timeout(PATIENCE):
-            while not made.backend._submitter.launcher.is_warm(os.environ):
-                await asyncio.sleep(0.05)
+        await made.warm()
     yield made
     for workload in await made.backend.list():
         if workload.host == made.backend._host.name:

@@ -10,7 +10,7 @@ import cnai_sdk as cnai
 from cnai_sdk.model.spec import TrainSpec
 from cnai_sdk.training import TrainJob
 
-PATIENCE = 60
+PATIENCE = 180
 
 
 def until(so: Callable[[], object]) -> None:

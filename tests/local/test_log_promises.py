@@ -43,6 +43,12 @@ async def test_two_hundred_thousand_lines_lose_none(machine: Machine) -> None:
         assert told == [f"{rank} {n}" for n in range(100_000)]
 
 
+async def test_a_job_that_has_printed_is_seen_to_run(plain: Machine) -> None:
+    job = await plain.submit("print('up', flush=True)\ntime.sleep(600)")
+    await plain.printed(job.id, "up")
+    assert (await plain.backend.get(job.id)).phase is Phase.RUNNING
+
+
 async def test_a_tail_of_a_long_log_and_one_rank_of_it(plain: Machine) -> None:
     job = await plain.run("for n in range(20_000): print(cnai.rank(), n)", workers=2)
     lines = await everything(plain, job.id)

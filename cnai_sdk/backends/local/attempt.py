@@ -182,13 +182,13 @@ class Attempt:
         if not data:
             return False
         text, found = frames.feed(data)
-        if text:
-            self._log.feed(rank, text)
-        for frame in found:
+        for frame in found:  # before the text: who prints is seen to run
             if frame.get("state") == "running":
                 self._running(rank)
             else:
                 self._standing.take(rank, frame, attempt=self._number)
+        if text:
+            self._log.feed(rank, text)
         return True
 
     def _drain(self, rank: int) -> None:

@@ -15,11 +15,12 @@ import msgspec
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.forecast import never
 from cnai_sdk.backends.local import control, tree, turns
-from cnai_sdk.backends.local.fitting import fit
+from cnai_sdk.backends.local.fitting import fit, wish_of
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.backends.local.host import this_host
 from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.machine import (
+    Ask,
     LocalMachine,
     devices_now,
     quota_of,
@@ -37,7 +38,7 @@ from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
 from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.model.quota import Device, Fit, Quota, QuotaItem
-from cnai_sdk.model.spec import Spec, TrainSpec, replicas_of
+from cnai_sdk.model.spec import Spec, TrainSpec
 from cnai_sdk.model.stream import Change, Snapshot, Update
 from cnai_sdk.model.workload import Queued, Workload
 
@@ -299,7 +300,8 @@ class LocalBackend:
         def work() -> Quota:
             held, waiting = self._turns()
             items = quota_of(self._machine.capacity(), turns.as_held(held))
-            items = tuple(_with_queued(item, waiting, self._index) for item in items)
+            wishes = [wish for turn in waiting if (wish := wish_of(self._index, turn)) is not None]
+            items = tuple(_with_queued(item, [ask for ask, _ in wishes]) for item in items)
             return Quota(backend=self.name, place="this machine", items=items)
 
         return await asyncio.to_thread(work)
@@ -323,14 +325,13 @@ class LocalBackend:
         await asyncio.to_thread(self._index.close)
 
 
-def _with_queued(item: QuotaItem, waiting: Sequence[turns.Turn], index: Index) -> QuotaItem:
+def _with_queued(item: QuotaItem, waiting: Sequence[Ask]) -> QuotaItem:
     """The item with what those who wait have asked for."""
     total = 0.0
-    for turn in waiting:
-        spec = index.folder(turn.id).bare_spec()
-        asked = spec.resources
+    for ask in waiting:
+        asked = ask.resources
         each = {"cpu": asked.cpu or 1.0, "memory": asked.memory or 0, "gpu": asked.gpu}
-        total += replicas_of(spec) * float(each.get(item.resource, 0.0))
+        total += ask.workers * float(each.get(item.resource, 0.0))
     return msgspec.structs.replace(item, queued=total)
 
 

@@ -38,7 +38,7 @@ def fit(
         held.append(Held(name="", lease=got))
         return held[-1]
 
-    ahead = [wish for turn in line if (wish := _wish(index, turn)) is not None]
+    ahead = [wish for turn in line if (wish := wish_of(index, turn)) is not None]
     ends: list[tuple[Held, float | None]] = list(
         zip(before, (_ends(index, turn) for turn in running), strict=True)
     )
@@ -68,8 +68,8 @@ def _why(answer: object) -> str:
     return answer if isinstance(answer, str) else "those before it have to start first"
 
 
-def _wish(index: Index, turn: turns.Turn) -> tuple[Ask, float | None] | None:
-    """What somebody ahead asks for, and for how many seconds; None for one that comes or goes."""
+def wish_of(index: Index, turn: turns.Turn) -> tuple[Ask, float | None] | None:
+    """What somebody in line asks for, and for how many seconds; None for one that comes or goes."""
     try:
         spec = index.folder(turn.id).bare_spec()
     except (FileNotFoundError, msgspec.DecodeError):  # its folder is being filled, or removed

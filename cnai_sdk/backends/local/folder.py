@@ -88,6 +88,10 @@ class JobFolder:
         self._end.write_bytes(b" " * (_END_SPACE + 512 * len(workload.replicas)))
         self.append_state(workload)
 
+    def is_filled(self) -> bool:
+        """False until `fill` has taken the space for the end, and once the folder is removed."""
+        return self._end.exists()
+
     def spec(self) -> Spec:
         """What was asked for, with the payload's files."""
         bare: Spec = _SPEC.decode(self._spec.read_bytes())

@@ -37,10 +37,7 @@ def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool)
     try:
         lock = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        index.delete(workload.id)  # the folder is gone: somebody deleted it half-way
-        return msgspec.structs.replace(
-            workload, phase=Phase.STOPPED, message="Its folder was removed"
-        )
+        return _removed(index, workload)  # somebody deleted the folder half-way
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,6 +47,9 @@ def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool)
         if ended is None:
             tree.end_marked(folder.mark)
             folder.socket().unlink(missing_ok=True)
+            if not folder.is_filled():  # its submitter was killed, or somebody deletes it now
+                folder.remove()
+                return _removed(index, workload)
             ended = _verdict(folder, folder.state() or workload, rebooted=rebooted)
             folder.write_end(ended)
         with contextlib.suppress(CnaiError):
@@ -58,6 +58,11 @@ def _end(index: Index, folder: JobFolder, workload: Workload, *, rebooted: bool)
         return ended
     finally:
         os.close(lock)
+
+
+def _removed(index: Index, workload: Workload) -> Workload:
+    index.delete(workload.id)
+    return msgspec.structs.replace(workload, phase=Phase.STOPPED, message="Its folder was removed")
 
 
 def _verdict(folder: JobFolder, workload: Workload, *, rebooted: bool) -> Workload:
