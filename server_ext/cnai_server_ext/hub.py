@@ -72,6 +72,7 @@ class Hub:
         self._enricher = Enricher(self.rows, self.backend, self._announce, log=log)
         self.judging = self._enricher.judging
         self._readers: set[Reader] = set()
+        self._asking = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._tick: asyncio.TimerHandle | None = None
         self._ticked = 0.0
@@ -139,12 +140,16 @@ class Hub:
         Raises:
             BackendUnavailable: the place cannot be watched now, or takes too long to answer.
         """
+        self._asking += 1
         self._use()
         try:
             async with asyncio.timeout(self._pace.first_answer):
                 await self._settled.wait()
         except TimeoutError:
             raise _late(self.source) from None
+        finally:
+            self._asking -= 1
+            self._unused()
         if problem := self.source.problem:
             raise BackendUnavailable(problem.what, why=problem.why, next_step=problem.next_step)
         return tuple(entry.row() for entry in self.rows.newest_first())
@@ -171,17 +176,16 @@ class Hub:
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        if self._tasks and not self._readers:
+        if self._tasks and not self._readers and not self._asking:
             loop = asyncio.get_running_loop()
             self._rest = loop.call_later(self._pace.hub_rests, self._go_to_rest)
 
     def _go_to_rest(self) -> None:
         self._rest = None
-        if not self._readers:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = set()
-            self._fresh, self.quota = False, None
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = set()
+        self._fresh, self.quota = False, None
 
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, set()

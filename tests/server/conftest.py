@@ -67,6 +67,7 @@ def ask(
                 body="{}" if method in ("POST", "PUT", "PATCH") else None,
                 follow_redirects=False,
                 raise_error=False,
+                request_timeout=60,
             )
         )
         return Answer(answer.code, json.loads(answer.body))

@@ -15,7 +15,7 @@ from cnai_server_ext.messages import Ack, Heard, LogPiece, RowsChange, RowsSnaps
 
 T = TypeVar("T")
 
-WITHIN = 20.0
+WITHIN = 60.0
 
 
 @dataclass
