@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -82,7 +83,8 @@ def _children() -> Iterator[str]:
 
 def _own() -> Iterator[str]:
     for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        yield from (task / "children").read_text().split()
+        with contextlib.suppress(OSError):  # a thread that has ended
+            yield from (task / "children").read_text().split()
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def told(job):
         "verdict": str(job.explain()),
     }
 
-def end(job, seconds=20):
+def end(job, seconds=200):
     try:
         job.wait(seconds)
     except Exception as error:
@@ -73,7 +73,7 @@ def run(tmp_path: Path, body: str) -> dict[str, object]:
         ["unshare", "-Urm", sys.executable, str(script), str(tmp_path / "disk")],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=270,
         cwd=tmp_path,
         env=os.environ | {"XDG_RUNTIME_DIR": ""},
     )
@@ -226,7 +226,7 @@ for entry in Path("/proc").iterdir():
 for pid, parent in marked.items():
     if parent not in marked:
         os.kill(pid, signal.SIGKILL)
-end(job, 10)
+end(job)
 print(json.dumps(told(job)))
 """,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import subprocess
@@ -207,6 +208,15 @@ print(sorted(t.name for t in threading.enumerate() if not t.daemon), flush=True)
 """
 
 
+def open_files(pid: int) -> list[str]:
+    """What a process has open, as the kernel names it."""
+    found = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(each.readlink()))
+    return found
+
+
 def test_an_interrupted_wait_leaves_the_job_and_says_so(client: Client, notebook: Path) -> None:
     script = notebook / "waits.py"
     script.write_text(INTERRUPTED)
@@ -219,6 +229,7 @@ def test_an_interrupted_wait_leaves_the_job_and_says_so(client: Client, notebook
     assert kernel.stdout is not None
     assert "waiting" in kernel.stdout.readline()
     until(lambda: client.jobs() and client.job("held").status is Phase.RUNNING)
+    until(lambda: "anon_inode:inotify" in open_files(kernel.pid))  # it waits
     kernel.send_signal(signal.SIGINT)
     told, _ = kernel.communicate(timeout=PATIENCE)
     lines = told.splitlines()

@@ -8,7 +8,6 @@ import hashlib
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,8 @@ import pytest
 from cnai_sdk.model.phase import Phase
 
 from .conftest import PATIENCE, Machine
+
+pytestmark = pytest.mark.timeout(900)  # where it is busy, each environment takes half a minute
 
 
 def wheel(folder: Path, name: str, version: str, code: str) -> None:
@@ -82,11 +83,19 @@ async def test_a_package_is_installed_for_the_job_and_the_callers_stay(
         __import__("greeter")
 
 
-async def test_installing_is_a_visible_part_of_starting(plain: Machine, wheels: Path) -> None:
+async def test_installing_is_a_visible_part_of_starting(
+    plain: Machine, silent_index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", silent_index)
     job = await plain.submit("import greeter", packages=("greeter",))
     seen = await plain.until(job.id, lambda w: "Installing" in w.message or w.phase.ended)
     assert (seen.phase, seen.message) == (Phase.STARTING, "Installing greeter")
-    await plain.ended(job.id)
+
+
+async def test_what_was_installed_is_told_by_its_events_and_in_the_log(
+    plain: Machine, wheels: Path
+) -> None:
+    job = await plain.run("import greeter", packages=("greeter",))
     reasons = await plain.reasons(job.id)
     assert reasons.index("Installing") < reasons.index("Installed")
     assert any("Successfully installed greeter-1.0" in x for x in await plain.lines(job.id))
@@ -137,38 +146,39 @@ async def test_a_package_that_does_not_exist_fails_with_pips_words(
 async def test_an_index_that_nobody_serves_fails_soon_and_is_named(
     plain: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
-    started = time.monotonic()
-    job = await plain.run("return 1", packages=("greeter",))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+        job = await plain.run("return 1", packages=("greeter",))
     assert (job.phase, job.reason) == (Phase.FAILED, "InstallFailed")
-    assert time.monotonic() - started < 40
     assert "Connection refused" in job.message
-    assert str(port) in " ".join(await plain.lines(job.id)), "pip's own configuration was used"
+    lines = await plain.lines(job.id)
+    assert sum("Retrying" in line for line in lines) == 2, "pip's own five last a minute"
+    assert str(port) in " ".join(lines), "pip's own configuration was used"
 
 
 async def test_a_job_can_be_stopped_while_it_installs(
     plain: Machine, silent_index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", silent_index)
+    monkeypatch.setenv("PIP_TIMEOUT", "600")
     job = await plain.submit("return 1", packages=("greeter",))
     async with asyncio.timeout(PATIENCE):
         while not any("Looking in indexes" in line for line in await plain.lines(job.id)):
             await asyncio.sleep(0.05)
-    started = time.monotonic()
     await plain.backend.stop(job.id)
     assert (await plain.ended(job.id)).phase is Phase.STOPPED
-    assert time.monotonic() - started < 5
     await plain.gone(job.id)
     made = [path for path in (plain.home / "environments").iterdir() if path.is_dir()]
     assert made == []
 
 
 async def test_the_timeout_of_a_job_begins_with_its_workers(plain: Machine, wheels: Path) -> None:
-    job = await plain.run("import greeter; return 1", packages=("greeter",), timeout=2.0)
-    assert job.phase is Phase.SUCCEEDED, job.message
+    job = await plain.run("time.sleep(600)", packages=("greeter",), timeout=1.0)
+    assert (job.phase, job.reason) == (Phase.FAILED, "Timeout")
+    at = {event.reason: event.time for event in await plain.backend.events(job.id)}
+    assert at["TimedOut"] - at["Installed"] > 0.9
 
 
 async def test_a_package_comes_from_the_real_index(plain: Machine) -> None:

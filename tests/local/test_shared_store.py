@@ -15,6 +15,8 @@ import pytest
 import cnai_sdk
 from cnai_sdk.client import Client
 
+from .functions import until
+
 OWN = Path(cnai_sdk.__file__).parent
 CORE = ("asyncinotify", "click", "msgspec", "platformdirs", "psutil", "pynvml")
 
@@ -116,7 +118,7 @@ print(json.dumps([before, client.job("mine").status.value, job.outputs["version"
     assert found == [["mine", "theirs"], "Stopped", "another"]
     assert mine.status.value == "Stopped"
     theirs = client.job("theirs")
-    assert theirs.status.value == "Running"
+    until(lambda: theirs.status.value == "Running")
     assert theirs.stop().wait(60).status.value == "Stopped"
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncinotify import Inotify, Mask
 
 from cnai_sdk.backends.local import template
 from cnai_sdk.backends.local.launch import Launcher
@@ -31,7 +34,7 @@ def sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     folder = Path(tempfile.mkdtemp(prefix="cnai-t-"))
     yield folder
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # one that goes takes its own files along
 
 
 async def warm(launcher: Launcher, environment: dict[str, str]) -> None:
@@ -43,24 +46,30 @@ async def warm(launcher: Launcher, environment: dict[str, str]) -> None:
 
 
 def owner(launcher: Launcher, environment: dict[str, str]) -> int:
-    """The template's process id, found by its socket's name in its command line."""
-    needle = str(launcher.socket(environment)).encode()
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and needle in (entry / "cmdline").read_bytes():
-                return int(entry.name)
-        except OSError:
-            continue
-    raise AssertionError("no template")
+    """The process id of the template that listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(launcher.socket(environment)))
+        size = struct.calcsize("3i")
+        told = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", told)[0])
 
 
 async def test_it_goes_after_its_idle_time_and_takes_its_socket_along(sockets: Path) -> None:
     launcher = Launcher(sockets, idle=0.3, preload=("json",))
-    await warm(launcher, ENVIRONMENT)
-    pid = owner(launcher, ENVIRONMENT)
-    async with asyncio.timeout(PATIENCE):
-        while Path(f"/proc/{pid}").exists():
-            await asyncio.sleep(0.02)
+    came_and_went: list[tuple[Mask, str]] = []
+    with Inotify() as inotify:
+        inotify.add_watch(sockets, Mask.CREATE | Mask.DELETE)
+        launcher.warm_up(ENVIRONMENT)
+        async with asyncio.timeout(PATIENCE):
+            while (Mask.DELETE, ".lock") not in came_and_went:  # the last that it does
+                event = await inotify.get()
+                came_and_went.append((event.mask, Path(str(event.name)).suffix))
+    assert came_and_went == [
+        (Mask.CREATE, ".lock"),
+        (Mask.CREATE, ".sock"),
+        (Mask.DELETE, ".sock"),
+        (Mask.DELETE, ".lock"),
+    ]
     assert list(sockets.iterdir()) == []
 
 

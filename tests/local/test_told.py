@@ -93,11 +93,10 @@ def test_the_timeout_covers_all_runs_of_a_job(client: Client) -> None:
         raise RuntimeError("again")
 
     job = client.train(fails_slowly, retries=50, timeout=1.5)
-    started = time.monotonic()
     with pytest.raises(JobFailed):
         job.wait(PATIENCE)
-    assert time.monotonic() - started < 10
     assert job.workload.reason == "Timeout"
+    assert job.workload.attempt < 50
 
 
 def test_a_stop_between_runs_is_the_end(client: Client) -> None:
