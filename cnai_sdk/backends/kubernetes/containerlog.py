@@ -23,6 +23,9 @@ _ENDS_WITHIN = 5.0
 _STATE_COMES = 2.0
 """Seconds in which a container's new state follows the end of its log."""
 
+_COUNTED_WITHIN = 10.0
+"""Seconds in which a node says how many lines there are."""
+
 _GIVES_UP_AFTER = 30.0
 """Seconds after the workload's end in which a node must answer."""
 
@@ -141,7 +144,7 @@ class ContainerLog:
         log = PodLog(place)
         try:
             async with (
-                asyncio.timeout(_STATE_COMES * 5),
+                asyncio.timeout(_COUNTED_WITHIN),
                 self._streams.turn(),
                 self._api.stream(self._path, params=self._params(place)) as chunks,
             ):
@@ -250,6 +253,8 @@ class ContainerLog:
             # run's, and of this one nothing was read.
             self._move(place, run)
             return
+        if run == source.newest and await self._knows(place, previous=True):
+            return  # it was started again, and its state has not come yet
         self._accepted = run
         box.missed = (
             f"The node had put away a part of worker {source.rank}'s log before it was read."
@@ -261,14 +266,12 @@ class ContainerLog:
                 return False
         return True
 
-    async def _knows(self, place: Place) -> bool:
-        """Whether the container's newest run has printed what was read."""
+    async def _knows(self, place: Place, *, previous: bool = False) -> bool:
+        """Whether the container's newest run has printed what was read, or the one before it."""
         log = PodLog(place)
+        params = self._params(place) | ({"previous": "true"} if previous else {})
         try:
-            async with (
-                self._streams.turn(),
-                self._api.stream(self._path, params=self._params(place)) as chunks,
-            ):
+            async with self._streams.turn(), self._api.stream(self._path, params=params) as chunks:
                 async for chunk in chunks:
                     log.feed(chunk)
         except (CnaiError, TurnOver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import socket
 import threading
@@ -103,9 +104,10 @@ async def test_a_server_under_a_path_is_reached_there(
 
 
 async def test_nothing_listening_is_said(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
         port = taken.getsockname()[1]
-    error = await refused(target_of(f"https://127.0.0.1:{port}", tmp_path))
+        error = await refused(target_of(f"https://127.0.0.1:{port}", tmp_path))
     assert error.cause == "connection refused"
     assert not error.sent
 
@@ -128,20 +130,22 @@ async def test_a_server_that_speaks_no_tls_is_said(tmp_path: Path) -> None:
 async def test_a_server_that_takes_a_request_and_says_nothing_is_told(
     server: Server, authority: Authority, tmp_path: Path
 ) -> None:
-    end = threading.Event()
+    come, end = threading.Event(), threading.Event()
 
     def answer(request: Request) -> Reply:
-        end.wait(30)
+        come.set()
+        end.wait(60)
         return Reply()
 
     server.answer = answer
     data = {"certificate-authority-data": base64_of(authority.pem)}
     target = target_of(server.url, tmp_path, **data)
     client = client_for(target)
-    client.timeout = httpx2.Timeout(5.0, read=0.2)
+    client.timeout = httpx2.Timeout(30.0, read=0.2)
     api = Api(target, client)
     with pytest.raises(Unreachable) as caught:
         await api.create("/api/v1/namespaces", {})
+    assert await asyncio.to_thread(come.wait, 60)
     end.set()
     await api.close()
     assert caught.value.cause == "no answer"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +70,19 @@ class Container:
         found = json.loads(self.message.read_text())
         assert isinstance(found, dict)
         return found
+
+
+def free_port() -> int:
+    """One whose next is free as well, where the kernel takes none by itself for a connection."""
+    while True:
+        port = random.randrange(15_000, 30_000, 2)
+        with socket.socket() as one, socket.socket() as two:
+            try:
+                one.bind(("", port))
+                two.bind(("", port + 1))
+            except OSError:
+                continue
+            return port
 
 
 def read_until(process: subprocess.Popen[bytes], end: bytes, *, skip: bytes = b"\0") -> bytes:

@@ -14,7 +14,7 @@ import pytest
 
 from cnai_sdk.backends.record.frames import FrameFilter
 
-from .containers import Container, read_until
+from .containers import Container, free_port, read_until
 
 # Prints its attempt, and then does what the test has written for its rank and attempt.
 SCRIPT = """
@@ -36,7 +36,7 @@ class Crew:
         self.workers = workers
         self.retries = retries
         (folder / "todo").mkdir()
-        self._port = _free_port()
+        self._port = free_port()
         self.containers = [self._container(rank) for rank in range(workers)]
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -155,9 +155,10 @@ def test_rank_0_may_be_lost_as_well(crew: Crew) -> None:
     assert [each.said["attempt"] for each in crew.containers] == [1, 1]
 
 
-def test_a_stranger_is_not_heard(crew: Crew) -> None:
+def test_a_stranger_is_not_heard(crew: Crew, tmp_path: Path) -> None:
     for rank in (0, 1):
-        crew.does(rank, 0, "time.sleep(0.5)")
+        go = str(tmp_path / "go")
+        crew.does(rank, 0, f"while not os.path.exists({go!r}): time.sleep(0.01)")
     first, _ = crew.start()
     read_until(first, b"attempt 0\n")
     with socket.create_connection(("127.0.0.1", crew._port + 1)) as stranger:
@@ -165,6 +166,7 @@ def test_a_stranger_is_not_heard(crew: Crew) -> None:
             b'{"secret":"guess","rank":1,"body":"","session":"","attempt":2,"say":""}\n'
         )
         assert stranger.recv(100) == b""
+    (tmp_path / "go").touch()
     assert [code for code, _ in crew.ended()] == [0, 0]
     assert [each.said["attempt"] for each in crew.containers] == [0, 0]
 
@@ -189,16 +191,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
-
-
-def _free_port() -> int:
-    """One whose next is free as well."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port

@@ -13,7 +13,7 @@ import pytest
 
 from tests.stores.running import key, running
 
-from .containers import Container
+from .containers import Container, free_port
 
 WRITES = """
 import pathlib, cnai_sdk as cnai
@@ -192,14 +192,19 @@ print("attempt", os.environ["CNAI_ATTEMPT"], "begins at", found, flush=True)
 if os.environ["CNAI_ATTEMPT"] == "0":
     if cnai.rank() == 0:
         kept.write_text("5")
+        open(os.environ["RELEASE"], "w").close()
         time.sleep(600)
     while not os.path.exists(os.environ["RELEASE"]):
         time.sleep(0.02)
     raise SystemExit(1)
 """
-    env = key(server) | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _port()}
+    env = key(server) | {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
     first = make("a", workers=2, retries=1)
-    env["RELEASE"] = str(first.outputs / "checkpoints" / "epoch")
+    env["RELEASE"] = str(first.home / "release")
     second = make("b", workers=2, retries=1)
     processes = [
         container.start(script, env=env | {"RANK": str(rank)})
@@ -254,18 +259,3 @@ def _until_said(process: subprocess.Popen[bytes], word: bytes) -> None:
     assert process.stdout is not None
     while word not in (line := process.stdout.readline()):
         assert line, "it ended"
-
-
-def _port() -> str:
-    """A port whose next one is free too."""
-    import socket
-
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("", 0))
-            port = one.getsockname()[1]
-            try:
-                two.bind(("", port + 1))
-            except OSError:
-                continue
-            return str(port)
