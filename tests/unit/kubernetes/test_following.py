@@ -183,6 +183,21 @@ async def test_a_restart_that_was_told_late_mixes_no_runs_up(job: Job) -> None:
     assert sorted(await job.to_the_end()) == ["first run", "second run"]
 
 
+async def test_a_restart_that_was_told_late_repeats_no_line(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"first run")
+    job.tell()
+    assert await job.until(1) == ["first run"]
+    job.node.again("a-0")
+    job.node.print("a-0", b"second run")
+    async with asyncio.timeout(WITHIN):
+        while not any("previous" in asked for asked in job.node.asked):
+            await asyncio.sleep(0.01)  # the log does not go on, and nobody has told why
+    job.tell()
+    assert await job.to_the_end() == ["first run", "second run"]
+    assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
+
+
 async def test_reports_progress_and_errors_are_taken_out_of_the_log(job: Job) -> None:
     job.node.pod("a-0")
     frames: list[dict[str, Any]] = [
