@@ -19,11 +19,11 @@ def work(n=1):
     return n + 1
 
 def in_child(n):
-    return [job.name for job in cnai.jobs()], cnai.train(work, args={"n": n}).wait(60).result()
+    return [job.name for job in cnai.jobs()], cnai.train(work, args={"n": n}).wait(240).result()
 
 if __name__ == "__main__":
     first = cnai.train(work, name="first")
-    first.wait(60)
+    first.wait(240)
     print(first.result(), flush=True)
     way = sys.argv[1]
     if way == "os.fork":
@@ -55,7 +55,7 @@ def test_a_child_that_was_forked_has_verbs_of_its_own(
         [sys.executable, "forks.py", way],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=270,
         env=os.environ
         | {
             "CNAI_HOME": str(tmp_path / "store"),
@@ -82,13 +82,13 @@ def test_a_fork_while_the_loop_runs_is_not_stuck(notebook: Path, tmp_path: Path)
             '    held = cnai.train(lambda: time.sleep(600), name="held")\n'
             "    threading.Thread(target=held.wait, daemon=True).start()\n"
             "    way = sys.argv[1]\n",
-        ).replace("print(len(cnai.jobs()), flush=True)", "held.stop().wait(60)")
+        ).replace("print(len(cnai.jobs()), flush=True)", "held.stop().wait(240)")
     )
     done = subprocess.run(
         [sys.executable, "forks.py", "os.fork"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=270,
         env=os.environ | {"CNAI_HOME": str(tmp_path / "store"), "CNAI_WARM": "0"},
     )
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ class Kernel:
             [self._python, str(script)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=270,
             cwd=self._folder,
             env=os.environ
             | {"STORE": str(self._home), "WARM": str(int(warm)), "PYTHONPATH": self._paths},

@@ -89,7 +89,7 @@ def job(tmp_path_factory):
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
         if fails:
             assert done.returncode != 0

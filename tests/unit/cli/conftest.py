@@ -73,7 +73,7 @@ class Terminal:
             input=input,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 

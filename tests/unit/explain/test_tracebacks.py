@@ -24,7 +24,7 @@ def printed(tmp_path: Path):
         script.parent.mkdir(exist_ok=True)
         script.write_text(textwrap.dedent(code))
         answer = subprocess.run(
-            [sys.executable, script], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, script], capture_output=True, text=True, check=False, timeout=240
         )
         lines = [before, *answer.stderr.splitlines(), after]
         return read_traceback(lines, [Span(first=1, last=99, source="cell [3]")])

@@ -249,7 +249,7 @@ async def test_a_listener_is_told_what_another_process_writes(tmp_path: Path) ->
     kept.keeper(ID).attend(lambda: None)
     code = "kept.lead(); take(kept, b'one', frames=1)"
     other = await asyncio.to_thread(elsewhere, tmp_path, code)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(240):
         await told.wait()
     await kept.close()
     assert await asyncio.to_thread(other.wait) == 0

@@ -61,7 +61,7 @@ class Container:
     def run(self, script: str, *, env: dict[str, str] | None = None) -> tuple[int, str, list[Any]]:
         """Exit code, log and frames."""
         process = self.start(script, env=env)
-        data = process.communicate(timeout=60)[0]
+        data = process.communicate(timeout=240)[0]
         text, frames = FrameFilter().feed(data)
         return process.returncode, text.decode(), frames
 

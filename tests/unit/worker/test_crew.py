@@ -74,7 +74,7 @@ class Crew:
         """Exit code and log lines of each, by rank."""
         found = []
         for process in self.processes:
-            text, _ = FrameFilter().feed(process.communicate(timeout=60)[0])
+            text, _ = FrameFilter().feed(process.communicate(timeout=240)[0])
             found.append((process.returncode, text.decode().splitlines()))
         return found
 
@@ -88,7 +88,7 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
         process.wait()
 
 
-WAIT = "time.sleep(60)"
+WAIT = "time.sleep(600)"
 
 
 @pytest.mark.parametrize("fails", [0, 1])

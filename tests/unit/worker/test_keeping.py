@@ -210,7 +210,7 @@ if os.environ["CNAI_ATTEMPT"] == "0":
         container.start(script, env=env | {"RANK": str(rank)})
         for rank, container in enumerate((first, second))
     ]
-    said = [process.communicate(timeout=90)[0].decode() for process in processes]
+    said = [process.communicate(timeout=240)[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert all("attempt 1 begins at 5" in each for each in said), said
 

@@ -169,13 +169,13 @@ def test_a_container_that_was_killed_too_often_runs_nothing(container: Container
 def test_a_request_to_end_reaches_the_rank_which_ends_in_order(container: Container) -> None:
     container.settings["retries"] = 3
     process = container.start(
-        "import time\ntry:\n    print('up', flush=True)\n    time.sleep(60)\nfinally:\n"
+        "import time\ntry:\n    print('up', flush=True)\n    time.sleep(600)\nfinally:\n"
         "    print('in order', flush=True)\n"
     )
     assert process.stdout is not None
     read_until(process, b"up\n")
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30)[0].endswith(b"in order\n")
+    assert process.communicate(timeout=240)[0].endswith(b"in order\n")
     assert process.returncode == 143
     assert container.said == {"attempt": 0}  # a pod made anew may go on
 
@@ -305,7 +305,7 @@ def own_wheel(tmp_path: Path) -> Path:
 
 def _kill_once_it_prints(container: Container) -> None:
     """As a node does with all of a container when its memory is full."""
-    process = container.start("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
+    process = container.start("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
     line = read_until(process, b"\n", skip=b"\x1e")
     process.kill()
     process.wait()
