@@ -127,6 +127,7 @@ class Places:
     async def _look_at_configuration(self) -> None:
         """A terminal may have written it; its time of change costs next to nothing to ask."""
         before = _written()
+        self.serving_changed()  # it may have been written since the page came
         while True:
             await asyncio.sleep(self.pace.configuration)
             now = _written()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,13 @@ def submit(memory: MemoryBackend, jp_asyncio_loop: asyncio.AbstractEventLoop) ->
         return jp_asyncio_loop.run_until_complete(memory.submit(spec, secrets={})).id
 
     return submitted
+
+
+def choose_kubernetes(home: Path) -> None:
+    """As a terminal does for the notebooks to come."""
+    file = home / "config" / "cnai" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('backend = "kubernetes"\n')
 
 
 class TestBeginning:
@@ -213,14 +221,18 @@ class TestRows:
         assert page.hear(QuotaChange).quota.items[0].used == 1
 
     def test_a_switch_of_the_backend_is_told(
-        self, connect: Connect, jp_serverapp: Any, own_home: Any
+        self, connect: Connect, jp_serverapp: Any, own_home: Path
     ) -> None:
         page = connect()
         page.start()
         page.hear(RowsSnapshot)
-        file = own_home / "config" / "cnai" / "config.toml"
-        file.parent.mkdir(parents=True)
-        file.write_text('backend = "kubernetes"\n')
+        choose_kubernetes(own_home)
+        assert page.hear(ServingChanged).serving.backend == "kubernetes"
+
+    def test_a_switch_while_a_page_comes_is_told(self, connect: Connect, own_home: Path) -> None:
+        page = connect()
+        choose_kubernetes(own_home)
+        page.start()
         assert page.hear(ServingChanged).serving.backend == "kubernetes"
 
 
