@@ -298,7 +298,8 @@ async def test_what_no_queue_sets_aside_is_looked_for_on_the_nodes(
             await until(stage.backend, lambda quota: item(quota, "gpu").limit == 8)
             idle = await stage.backend.fits(spec(0.1, gpu=1.0))
             assert (idle.answer, idle.unsure) == ("now", "")
-            await asyncio.to_thread(cluster.apply, pod | {"spec": {"containers": [container]}})
+            body = {"containers": [container], "terminationGracePeriodSeconds": 0}
+            await asyncio.to_thread(cluster.apply, pod | {"spec": body})
             await surviving.until(
                 lambda: bool(cluster.pods(theirs)[0]["spec"].get("nodeName")),
             )
