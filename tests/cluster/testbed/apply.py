@@ -58,7 +58,7 @@ class Applier:
             # A webhook of an operator that has just become ready may not listen yet.
             if answer.status_code < 500 or not patient:
                 break
-            until("its webhook answers", lambda: self.answers(document), seconds=30)
+            until("its webhook answers", lambda: self.answers(document))
         if answer.status_code >= 300:
             name = f"{document['kind']} {document['metadata']['name']}"
             raise RuntimeError(f"{name} could not be applied: {answer.json()['message']}")

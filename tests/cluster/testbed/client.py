@@ -52,15 +52,19 @@ class Client(ABC):
         return str(self.http.base_url).rstrip("/")
 
     def namespace(self, name: str = "", *, restricted: bool = False) -> str:
-        """A fresh namespace whose service account is there."""
+        """A fresh namespace that has what pods mount: a service account, and the authority."""
         name = name or f"cnai-test-{secrets.token_hex(4)}"
         level = {"pod-security.kubernetes.io/enforce": "restricted"} if restricted else {}
         self.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}
         )
-        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        until("the service account is there", lambda: self.http.get(account).status_code == 200)
+        here = f"/api/v1/namespaces/{name}"
+        until("its service account is there", lambda: self._has(f"{here}/serviceaccounts/default"))
+        until("its authority is there", lambda: self._has(f"{here}/configmaps/kube-root-ca.crt"))
         return name
+
+    def _has(self, path: str) -> bool:
+        return bool(self.http.get(path).status_code == 200)
 
     def delete_namespace(self, name: str) -> None:
         """Remove it with all that is in it; it goes by and by."""
@@ -86,12 +90,17 @@ class Client(ABC):
         )
 
     def apply(self, document: Mapping[str, Any]) -> Document:
-        """Make or change one object.
+        """Make or change one object; a quota counts when this returns, and refuses all until then.
 
         Raises:
             RuntimeError: the server refuses it.
         """
-        return Applier(self.http).apply(dict(document))
+        applier = Applier(self.http)
+        made = applier.apply(dict(document))
+        if made["kind"] == "ResourceQuota":
+            path = applier.path(made)
+            until("the quota counts", lambda: _counts(self.http.get(path).json()))
+        return made
 
     def pods(self, namespace: str, selector: str = "") -> list[Document]:
         """The pods of a namespace."""
@@ -174,6 +183,12 @@ class Client(ABC):
         answer = self.http.post(path, json={"spec": {"expirationSeconds": seconds}})
         token: str = answer.raise_for_status().json()["status"]["token"]
         return token
+
+
+def _counts(quota: Document) -> bool:
+    """Whether the control plane has counted all that a quota bounds."""
+    hard, status = quota["spec"]["hard"], quota.get("status", {})
+    return bool(status.get("hard") == hard and hard.keys() <= status.get("used", {}).keys())
 
 
 def _held_back(namespace: str) -> Document:

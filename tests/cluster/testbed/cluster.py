@@ -185,7 +185,6 @@ class Cluster(Client):
         until(
             f"the token of {user.name} is refused",
             lambda: self.http.get("/api", headers=who).status_code == 401,
-            seconds=30,
         )
 
     # -- faults -----------------------------------------------------------------------

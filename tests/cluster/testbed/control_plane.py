@@ -98,7 +98,7 @@ class ControlPlane:
                 "--use-service-account-credentials",
                 f"--service-account-private-key-file={certs}/sa.key",
                 f"--root-ca-file={self.authority.certificate}",
-                "--node-monitor-grace-period=12s",
+                "--node-monitor-grace-period=20s",
                 "--node-monitor-period=1s",
             ],
             "kube-scheduler": [*common],
@@ -173,7 +173,7 @@ class ControlPlane:
     def compact(self) -> None:
         """Forget the past, so that every watch from an older version is answered with 410."""
         base = f"http://127.0.0.1:{self.network.port(ETCD_PORT)}/v3"
-        with httpx2.Client(trust_env=False) as etcd:
+        with httpx2.Client(trust_env=False, timeout=60.0) as etcd:
             found = etcd.post(f"{base}/kv/range", json={"key": "AA=="}).json()
             revision = found["header"]["revision"]
             etcd.post(

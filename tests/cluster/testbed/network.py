@@ -103,7 +103,7 @@ class Network:
             files=[opened.fileno() for opened in self._outside.values()],
         )
         self._holder.start()
-        until("the network stands", ready.exists, seconds=30, processes=[self._holder])
+        until("the network stands", ready.exists, processes=[self._holder])
 
     def port(self, inside: int) -> int:
         """The port at 127.0.0.1 through which a port of the cluster is reached."""

@@ -145,7 +145,7 @@ def until(
     what: str,
     so: Callable[[], object],
     *,
-    seconds: float = 60.0,
+    seconds: float = 120.0,
     processes: Sequence[Process] = (),
 ) -> None:
     """Wait for a condition of another program that tells nobody when it comes to hold.

@@ -25,6 +25,11 @@ class RefusedError(Exception):
         super().__init__(message)
         self.status, self.reason, self.message = status, reason, message
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same may be taken a moment later: it is too busy, or restarts."""
+        return self.status == 429 or self.status >= 500
+
 
 class Client:
     """One connection pool to one API server."""

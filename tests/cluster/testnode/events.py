@@ -59,14 +59,17 @@ class Recorder:
     async def run(self) -> None:
         while True:
             event = await self._queue.get()
-            try:
-                await self._write(event)
-            except RefusedError as refused:
-                log.info("event %s: %s", event["reason"], refused)
-            except UNREACHABLE as gone:
-                log.info("event %s: %s", event["reason"], gone)
+            while not await self._written(event):
                 await asyncio.sleep(0.3)
-                self._queue.put_nowait(event)
+
+    async def _written(self, event: Object) -> bool:
+        """Whether it is done with: written, or refused for good."""
+        try:
+            await self._write(event)
+        except (RefusedError, *UNREACHABLE) as error:
+            log.info("event %s: %s", event["reason"], error)
+            return isinstance(error, RefusedError) and not error.passing
+        return True
 
     async def _write(self, event: Object) -> None:
         about = event["involvedObject"]

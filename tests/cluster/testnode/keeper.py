@@ -171,7 +171,6 @@ class Keeper:
         self.container.id = uuid.uuid4().hex * 2
         folder = self.pod.folder / "containers" / self.name
         run_log = Log(folder / f"{number}.log")
-        self.logs = [*self.logs[-1:], run_log]
         for old in folder.glob("*"):
             if old.stem.isdigit() and int(old.stem) < number - 1:
                 old.unlink()
@@ -181,7 +180,7 @@ class Keeper:
         self.event("Normal", "Created", "Container created")
         since = now()
         try:
-            self.process = await process.start(
+            started = await process.start(
                 lambda fd: sandbox.command(
                     self.pod.shared.machine, identity, self.pod.object, self.spec,
                     etc=self.pod.folder / "etc", message=message, mounts=mounts, status_fd=fd,
@@ -193,9 +192,12 @@ class Keeper:
             )  # fmt: skip
         except StartError as error:
             run_log.end()
+            self.logs = [*self.logs[-1:], run_log]
             await self._not_started(str(error))
             return True
-        await self._attended(self.process, since, message)
+        # Together: until then the newest log is that of the run before.
+        self.process, self.logs = started, [*self.logs[-1:], run_log]
+        await self._attended(started, since, message)
         return True
 
     async def _attended(self, running: Process, since: str, message: Path) -> None:

@@ -237,12 +237,12 @@ class Node:
         while not self.silent:
             try:
                 await self.shared.client.delete(pod.path, body)
-            except RefusedError as refused:
-                if refused.status not in (404, 409):
-                    log.warning("delete %s: %s", pod.label, refused)
-            except UNREACHABLE:
-                await asyncio.sleep(0.3)
-                continue
+            except (RefusedError, *UNREACHABLE) as error:
+                if not isinstance(error, RefusedError) or error.passing:
+                    await asyncio.sleep(0.3)
+                    continue
+                if error.status not in (404, 409):
+                    log.warning("delete %s: %s", pod.label, error)
             return
 
     async def _gone(self, pod: Pod) -> None:

@@ -136,6 +136,11 @@ class Pod:
                     said = str(missing)
                 await self.something_changed(pause)
                 pause = min(pause * 2, 5)  # a change that came meanwhile was not heard
+            except (RefusedError, *UNREACHABLE) as error:
+                if isinstance(error, RefusedError) and not error.passing:
+                    raise
+                log.info("volumes of %s: %s", self.label, error)
+                await asyncio.sleep(0.3)
 
     async def something_changed(self, pause: float) -> None:
         """Until an object that a pod may refer to changed, or it is to stop, or for a while."""
@@ -198,7 +203,7 @@ class Pod:
     def grace(self) -> float:
         if self.stop is not None:
             return self.stop.grace
-        return float(self.object["spec"].get("terminationGracePeriodSeconds") or 30)
+        return float(self.object["spec"].get("terminationGracePeriodSeconds", 30))
 
     async def _deadline(self) -> None:
         """activeDeadlineSeconds, which may be set later too."""
@@ -279,13 +284,11 @@ class Pod:
                 body = {"metadata": {"uid": self.uid}, "status": self.status()}
                 try:
                     await self.shared.client.patch(f"{self.path}/status", body)
-                except RefusedError as refused:
-                    if refused.status not in (404, 409):
-                        log.warning("status of %s: %s", self.label, refused)
-                except UNREACHABLE as gone:
-                    log.info("status of %s: %s", self.label, gone)
-                    self._dirty = True
-                    await asyncio.sleep(0.3)
+                except (RefusedError, *UNREACHABLE) as error:
+                    log.info("status of %s: %s", self.label, error)
+                    if not isinstance(error, RefusedError) or error.passing:
+                        self._dirty = True
+                        await asyncio.sleep(0.3)
 
 
 async def _until(event: asyncio.Event) -> None:

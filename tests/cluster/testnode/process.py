@@ -45,7 +45,7 @@ class Process:
         code = await self._inner.wait()
         self.gone.set()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*self.pumps), 5)
+            await asyncio.wait_for(asyncio.gather(*self.pumps), 60)
         self.log.end()
         code = 128 - code if code < 0 else code
         if self.out_of_memory:
