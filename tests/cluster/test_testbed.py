@@ -54,7 +54,7 @@ def http(kubeconfig: Path) -> httpx2.Client:
         base_url=cluster["server"],
         verify=ssl.create_default_context(cafile=cluster["certificate-authority"]),
         headers={"Authorization": f"Bearer {token}"},
-        timeout=10.0,
+        timeout=60.0,
         trust_env=False,
     )
 
@@ -277,7 +277,7 @@ def test_nothing_outlives_a_process_that_is_killed() -> None:
         assert starter.stdout is not None
         told = json.loads(starter.stdout.readline())
         starter.kill()
-    until("its processes are gone", lambda: not any(map(runs, told["pids"])), seconds=30)
+    until("its processes are gone", lambda: not any(map(runs, told["pids"])))
     links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True)
     assert not re.search(r"^tb\d", links.stdout, re.MULTILINE)
     folder.remove_left_over()
@@ -297,7 +297,7 @@ def test_a_node_whose_api_server_is_gone_ends_while_it_starts(
         "it looks for the API server", lambda: refused in cluster.node.log.read_text()[len(said) :]
     )
     cluster.node.signal(signal.SIGTERM)
-    until("it has ended", lambda: not cluster.node.runs, seconds=10)
+    until("it has ended", lambda: not cluster.node.runs)
 
 
 def runs(pid: int) -> bool:
