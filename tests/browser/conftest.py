@@ -18,11 +18,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from .terminal import Terminal, terminal
 
 STARTS_WITHIN = 90.0
+SLOW = 90_000
+"""Milliseconds within which all that a test waits for in a page comes, also on a machine that
+stands still for seconds. It is no measure of speed; that is in `bench/`."""
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +36,9 @@ FLAGS = [
     "--disable-sync",
 ]
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
+
+expect.set_options(timeout=SLOW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,11 +217,19 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
 
 
 @pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """Of every page: what it is asked to do has time."""
+    context.set_default_timeout(SLOW)
+    return context
+
+
+@pytest.fixture
 def sharp(browser: Browser) -> Iterator[Page]:
     """A page of 1440 by 808 points with two pixels to the point."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 808}, device_scale_factor=2, reduced_motion="reduce"
     )
+    context.set_default_timeout(SLOW)
     yield context.new_page()
     context.close()
 

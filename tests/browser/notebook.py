@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Lab
 
-SLOW = 60_000
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01-train.ipynb"
 
 
@@ -40,9 +39,9 @@ def open_notebook(page: Page, lab: Lab, name: str, *, width: int = 0, mode: str 
     if width:
         page.set_viewport_size({"width": width, "height": 900})
     page.goto(lab.url(f"{mode}/tree/{name}"))
-    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible()
     # The cells' own indicator says idle before there is a kernel; the status bar does not.
-    expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#jp-main-statusbar").get_by_text("| Idle")).to_be_visible()
 
 
 def run_all(page: Page) -> None:
@@ -54,5 +53,5 @@ def run_all(page: Page) -> None:
 def card(page: Page, phase: str) -> Locator:
     """The kernel's card that shows a phase."""
     found = page.locator(".cnai-Card", has=page.locator(".cnai-title > b", has_text=phase))
-    expect(found.first).to_be_visible(timeout=SLOW)
+    expect(found.first).to_be_visible()
     return found.first

@@ -6,8 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from .conftest import Lab
-from .notebook import SLOW
+from .conftest import SLOW, Lab
 
 SOCKET = "/cnai/api/stream"
 
@@ -15,14 +14,18 @@ SOCKET = "/cnai/api/stream"
 def open_lab(page: Page, lab: Lab, path: str = "lab") -> Panel:
     """JupyterLab without a document, and the panel in it."""
     page.goto(lab.url(path))
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
     return open_panel(page)
 
 
-def open_panel(page: Page) -> Panel:
-    """The panel, by a click on its icon unless it is open."""
-    panel = Panel(page)
-    expect(panel.tab).to_be_visible(timeout=SLOW)
+def open_panel(page: Page, *, jobs: str = "Jobs") -> Panel:
+    """The panel, by a click on its icon unless it is open.
+
+    Args:
+        jobs: what its list is called in the page's language.
+    """
+    panel = Panel(page, jobs=jobs)
+    # Which panel is open is only known when JupyterLab has laid itself out; then this one connects.
+    expect(panel.root.locator(".cnai-Backend")).to_be_attached()
     if panel.tab.get_attribute("aria-selected") != "true":
         panel.tab.click()
     expect(panel.root).to_be_visible()
@@ -50,26 +53,30 @@ class Panel:
         cell = self.page.locator(".cnai-JobRow-name", has_text=own)
         return self.grid.get_by_role("row").filter(has=cell)
 
-    def says(self, name: str, words: str | re.Pattern[str], *, timeout: float = 20_000) -> Locator:
+    def says(self, name: str, words: str | re.Pattern[str], *, timeout: float = SLOW) -> Locator:
         """Its row, once it shows these words; new rows wait while the list is pointed at."""
         row = self.row(name)
-        expect(row.or_(self.waiting)).not_to_have_count(0, timeout=timeout)
-        if row.count() == 0:
-            self.waiting.click()
+        while True:
+            expect(row.or_(self.waiting)).not_to_have_count(0, timeout=timeout)
+            if row.count():
+                break
+            # What waits may be another row, or be let in before it is clicked.
+            self.waiting.evaluate_all("buttons => buttons.forEach(button => button.click())")
         expect(row).to_contain_text(words, timeout=timeout)
         return row
 
     def width(self, pixels: int) -> None:
         """Drag its border until it is that wide."""
         handle = self.page.locator("#jp-main-split-panel > .lm-SplitPanel-handle").first
+        handle.element_handle().wait_for_element_state("stable")
         border, side = handle.bounding_box(), self.root.bounding_box()
         assert border and side
         self.page.mouse.move(border["x"] + 1, border["y"] + 200)
         self.page.mouse.down()
         self.page.mouse.move(side["x"] + pixels, border["y"] + 200, steps=5)
         self.page.mouse.up()
-        shown = self.root.bounding_box()
-        assert shown and abs(shown["width"] - pixels) < 6, shown
+        about = "([panel, pixels]) => Math.abs(panel.clientWidth - pixels) < 6"
+        self.page.wait_for_function(about, arg=[self.root.element_handle(), pixels])
 
     def act(self, name: str, action: str) -> None:
         """Press one of the buttons that a row has under the pointer."""
@@ -93,7 +100,7 @@ class JobPage:
     def __init__(self, page: Page, name: str) -> None:
         self.page = page
         self.root = page.locator(".cnai-JobPage:visible")
-        expect(self.root).to_be_visible(timeout=SLOW)
+        expect(self.root).to_be_visible()
         expect(self.root.get_by_role("heading", name=re.compile(re.escape(name)))).to_be_visible()
 
     def section(self, name: str) -> Locator:
@@ -125,6 +132,12 @@ class Sockets:
     def open(self) -> int:
         """How many are open."""
         return sum(not socket.is_closed() for socket in self.opened)
+
+    def closes(self) -> None:
+        """Wait until the newest has closed, unless it has."""
+        newest = self.opened[-1]
+        if not newest.is_closed():
+            newest.wait_for_event("close", timeout=SLOW)
 
 
 def visibility(page: Page, state: str) -> None:

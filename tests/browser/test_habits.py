@@ -8,8 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .conftest import Lab
-from .notebook import SLOW
-from .panel import Panel, open_lab
+from .panel import open_lab, open_panel
 from .terminal import Terminal
 
 
@@ -20,7 +19,7 @@ def test_the_status_bar_counts_what_runs_and_hides_when_nothing_does(
     status = page.locator("#jp-main-statusbar").get_by_text(re.compile("running"))
     expect(status).to_have_count(0)
     job = outside.train("counted")
-    expect(status).to_contain_text("1 running", timeout=5_000)
+    expect(status).to_contain_text("1 running")
     page.screenshot(path=shots / "status-bar.png")
     panel.tab.click()
     expect(panel.root).to_be_hidden()
@@ -39,11 +38,10 @@ def test_a_failure_is_notified_once_with_its_cause(
     panel.says("falls", "Running")
     job.fail("bad label 7")
     notice = page.locator(".jp-Notification-Toast-Body, .Toastify__toast", has_text="falls")
-    expect(notice.first).to_contain_text("ValueError", timeout=SLOW)
+    expect(notice.first).to_contain_text("ValueError")
     page.screenshot(path=shots / "notification.png")
     page.reload()
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
-    panel.says("falls", "Failed")
+    open_panel(page).says("falls", "Failed")
     expect(notice).to_have_count(0)
 
 
@@ -54,7 +52,7 @@ def test_the_palette_offers_every_command(page: Page, lab: Lab, outside: Termina
     page.keyboard.press("Control+Shift+C")
     palette = page.locator("#modal-command-palette")
     palette.get_by_role("textbox").or_(palette.get_by_role("searchbox")).fill("quotas and jobs")
-    page.locator(".lm-CommandPalette-item").first.click()
+    page.locator(".lm-CommandPalette-item", has_text="Show quotas and jobs").first.click()
     expect(panel.root).to_be_visible()
 
 
@@ -66,15 +64,15 @@ def test_the_launcher_has_a_card_that_opens_an_example(
     expect(card).to_be_visible()
     page.screenshot(path=shots / "launcher.png")
     card.click()
-    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
-    expect(page.locator(".jp-NotebookPanel")).to_contain_text("cnai.train", timeout=SLOW)
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible()
+    expect(page.locator(".jp-NotebookPanel")).to_contain_text("cnai.train")
 
 
 def test_settings_are_in_the_editor(page: Page, lab: Lab, outside: Terminal, shots: Path) -> None:
     open_lab(page, lab)
     page.keyboard.press("Control+,")
     editor = page.locator(".jp-SettingsPanel, #setting-editor").first
-    expect(editor).to_be_visible(timeout=SLOW)
+    expect(editor).to_be_visible()
     search = page.locator("#json-setting-editor, .jp-PluginList").first.locator("input")
     search.first.fill("cnai")
     entry = page.locator(".jp-PluginList-entry, .jp-PluginList button", has_text=re.compile("CNAI"))
@@ -90,13 +88,12 @@ def test_the_settings_speak_the_language_of_the_page(
     lab.set(plugin, locale="zh_CN")
     try:
         page.goto(lab.url())
-        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
-        Panel(page, jobs="任务").tab.click()
+        open_panel(page, jobs="任务")
         page.keyboard.press("Control+,")
         entry = page.locator(".jp-PluginList-entry, .jp-PluginList button", has_text="CNAI")
-        entry.first.click(timeout=SLOW)
+        entry.first.click()
         form = page.locator(".jp-SettingsPanel")
-        expect(form.get_by_text("保留的日志行数")).to_be_visible(timeout=SLOW)
+        expect(form.get_by_text("保留的日志行数")).to_be_visible()
         expect(form.get_by_text("任务失败时通知")).to_be_visible()
         page.screenshot(path=shots / "settings-zh.png")
     finally:
@@ -113,7 +110,7 @@ def test_a_page_keeps_as_many_log_lines_as_the_setting_says(
         outside.wait_for_line(made, "epoch 1 of 30")
         panel.says("long", "Running")
         job = panel.open_job("long")
-        expect(job.log.get_by_text("epoch 1 of 30")).to_be_visible(timeout=SLOW)
+        expect(job.log.get_by_text("epoch 1 of 30")).to_be_visible()
         held = job.log.locator(".cnai-JobLog-all")
         expect(held).to_have_css("height", f"{500 * 17}px")
         job.log.press("Home")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Lab, run_lab
-from .notebook import SLOW, open_notebook, run_all, write_notebook
+from .notebook import open_notebook, run_all, write_notebook
 from .panel import open_lab, open_panel
 from .terminal import Terminal, terminal
 
@@ -33,7 +33,7 @@ def written(page: Page, lab: Lab, outside: Terminal) -> str:
     open_notebook(page, lab, path)
     panel = open_panel(page)
     run_all(page)
-    panel.says("writer", "Failed", timeout=SLOW)
+    panel.says("writer", "Failed")
     return path
 
 
@@ -45,7 +45,7 @@ def test_open_the_notebook_leads_back_to_where_the_job_was_made(
     book = page.locator(".jp-NotebookPanel")
     expect(book).to_have_count(0)
     button(page, "Open the notebook").click()
-    expect(book).to_be_visible(timeout=SLOW)
+    expect(book).to_be_visible()
     expect(tab(page, "writer.ipynb")).to_have_attribute("aria-selected", "true")
 
 
@@ -56,7 +56,7 @@ def test_a_notebook_that_is_gone_is_said_where_it_was_asked_for(
     (lab.root / written).unlink()
     job = panel.open_job("writer")
     button(page, "Open the notebook").click()
-    expect(job.root.get_by_role("alert")).to_contain_text("writer.ipynb", timeout=SLOW)
+    expect(job.root.get_by_role("alert")).to_contain_text("writer.ipynb")
 
 
 def test_copy_the_verdict_puts_all_of_it_on_the_clipboard(
@@ -66,7 +66,7 @@ def test_copy_the_verdict_puts_all_of_it_on_the_clipboard(
     panel = open_lab(page, lab)
     job = outside.train("fails", epochs=1)
     job.fail("bad label 7")
-    panel.says("fails", "Failed", timeout=SLOW)
+    panel.says("fails", "Failed")
     shown = panel.open_job("fails")
     shown.button("Copy the verdict").click()
     expect(shown.root.get_by_text("Copied")).to_be_visible()
@@ -101,19 +101,20 @@ def test_a_log_that_the_server_refuses_says_so_at_once_and_is_asked_for_again(
         terminal(lab.env, tmp_path / "outside") as outside,
     ):
         panel = open_lab(page, lab)
-        # No row changes any more, so that nothing else makes the page ask again.
-        for name in ("one", "two"):
-            outside.train(name, epochs=1, lines=(f"this is {name}",))
-            panel.says(name, "Running")
+        outside.train("one", epochs=1, lines=("this is one",))
+        panel.says("one", "Running")
+        # Its row changes no more, which would make the page ask again by itself.
+        outside.train("two", epochs=1, lines=("this is two",)).end()
+        panel.says("two", "Succeeded")
         first = panel.open_job("one")
-        expect(first.log.get_by_text("this is one")).to_be_visible(timeout=SLOW)
+        expect(first.log.get_by_text("this is one")).to_be_visible()
         second = panel.open_job("two")
         refused = second.section("Logs").get_by_role("alert")
-        expect(refused).to_contain_text("the server allows no more. Close a log.", timeout=SLOW)
+        expect(refused).to_contain_text("the server allows no more. Close a log.")
         page.screenshot(path=shots / "job-log-refused.png")
         tab(page, "one").locator(".lm-TabBar-tabCloseIcon").click()
         refused.get_by_role("button", name="Try again").click()
-        expect(second.log.get_by_text("this is two")).to_be_visible(timeout=SLOW)
+        expect(second.log.get_by_text("this is two")).to_be_visible()
         expect(refused).to_have_count(0)
 
 
