@@ -75,7 +75,7 @@ class Hub:
         page.get_by_label("Username").fill(self.user)
         page.get_by_label("Password").fill("any")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=90_000)
+        expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=120_000)
 
     def activity(self) -> datetime:
         """When the proxy last saw bytes to or from the person's server."""
@@ -111,6 +111,8 @@ def run_hub(folder: Path, settings: dict[str, dict[str, object]]) -> Iterator[Hu
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "CNAI_HOME": str(folder / "cnai"),
         "CNAI_CONFIG": str(folder / "cnai.toml"),
+        # By itself the server tells the hub every 5 minutes, and that a job runs there.
+        "JUPYTERHUB_ACTIVITY_INTERVAL": "3600",
         "PATH": os.environ["PATH"],
     }
     config.write_text(

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Dialog, Locator, Page, expect
 
 from .conftest import Lab
-from .notebook import SLOW, card, open_notebook, run_all, write_notebook
+from .notebook import card, open_notebook, run_all, write_notebook
 
 TRAINING = """
 def patient(until):
@@ -52,12 +52,12 @@ def shots(shots: Path) -> Path:
 
 def open_without_running(page: Page, lab: Lab, name: str) -> None:
     page.goto(lab.url(f"lab/tree/{name}"))
-    expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".jp-NotebookPanel")).to_be_visible()
 
 
 def save(page: Page) -> None:
     page.locator(".jp-NotebookPanel").press("Control+s")
-    expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=SLOW)
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
 
 
 def button(page: Page, word: str) -> Locator:
@@ -77,7 +77,7 @@ def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
     run_all(page)
 
     running = card(page, "Running")
-    expect(running.get_by_text("Epoch 12 of 30")).to_be_visible(timeout=SLOW)
+    expect(running.get_by_text("Epoch 12 of 30")).to_be_visible()
     expect(running.get_by_role("progressbar", name="epoch")).to_have_attribute(
         "aria-valuenow", "40"
     )
@@ -90,7 +90,7 @@ def test_a_card_follows_its_job_to_the_end_and_a_saved_notebook_keeps_it(
     expect(ended.get_by_text('{"accuracy": 0.974}')).to_be_visible()
     expect(ended.get_by_text("model.pt")).to_be_visible()
     expect(button(page, "Stop")).to_have_count(0)
-    expect(button(page, "Run again")).to_be_visible(timeout=SLOW)
+    expect(button(page, "Run again")).to_be_visible()
     picture(page, shots / "card-succeeded-light.png")
 
     save(page)
@@ -125,7 +125,7 @@ def test_a_failed_card_is_the_verdict_and_foreign_text_stays_text(
     failed = card(page, "Failed")
     expect(failed.get_by_text("What happened")).to_be_visible()
     expect(failed.locator("img")).to_have_count(0)
-    expect(button(page, "Run again")).to_be_visible(timeout=SLOW)
+    expect(button(page, "Run again")).to_be_visible()
     picture(page, shots / "card-failed-light.png")
     assert asked == []
 
@@ -139,7 +139,7 @@ def test_stop_ends_the_job(page: Page, lab: Lab, shots: Path, tmp_path: Path):
     card(page, "Running")
     button(page, "Stop").click()
     card(page, "Stopped")
-    expect(button(page, "Run again")).to_be_visible(timeout=SLOW)
+    expect(button(page, "Run again")).to_be_visible()
     for line in page.locator(".cnai-spark").all():
         assert line.evaluate("line => line.getBoundingClientRect().height") == 16
     picture(page, shots / "card-stopped-light.png")
@@ -155,7 +155,7 @@ def test_stop_ends_the_job_while_a_cell_waits_for_it(page: Page, lab: Lab, tmp_p
     card(page, "Running")
     button(page, "Stop").click()
     card(page, "Stopped")
-    expect(page.get_by_text("the cell went on, and the job Stopped")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("the cell went on, and the job Stopped")).to_be_visible()
 
 
 def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
@@ -169,9 +169,9 @@ def test_run_again_shows_the_new_job_in_the_place_of_the_old_one(
 
     card(page, "Succeeded")
     button(page, "Run again").click()
-    expect(page.locator(".cnai-name")).to_have_text(["twice-2"], timeout=SLOW)
+    expect(page.locator(".cnai-name")).to_have_text(["twice-2"])
     card(page, "Succeeded")
-    expect(button(page, "Run again")).to_be_visible(timeout=SLOW)
+    expect(button(page, "Run again")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_a_card_fits_where_it_stands(
     run_all(page)
     try:
         running = card(page, "Running")
-        expect(running.get_by_text("Epoch 12 of 30")).to_be_visible(timeout=SLOW)
+        expect(running.get_by_text("Epoch 12 of 30")).to_be_visible()
         picture(page, shots / f"card-{name}.png")
         # Two workers may fill the machine: the second job then waits for the first.
         go.touch()
         card(page, "Succeeded")
         card(page, "Failed")
         # Each card is replaced once, when its job has ended; its button comes after that.
-        expect(button(page, "Run again")).to_have_count(2, timeout=SLOW)
+        expect(button(page, "Run again")).to_have_count(2)
         for shown in page.locator(".cnai-Card").all():
             assert shown.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
         picture(page, shots / f"card-{name}-ended.png")

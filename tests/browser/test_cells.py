@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .conftest import Lab
-from .notebook import SLOW, open_notebook, run_all, write_notebook
+from .notebook import open_notebook, run_all, write_notebook
 from .panel import open_panel
 from .terminal import Terminal
 
@@ -34,7 +34,7 @@ def test_copy_as_a_cell_inserts_what_attaches_to_the_job(
     expect(cell).to_contain_text('cnai.job("attached")')
     page.screenshot(path=shots / "copy-as-cell.png")
     run_all(page)
-    expect(page.locator(".cnai-Card", has_text="attached")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".cnai-Card", has_text="attached")).to_be_visible()
 
 
 def test_train_this_function_asks_little_and_starts_the_job(
@@ -52,5 +52,5 @@ def test_train_this_function_asks_little_and_starts_the_job(
     dialog.get_by_label("Workers").fill("2")
     expect(dialog).to_contain_text("workers=2")
     dialog.get_by_role("button", name="Train").click()
-    panel.says("small", "Succeeded", timeout=SLOW)
+    panel.says("small", "Succeeded")
     expect(page.locator(".jp-CodeCell", has_text="cnai.train(small")).to_be_visible()

@@ -13,7 +13,7 @@ from tests.cluster.testbed.faults import Rule
 
 from .conftest import Lab, run_lab
 from .kube import Room, room
-from .notebook import SLOW, card, open_notebook, run_all, write_notebook
+from .notebook import card, open_notebook, run_all, write_notebook
 from .panel import Panel, open_lab, open_panel
 
 STARTS = 120_000
@@ -76,7 +76,7 @@ def reaches(where: Locator, epoch: int) -> None:
       const found = [...node.innerText.matchAll(/epoch (\\d+)/gi)].pop();
       return Number(found?.[1] ?? 0) >= epoch;
     }"""
-    where.page.wait_for_function(last, arg=[where.element_handle(), epoch], timeout=SLOW)
+    where.page.wait_for_function(last, arg=[where.element_handle(), epoch])
 
 
 def watch_phases(page: Page, name: str) -> None:
@@ -109,7 +109,7 @@ def known(panel: Panel, team: Room) -> Locator:
     head = backend(panel)
     head.get_by_role("button").first.click()
     there = head.get_by_role("button", name=team.place)
-    expect(there).to_be_visible(timeout=SLOW)
+    expect(there).to_be_visible()
     return there
 
 
@@ -125,23 +125,23 @@ def test_a_job_of_a_cluster_is_in_the_panel_as_it_starts_and_its_page_is_live(
     row = panel.says("patient", "Running", timeout=STARTS)
     expect(row.get_by_role("img", name=team.place)).to_be_visible()
     phases = page.evaluate("phasesSeen")
-    assert phases[0] in ("Queued", "Starting") and phases[-1] == "Running", phases
+    assert phases[-1] == "Running" and set(phases[:-1]) <= {"Queued", "Starting"}, phases
     page.screenshot(path=shots / "cluster-panel.png")
 
     job = panel.open_job("patient")
     expect(job.root).to_contain_text(team.place)
     expect(job.root).to_contain_text("from live.ipynb")
-    expect(job.section("Metrics").locator("canvas").first).to_be_visible(timeout=SLOW)
+    expect(job.section("Metrics").locator("canvas").first).to_be_visible()
     bar = job.root.get_by_role("progressbar", name=re.compile("epoch"))
-    expect(bar).to_be_visible(timeout=SLOW)
+    expect(bar).to_be_visible()
     reaches(job.log, 20)
-    assert int(bar.get_attribute("aria-valuenow") or 0) > 0
+    expect(bar).not_to_have_attribute("aria-valuenow", "0")
     expect(job.section("Workers").get_by_role("row")).to_have_count(3)
     expect(job.section("Events")).to_contain_text(re.compile("node-[ab]|assigned|scheduled", re.I))
     page.screenshot(path=shots / "cluster-job.png")
 
     panel.act("patient", "Stop")
-    panel.says("patient", "Stopped", timeout=SLOW)
+    panel.says("patient", "Stopped")
     expect(job.root.get_by_role("heading", name=re.compile("Stopped"))).to_be_visible()
     page.locator(".lm-TabBar-tabLabel", has_text="live.ipynb").click()
     card(page, "Stopped")
@@ -161,7 +161,7 @@ def test_a_failure_on_a_cluster_has_its_verdict_on_the_page_and_the_card(
     expect(job.root).to_contain_text("cell [2], line 3")
     expect(job.root.get_by_text("What to do")).to_be_visible()
     expect(job.section("Workers")).to_contain_text("Failed, first")
-    expect(job.log).to_contain_text("ValueError: bad label 7", timeout=SLOW)
+    expect(job.log).to_contain_text("ValueError: bad label 7")
     page.screenshot(path=shots / "cluster-job-failed.png")
 
 
@@ -175,7 +175,7 @@ def test_the_panel_switches_between_this_machine_and_the_namespace(
     page.screenshot(path=shots / "cluster-switcher.png")
     there.click()
     expect(head).to_contain_text(team.namespace)
-    expect(panel.root.get_by_role("meter", name="GPU")).to_be_visible(timeout=SLOW)
+    expect(panel.root.get_by_role("meter", name="GPU")).to_be_visible()
     expect(head).to_contain_text("Chosen in the configuration file")
     page.screenshot(path=shots / "cluster-chosen.png")
 
@@ -184,7 +184,7 @@ def test_the_panel_switches_between_this_machine_and_the_namespace(
     expect(page.get_by_text(f"kubernetes: {team.place} (configuration file)")).to_be_visible()
     head.get_by_role("button").first.click()
     head.get_by_role("button", name="This machine").last.click()
-    expect(head).to_contain_text("This machine")
+    expect(head.get_by_role("button")).to_have_text("This machine")  # the choices have closed
     notebook(page, lab, "here.ipynb", asks)
     expect(page.get_by_text(re.compile("^local: this machine"))).to_be_visible()
 
@@ -200,24 +200,24 @@ def test_a_cluster_that_goes_away_is_said_and_caught_up_with(
     with team.faults.rule(Rule(after=0)):
         team.faults.cut()
         away = panel.root.get_by_role("alert")
-        expect(away).to_contain_text("gpu-lab cannot be reached at https://", timeout=SLOW)
+        expect(away).to_contain_text("gpu-lab cannot be reached at https://")
         expect(away).to_contain_text(f"{team.place}, since")
         expect(panel.row("far")).to_contain_text("Running")
         page.get_by_role("tab", name="away.ipynb").click()
         said = card(page, "Running").get_by_text(
             re.compile("As of .*gpu-lab cannot be reached at https://")
         )
-        expect(said).to_be_visible(timeout=SLOW)
+        expect(said).to_be_visible()
         page.screenshot(path=shots / "cluster-away-card.png")
         page.get_by_role("tab", name="far").click()
         stood = epoch_of(job.log)
         page.screenshot(path=shots / "cluster-away.png")
-    expect(away).to_have_count(0, timeout=SLOW)
-    expect(said).to_have_count(0, timeout=SLOW)
+    expect(away).to_have_count(0)
+    expect(said).to_have_count(0)
     reaches(job.log, stood + 30)
     page.screenshot(path=shots / "cluster-back.png")
     panel.act("far", "Stop")
-    panel.says("far", "Stopped", timeout=SLOW)
+    panel.says("far", "Stopped")
 
 
 def test_copy_as_a_cell_attaches_to_the_job_from_a_notebook_of_this_machine(

@@ -23,7 +23,7 @@ from tests.cluster.testbed.processes import until
 from .axe import grave
 from .conftest import Lab, run_lab
 from .kube import Room, room
-from .notebook import SLOW, open_notebook, run_all, write_notebook
+from .notebook import open_notebook, run_all, write_notebook
 from .panel import Panel, open_lab, open_panel
 from .terminal import Terminal, terminal
 
@@ -131,7 +131,7 @@ def meter(panel: Panel, name: str) -> Locator:
 
 def says(panel: Panel, name: str, words: str) -> None:
     """Wait until a gauge tells these words to somebody who does not see it."""
-    expect(meter(panel, name)).to_have_attribute("aria-valuetext", words, timeout=SLOW)
+    expect(meter(panel, name)).to_have_attribute("aria-valuetext", words)
 
 
 def form(panel: Panel) -> Locator:
@@ -175,7 +175,7 @@ def test_gauges_and_lines_show_who_has_what_and_lead_to_it(
         says(panel, name, words)
     free = "0 of 3 GPU slices 1g.20gb are free in the queue team"
     said = wish(panel, Jobs="4", GPU_each="0.25")
-    expect(said).to_contain_text(f"3 of 4 fit now, the others wait: {free}", timeout=SLOW)
+    expect(said).to_contain_text(f"3 of 4 fit now, the others wait: {free}")
     sharp.screenshot(path=shots / "quota-some-fit.png")
 
     meta = {"labels": {"kueue.x-k8s.io/queue-name": "team"}}
@@ -184,17 +184,17 @@ def test_gauges_and_lines_show_who_has_what_and_lead_to_it(
     says(panel, "GPU MIG 1g.20gb", "1 of 3, you 0 GPU, free 2 GPU")
     for name in ("digits", "vit-probe"):
         train(shell, tmp_path, name)
-        panel.says(name, "Running", timeout=SLOW)
+        panel.says(name, "Running")
     train(shell, tmp_path, "baseline")
     says(panel, "GPU MIG 1g.20gb", "3 of 3, you 2 GPU, free 0 GPU")
-    expect(panel.root.get_by_text("Queue team: 1 waits")).to_be_visible(timeout=SLOW)
+    expect(panel.root.get_by_text("Queue team: 1 waits")).to_be_visible()
     place = panel.root.get_by_role("button", name="baseline: place 1")
-    expect(place).to_be_visible(timeout=SLOW)
+    expect(place).to_be_visible()
     behind = re.compile(rf"Waits behind 1, about \d+.m by the deadlines of what runs: {free}")
-    expect(said).to_contain_text(behind, timeout=SLOW)
+    expect(said).to_contain_text(behind)
     run_all(sharp)
     told = sharp.locator(".jp-OutputArea-output", has_text="Waits behind 1, about")
-    expect(told).to_be_visible(timeout=SLOW)
+    expect(told).to_be_visible()
     sharp.mouse.move(900, 700)
     sharp.screenshot(path=kept / "panel-quota-cluster.png")
 
@@ -216,7 +216,7 @@ def test_gauges_and_lines_show_who_has_what_and_lead_to_it(
         lab.set(THEMES, theme=f"JupyterLab {theme}")
         panel = open_lab(sharp, lab)
         says(panel, "GPU MIG 1g.20gb", "3 of 3, you 2 GPU, free 0 GPU")
-        expect(wish(panel, Jobs="4", GPU_each="0.25")).to_contain_text(behind, timeout=SLOW)
+        expect(wish(panel, Jobs="4", GPU_each="0.25")).to_contain_text(behind)
         panel.root.screenshot(path=shots / f"quota-{theme.lower()}.png")
         assert grave(sharp, "#cnai-side-panel") == []
     lab.set(THEMES, theme="JupyterLab Light")
@@ -224,7 +224,7 @@ def test_gauges_and_lines_show_who_has_what_and_lead_to_it(
     expect(job.root).to_contain_text("Queued")
     path = f"/apis/batch/v1/namespaces/{team.namespace}/jobs/notebook?propagationPolicy=Background"
     team.cluster.http.delete(path).raise_for_status()
-    panel.says("baseline", "Running", timeout=SLOW)
+    panel.says("baseline", "Running")
 
 
 def test_the_form_refuses_what_makes_no_sense_where_it_was_typed(
@@ -232,7 +232,7 @@ def test_the_form_refuses_what_makes_no_sense_where_it_was_typed(
 ) -> None:
     panel = open_lab(page, lab)
     said = wish(panel, GPU_each="1")
-    expect(said).to_contain_text("Fits now", timeout=SLOW)
+    expect(said).to_contain_text("Fits now")
     for label, value, words in BAD:
         field = form(panel).get_by_label(label, exact=True)
         before = field.input_value()
@@ -260,7 +260,7 @@ def test_a_quota_that_an_administrator_changes_moves_its_gauge(
 ) -> None:
     panel = open_lab(page, lab)
     said = wish(panel, Jobs="2", GPU_each="1")
-    expect(said).to_contain_text("1 of 2 fit now", timeout=SLOW)
+    expect(said).to_contain_text("1 of 2 fit now")
     expect(meter(panel, "GPU")).to_have_attribute("aria-valuemax", "1")
     try:
         team.limit("team", QUOTA | {f"requests.{WHOLE}": "2"})
@@ -280,11 +280,11 @@ def test_while_the_cluster_is_away_the_section_says_how_old_it_is(
     expect(old).to_have_count(0)
     with team.faults.rule(Rule(after=0)):
         team.faults.cut()
-        expect(old).to_be_visible(timeout=SLOW)
+        expect(old).to_be_visible()
         expect(meter(panel, "GPU")).to_be_visible()
         panel.root.screenshot(path=shots / "quota-away.png")
         assert grave(page, "#cnai-side-panel") == []
-    expect(old).to_have_count(0, timeout=SLOW)
+    expect(old).to_have_count(0)
 
 
 def test_without_a_queue_those_that_could_be_are_shown_and_idle_nodes_are_counted(
@@ -297,14 +297,13 @@ def test_without_a_queue_those_that_could_be_are_shown_and_idle_nodes_are_counte
     with run_lab(tmp_path / "lab", settings=QUIET, KUBECONFIG=str(team.kubeconfig)) as plain:
         Terminal(plain.env, tmp_path / "outside").run("use", "kubernetes", "--json")
         panel = open_lab(page, plain)
-        expect(panel.root.get_by_text("Queue team: 0 wait")).to_be_visible(timeout=SLOW)
+        expect(panel.root.get_by_text("Queue team: 0 wait")).to_be_visible()
         expect(panel.root.get_by_text("GPU MIG 1g.20gb: 0 of 3")).to_be_visible()
         how = 'queue="team" in cnai.train puts a job there, CNAI_QUEUE=team all of them.'
         expect(panel.root.get_by_text(how)).to_be_visible()
         said = wish(panel, Jobs="4", GPU_each="0.25")
         expect(said).to_contain_text(
             "2 of 4 fit now, the others wait: the nodes have room for 2 of 4 workers at a time",
-            timeout=SLOW,
         )
         panel.root.screenshot(path=shots / "quota-no-queue.png")
         assert grave(page, "#cnai-side-panel") == []

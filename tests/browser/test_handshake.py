@@ -19,8 +19,8 @@ OWN = version("cnai-sdk")
 
 def opened(page: Page, address: str) -> Page:
     page.goto(address)
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
-    expect(page.locator("#main")).to_be_visible(timeout=60_000)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+    expect(page.locator("#main")).to_be_visible()
     return page
 
 

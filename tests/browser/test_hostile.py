@@ -86,8 +86,8 @@ def test_names_of_functions_and_notebooks_are_text(
     open_notebook(quiet, lab, write_notebook(lab.root, name, cells))
     panel = open_panel(quiet)
     run_all(quiet)
-    expect(panel.grid.get_by_text("训练_数字")).to_be_visible(timeout=60_000)
-    expect(panel.grid).to_contain_text("Succeeded", timeout=60_000)
+    expect(panel.grid.get_by_text("训练_数字")).to_be_visible()
+    expect(panel.grid).to_contain_text("Succeeded")
     panel.grid.get_by_text("训练_数字").dblclick()
     shown = quiet.locator(".cnai-JobPage:visible")
     expect(

@@ -12,8 +12,7 @@ from playwright.sync_api import Page, expect
 
 from .axe import grave
 from .conftest import Lab
-from .notebook import SLOW
-from .panel import Panel, open_lab
+from .panel import open_lab, open_panel
 from .terminal import Terminal, terminal
 
 THEMES = {
@@ -66,7 +65,7 @@ def test_axe_finds_nothing_grave(
     assert grave(page, "#cnai-side-panel") == []
     for name in ("digits-3", "digits-2"):
         job = panel.open_job(name)
-        expect(job.log).to_contain_text("epoch 1 of 30", timeout=SLOW)
+        expect(job.log).to_contain_text("epoch 1 of 30")
         page.screenshot(path=shots / f"page-{name}-{theme}.png")
         assert grave(page, ".cnai-JobPage") == []
 
@@ -79,9 +78,7 @@ def test_in_chinese_nothing_is_left_in_english(
     try:
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(lab.url())
-        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
-        panel = Panel(page, jobs="任务")
-        panel.tab.click()
+        panel = open_panel(page, jobs="任务")
         panel.says("digits-3", "运行中")
         panel.says("digits-2", "失败")
         panel.says("digits", "成功")

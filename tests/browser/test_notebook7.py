@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from .axe import grave
 from .conftest import run_lab
-from .notebook import SLOW, write_notebook
+from .notebook import write_notebook
 from .panel import JobPage, Panel
 from .terminal import terminal
 
@@ -21,14 +21,14 @@ def test_the_panel_and_the_page_in_notebook_7(page: Page, tmp_path: Path, shots:
         terminal(lab.env, tmp_path / "outside") as outside,
     ):
         page.goto(lab.url("tree"))
-        expect(page.locator("#main")).to_be_visible(timeout=SLOW)
+        expect(page.locator("#main")).to_be_visible()
         write_notebook(lab.root, "seven.ipynb", ["import cnai_sdk as cnai"])
         page.goto(lab.url("notebooks/seven.ipynb"))
-        expect(page.locator(".jp-NotebookPanel")).to_be_visible(timeout=SLOW)
+        expect(page.locator(".jp-NotebookPanel")).to_be_visible()
         kernel = page.get_by_title("Python 3 (ipykernel)")
         expect(kernel.or_(page.get_by_text("Python 3 (ipykernel)")).first).to_be_visible()
         page.get_by_role("menuitem", name="View", exact=True).click()
-        page.locator(".lm-Menu-itemLabel", has_text="Left Sidebar").click(timeout=SLOW)
+        page.locator(".lm-Menu-itemLabel", has_text="Left Sidebar").click()
         page.locator(".lm-Menu-itemLabel", has_text="Quotas and jobs").click()
         panel = Panel(page)
         outside.train("in-seven", metrics={"accuracy": 0.1}, epochs=3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from playwright.sync_api import Page, Response, expect
 
 from .conftest import Lab
-from .notebook import SLOW
 from .panel import JobPage, Panel, open_lab
 from .terminal import Terminal
 
@@ -22,13 +21,13 @@ def test_after_a_reload_the_panel_and_the_page_are_back(
     panel = open_lab(page, lab)
     outside.train("kept-open", epochs=6)
     panel.says("kept-open", "Running 20%")
-    with page.expect_response(stored, timeout=SLOW):
+    with page.expect_response(stored):
         panel.open_job("kept-open")
     page.reload()
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     back = JobPage(page, "kept-open")
     expect(back.section("Metrics").locator("canvas").first).to_be_visible()
-    expect(back.log.get_by_text("epoch 6 of 30")).to_be_visible(timeout=SLOW)
+    expect(back.log.get_by_text("epoch 6 of 30")).to_be_visible()
     expect(Panel(page).root).to_be_visible()
 
 
@@ -37,7 +36,7 @@ def test_the_address_of_a_page_opens_it_in_another_browser(
 ) -> None:
     job = outside.train("linked", epochs=3)
     page.goto(lab.url(f"lab?cnai-job=local/{job.id}"))
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=SLOW)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
     assert JobPage(page, "linked").root.is_visible()
 
 
