@@ -123,7 +123,7 @@ class Classroom:
             input=input,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

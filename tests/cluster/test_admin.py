@@ -104,7 +104,7 @@ async def test_who_is_added_later_changes_no_ceiling_and_takes_nobodys_rights(
             (second, room.namespace),
             (second, new),
         ):
-            async with asyncio.timeout(60):  # the server learns of it a little later
+            async with asyncio.timeout(120):  # the server learns of it a little later
                 while await room.allowed(who, asked, namespace=where) != set(asked):
                     await asyncio.sleep(0.05)
         assert await room.allowed(room.student, asked, namespace=new) == set()
@@ -375,7 +375,7 @@ async def everything(room: Classroom, faults: Faults, home: Path, operator: str)
         first = await backend.submit(queued, secrets={})
         await until_running(backend, first.id)
         line = await backend.submit(queued, secrets={})
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (await backend.get(line.id)).queued is None:
                 await asyncio.sleep(0.05)
         await backend.suspend(line.id)
@@ -575,7 +575,7 @@ async def test_a_student_sees_that_a_policy_only_audits(room: Classroom) -> None
         for actions, state in ((["Audit"], "note"), (["Deny"], "ok")):
             patch = {"spec": {"validationActions": actions}}
             room.admin(*binding, "-p", json.dumps(patch))
-            async with asyncio.timeout(60):  # the server learns of it a little later
+            async with asyncio.timeout(120):  # the server learns of it a little later
                 while (found := await policies()).state != state:
                     await asyncio.sleep(0.2)
         assert "refused" in found.what

@@ -29,7 +29,7 @@ for step in itertools.count(1):
 
 async def until(views: AsyncIterator[JobView], holds: Callable[[JobView], object]) -> JobView:
     """The first view of which that holds."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):
         async for view in views:
             if holds(view):
                 return view

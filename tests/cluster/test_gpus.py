@@ -430,7 +430,7 @@ async def test_who_may_not_claim_is_refused_at_the_call_and_not_once_it_is_allow
                 return await newcomer.submit(slice_, secrets={})
             return None
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (made := await submitted()) is None:
                 await asyncio.sleep(0.1)
         assert devices_of(gpus, await pod_of(gpus, room, made)) == {"gpu-1-mig-1": ""}
@@ -482,7 +482,7 @@ async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its
             return "profile" in error.why
         return False
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await told():
             await asyncio.sleep(0.1)
     gpus.delete_namespace(shared)

@@ -27,7 +27,7 @@ from tests.cluster.classroom import container, pod_spec, pytorchjob
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 
-SECONDS = 60
+SECONDS = 120
 
 
 def rules(role: str) -> list[dict[str, Any]]:

@@ -165,7 +165,7 @@ async def test_what_was_streamed_outlives_pods_that_are_deleted_at_once(job: Fol
     await job.api.delete(f"{path}/fails")
     changed = asyncio.Event()
     job.informer.listen(lambda verb, pod: changed.set())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while job.informer.objects:
             changed.clear()
             await changed.wait()
