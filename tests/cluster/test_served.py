@@ -187,11 +187,18 @@ async def test_a_kind_that_comes_and_goes_is_followed(
         body = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "a"}}
         await api.create(jobs, body)
         await until(lambda: seen.heard == [("ADDED", "a")])
-        assert (await discover(api, config, fresh=True)).operator == "pytorchjob"
+        await operator_is(api, config, "pytorchjob")
         await api.delete(f"{CRDS}/pytorchjobs.kubeflow.org")
         await until(lambda: seen.heard == [("ADDED", "a"), ("DELETED", "a")])
         await until(lambda: seen.informer.problem == "pytorchjobs: not served")
-    assert (await discover(api, config, fresh=True)).operator is None
+    await operator_is(api, config, None)
+
+
+async def operator_is(api: Api, config: Config, name: str | None) -> None:
+    """Return once it is discovered: the server tells of a kind a moment after it serves it."""
+    async with asyncio.timeout(60):
+        while (await discover(api, config, fresh=True)).operator != name:
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("field", ["podSpecOverrides", "podTemplateOverrides", "runtimePatches"])
