@@ -67,6 +67,8 @@ class Follower:
     def start(self) -> None:
         """Begin to read, in the loop that runs now; again when it had ended."""
         if self._task is None or self._task.done():
+            for box in self._boxes.values():
+                box.refused = False  # the right to read it may have been given since
             self._task = asyncio.create_task(self._run())
 
     def saw(self, pod: Pod) -> None:
@@ -121,7 +123,8 @@ class Follower:
 
     @property
     def settled(self) -> bool:
-        """Whether everything that the pods have printed is kept, and none of them goes on."""
+        """Whether all that the pods have printed and this person may read is kept, and none of
+        them goes on."""
         places = self._keeper.places()
         return all(self._is_settled(box, places) for box in self._boxes.values())
 
@@ -130,11 +133,12 @@ class Follower:
         if newest is None:
             return box.gone or self._over or box.source.over
         ended = box.gone or not box.source.running
-        return ended and Place.read(places.get(box.source.name(newest))).done
+        kept = Place.read(places.get(box.source.name(newest))).done
+        return ended and (kept or box.refused)
 
     @property
     def finished(self) -> bool:
-        """Whether the workload has ended and all that it printed is kept."""
+        """Whether the workload has ended, and all of its log that may be read is kept."""
         return self._over and self.settled
 
     async def changed(self, timeout: float | None = None) -> None:

@@ -95,12 +95,12 @@ def missing(keeper: Keeper, follower: Follower, *, ran: bool, outputs: str) -> s
     """
     places = [Place.read(text) for text in keeper.places().values()]
     unread = any(place.left and not place.lines for place in places)
+    if follower.refusal:
+        return f"What the workers print cannot be read: {follower.refusal}"
     if ran and follower.finished and (unread or not places) and not LogReader(keeper.log).read(1):
         lost = "Nobody read the log while the workers were there, and it went with them."
     elif follower.missed or unread:
         lost = follower.missed or "What a worker printed went before it could be read."
-    elif follower.refusal:
-        return f"What the workers print cannot be read: {follower.refusal}"
     else:
         return ""
     if outputs:

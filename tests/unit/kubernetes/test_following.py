@@ -315,6 +315,30 @@ async def test_no_right_to_read_logs_is_said_and_nothing_waits_for_it(job: Job) 
     assert "pods/log" in told
 
 
+async def test_an_end_waits_for_no_log_that_may_not_be_read(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"here")
+    job.node.refuse = (403, 'pods "a-0" is forbidden: User "me" cannot get resource "pods/log"')
+    job.tell()
+    assert await job.lines() == []
+    assert not job.follower.settled, "the worker still runs"
+    assert await job.to_the_end() == []
+    assert job.follower.settled
+    told = missing(job.keeper, job.follower, ran=True, outputs="")
+    assert told.startswith("What the workers print cannot be read: "), told
+
+
+async def test_a_right_that_is_given_after_the_end_is_used(job: Job) -> None:
+    job.node.pod("a-0")
+    job.node.print("a-0", b"here")
+    job.node.refuse = (403, 'pods "a-0" is forbidden: User "me" cannot get resource "pods/log"')
+    job.tell()
+    assert await job.to_the_end() == []
+    job.node.refuse = None
+    assert await job.lines() == ["here"]
+    assert missing(job.keeper, job.follower, ran=True, outputs="") == ""
+
+
 async def test_a_node_that_fails_is_asked_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containerlog, "_FIRST_PAUSE", 0.01)
     job.node.pod("a-0")
