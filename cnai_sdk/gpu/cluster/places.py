@@ -15,6 +15,8 @@ from cnai_sdk.gpu.cluster.seen import GPU, Seen
 _KEPT = frozenset({"mig", "mps", "time-slicing", "kai", "whole"})
 """Mechanisms whose pods any node with the key would take; the others choose devices themselves."""
 
+_STRATEGY = f"{GPU}.sharing-strategy"
+
 _Marks = tuple[str, ...]
 
 
@@ -34,7 +36,7 @@ class Ground:
             named: whether the model was named, so that it counts on nodes yet to come, too.
         """
         if not offer.nodes:
-            return ({PRODUCT: offer.products},) if offer.products else ()
+            return _as_told(offer)
         if offer.mechanism not in _KEPT:
             return ()
         key = offer.key or GPU
@@ -66,6 +68,15 @@ def _labels(key: str) -> tuple[str, ...]:
     about = [GPU] if key.startswith(GPU) else [GPU, key]
     kinds = ("sharing-strategy", "replicas", "memory")
     return (PRODUCT, *(f"{each}.{kind}" for each in about for kind in kinds))
+
+
+def _as_told(offer: Offer) -> tuple[Place, ...]:
+    """Of an offer whose nodes are not seen: its product, and that MPS holds its slots, since turns
+    of the same card have the same product and key."""
+    if not offer.products:
+        return ()
+    held = offer.mechanism == "mps" and (offer.key or GPU).startswith(GPU)
+    return ({PRODUCT: offer.products} | ({_STRATEGY: ("mps",)} if held else {}),)
 
 
 def _differences(marks: _Marks, others: Iterable[_Marks]) -> set[int] | None:

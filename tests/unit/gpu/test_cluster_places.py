@@ -15,6 +15,7 @@ from cnai_sdk.backends.kubernetes.room_nodes import may_take
 from cnai_sdk.backends.kubernetes.room_objects import Node
 from cnai_sdk.errors import DoesNotFit
 from cnai_sdk.gpu.cluster.offer import Offer, PodAsk
+from cnai_sdk.gpu.cluster.profile import read_profile
 from cnai_sdk.gpu.cluster.resolver import offers, resolve
 from cnai_sdk.gpu.cluster.seen import EVERYTHING, Seen
 from cnai_sdk.model.spec import Resources
@@ -107,6 +108,17 @@ def test_a_pod_is_kept_off_nodes_whose_key_means_something_else(
 ) -> None:
     got = ask(seen(*nodes), **wish)
     assert landing(got, nodes) == where
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_slots_that_an_administrator_offers_are_no_turns_of_the_same_card(renamed: bool) -> None:
+    kinds = {"slots": "mps", "turns": "time-slicing"}
+    nodes = [shared(name, kind, renamed=renamed) for name, kind in kinds.items()]
+    (key,) = (key for key in nodes[0]["allocatable"] if "/" in key)
+    product = nodes[0]["labels"]["nvidia.com/gpu.product"]
+    offer = f'[[offer]]\nmechanism = "mps"\nkey = "{key}"\nproduct = "{product}"\n'
+    profile = read_profile(offer + 'memory = "20Gi"\nreplicas = 4\n')
+    assert landing(ask(Seen(profile=profile), gpu=0.25), nodes) == {"slots"}
 
 
 def test_where_every_node_will_do_a_pod_says_nothing_of_them() -> None:

@@ -487,7 +487,8 @@ def test_what_an_administrator_publishes_stands_above_what_can_be_seen():
     got = ask(seen(hami(), profile=profile), gpu=0.25)
     assert (got.mechanism, got.memory) == ("mps", 12 * GIB)
     assert got.found == "the administrator's profile"
-    assert got.places == ({"nvidia.com/gpu.product": ("NVIDIA-L40S",)},)
+    (place,) = got.places
+    assert place["nvidia.com/gpu.product"] == ("NVIDIA-L40S",)
 
 
 OFFER = '[[offer]]\nmechanism = "whole"\nkey = "nvidia.com/gpu"\n'
