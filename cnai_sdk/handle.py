@@ -7,6 +7,7 @@ does differently from another.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.errors import BackendUnavailable, JobFailed, WaitTimeout
+from cnai_sdk.errors import BackendUnavailable, JobFailed, NotFound, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
@@ -221,7 +222,10 @@ class Handle:
         known = reports[-1].seq if reports else 0
         reports += [m for m in await backend.metrics(self.id, since=known) if m.rank == 0]
         tail = [line async for lines in backend.logs(self.id, tail=_TAIL) for line in lines]
-        result = await backend.result(self.id) if ended else None
+        result = None
+        if ended:
+            with contextlib.suppress(NotFound):  # the rest is shown all the same
+                result = await backend.result(self.id)
         return JobView(
             workload=workload,
             metrics=tuple(_thinned(reports)),

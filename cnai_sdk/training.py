@@ -100,7 +100,7 @@ class TrainJob(Handle):
 
         Raises:
             JobFailed: the job failed.
-            NotFound: it returned nothing, or something that is not JSON.
+            NotFound: it returned nothing, or something that is not JSON, or it is not to be had.
         """
         self.wait()
         text = runtime.call(self._backend.result(self.id))

@@ -115,7 +115,11 @@ class Backend(Protocol):
         """What happened, oldest first."""
 
     async def result(self, id: str) -> bytes | None:
-        """The JSON text that rank 0 returned, or None when there is none."""
+        """The JSON text that rank 0 returned, or None when there is none.
+
+        Raises:
+            NotFound: there was one, or may have been, and it is not to be had.
+        """
 
     async def outputs(self, id: str) -> Sequence[OutputFile]:
         """The files that the workload wrote."""

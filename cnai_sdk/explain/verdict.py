@@ -16,6 +16,7 @@ from cnai_sdk.explain.pages import Page, pages_of, plain
 from cnai_sdk.explain.particulars import diverged, finished_early, particulars_of
 from cnai_sdk.explain.wording import clipped, filled, last_line, words_of
 from cnai_sdk.model.diagnosis import Diagnosis, Evidence
+from cnai_sdk.model.event import LOG_GAPS
 from cnai_sdk.model.phase import Phase
 
 _OF_AN_IMAGE = 8
@@ -119,7 +120,9 @@ def _notable(facts: Facts, pages: Mapping[int, Page]) -> Finding | None:
         rank = found[1].rank
         return Finding(row=row("NAN_LOSS"), rank=rank, at=_first_nan(pages.get(rank)))
     workload = facts.workload
-    silent = facts.left is False and not pages and not facts.metrics and not workload.metrics
+    nothing = not (pages or facts.metrics or workload.metrics)
+    read = not any(event.reason in LOG_GAPS for event in facts.events)  # and all of it is there
+    silent = facts.left is False and nothing and read
     quick = workload.started and workload.ended and workload.ended - workload.started < _QUICK
     if silent and quick and workload.progress is None:
         return Finding(row=row("NOOP_SUCCESS"), rank=None)

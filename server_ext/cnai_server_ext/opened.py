@@ -37,7 +37,9 @@ async def whole_job(hub: Hub, id: str) -> Job:
     workload = await backend.get(id)
     metrics = await backend.metrics(id)
     kept = thinned(metrics, most=_METRICS)
-    result = await backend.result(id)
+    result = None
+    with contextlib.suppress(NotFound):  # one that is lost; the page shows the rest
+        result = await backend.result(id)
     diagnosis = None
     if workload.phase.ended:
         async with hub.judging:

@@ -166,7 +166,14 @@ class KubernetesBackend:
         if found is not None:
             return found
         path = reading.result_file(job.facts.values())
-        return await self._read_output(session, job, path) if path else None
+        if path:
+            return await self._read_output(session, job, path)
+        workload = session.mirror.get(id)
+        if job.asked.managed and workload is not None and workload.phase is Phase.SUCCEEDED:
+            lost = reading.lost_result(workload.name, job.facts.values())
+            if lost is not None:
+                raise lost
+        return None
 
     async def outputs(self, id: str) -> Sequence[OutputFile]:
         session, job = await self._job(id)
@@ -264,7 +271,9 @@ class KubernetesBackend:
 
     async def close(self) -> None:
         opening, self._opening = self._opening, None
-        self._submitter = None
+        submitter, self._submitter = self._submitter, None
+        if submitter is not None:
+            await submitter.sweeper.close()
         if opening is None:
             return
         if not opening.done():

@@ -15,6 +15,7 @@ from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.backends.record.changes import changes
 from cnai_sdk.backends.record.journal import make_private
 from cnai_sdk.backends.record.logreader import LogReader, tail_start
+from cnai_sdk.errors import NotFound
 from cnai_sdk.model.event import LogLine
 from cnai_sdk.model.phase import Phase
 
@@ -71,19 +72,40 @@ async def _either(*waits: Awaitable[object]) -> None:
 
 def result(runs: Iterable[PodFacts]) -> bytes | None:
     """The JSON text that rank 0 returned, out of its last message, or None when there is none."""
-    document = _last_words(runs)
+    document = _last_words(runs) or {}
     return msgspec.json.encode(document["result"]) if "result" in document else None
 
 
 def result_file(runs: Iterable[PodFacts]) -> str:
     """The output that holds a result which is too long for a last message, or ''."""
-    return str(_last_words(runs).get("result_file", ""))
+    return str((_last_words(runs) or {}).get("result_file", ""))
 
 
-def _last_words(runs: Iterable[PodFacts]) -> dict[str, Any]:
-    ended = [run for run in runs if run.rank == 0 and run.phase is Phase.SUCCEEDED]
+def lost_result(name: str, runs: Iterable[PodFacts]) -> NotFound | None:
+    """Why a job that succeeded has no result although it may have returned one, or None."""
+    document = _last_words(runs)
+    if document is None:
+        return NotFound(
+            f"What {name} returned is not known.",
+            why="A worker says it in its last message, which this machine has not read: the "
+            "worker's pod is gone, or may not be seen here.",
+            next_step='Run it again, and keep what has to last: outputs="pvc://CLAIM/folder" '
+            "keeps what the function writes to cnai.output_dir().",
+        )
+    if document.get("reason") != "ResultTooLarge":
+        return None
+    return NotFound(
+        f"{name} has no result.",
+        why=str(document.get("message", "")).partition(" To keep it")[0],
+        next_step='Write outputs="pvc://CLAIM/folder" at the call, which keeps it, or return less.',
+    )
+
+
+def _last_words(runs: Iterable[PodFacts]) -> dict[str, Any] | None:
+    """What rank 0 said when it had ended well, or None when that is not known."""
+    ended = [run for run in runs if run.rank == 0 and run.phase is Phase.SUCCEEDED and run.end]
     last = max(ended, key=lambda run: run.ended or 0.0, default=None)
-    return {} if last is None else last.document
+    return None if last is None else last.document
 
 
 def missing(keeper: Keeper, follower: Follower, *, ran: bool, outputs: str) -> str:

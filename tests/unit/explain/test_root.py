@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cnai_sdk.explain import Facts, diagnose
-from cnai_sdk.model.event import Event
+from cnai_sdk.model.event import LOG_INCOMPLETE, Event
 from cnai_sdk.model.metric import Metric, Number
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Replica
@@ -225,6 +225,12 @@ def test_a_success_that_left_nothing_is_said() -> None:
     assert found is not None
     assert found.id == "NOOP_SUCCESS"
     assert "0.5\xa0s" in found.happened
+
+
+def test_a_success_whose_log_nobody_read_is_not_said_to_have_done_nothing() -> None:
+    more = {"phase": Phase.SUCCEEDED, "reason": "", "started": 1.0, "ended": 1.5}
+    gap = Event(reason=LOG_INCOMPLETE, message="Nobody read the log.", warning=True)
+    assert diagnose(failed(more=more, left=False, events=(gap,))) is None
 
 
 def test_numbers_that_stay_nan_are_said_with_the_step_where_it_began() -> None:

@@ -323,7 +323,7 @@ async def test_an_end_waits_for_no_log_that_may_not_be_read(job: Job) -> None:
     assert await job.lines() == []
     assert not job.follower.settled, "the worker still runs"
     assert await job.to_the_end() == []
-    assert job.follower.settled
+    assert job.follower.finished
     told = missing(job.keeper, job.follower, ran=True, outputs="")
     assert told.startswith("What the workers print cannot be read: "), told
 
