@@ -14,13 +14,14 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from cnai_sdk.backends.kubernetes import naming, submitting
+from cnai_sdk.backends.kubernetes import naming, sweeping
 from cnai_sdk.backends.kubernetes.api import Unreachable
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.config import Config
-from cnai_sdk.errors import DoesNotFit, InvalidRequest, NameInUse
+from cnai_sdk.errors import BackendUnavailable, DoesNotFit, InvalidRequest, NameInUse
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.faults import Faults, Rule
 from tests.cluster.testbed.fixtures import External
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +85,35 @@ async def test_the_usual_job_takes_two_requests(
     backend: KubernetesBackend, asked: list[str]
 ) -> None:
     await backend.submit(spec_of(), secrets={})
-    assert [line.split("/")[-1] for line in asked] == ["pods?dryRun=All", "pytorchjobs?"]
+    at_once = [line for line in asked if not _of_the_sweep(line)]
+    assert [line.split("/")[-1] for line in at_once] == ["pods?dryRun=All", "pytorchjobs?"]
+
+
+async def test_what_others_left_is_looked_for_beside_the_first_job_and_not_beside_each(
+    backend: KubernetesBackend, asked: list[str]
+) -> None:
+    for number in range(3):
+        await backend.submit(spec_of(name=f"small-{number}"), secrets={})
+        await _swept(backend)
+    looks = [line for line in asked if _of_the_sweep(line)]
+    served = (await backend._session()).served
+    kinds = [kind for kind in SWEPT if kind != "resourceclaimtemplates" or served.dra]
+    assert sorted(line.partition("?")[0].split("/")[-1] for line in looks) == kinds
+
+
+SWEPT = ["configmaps", "resourceclaimtemplates", "secrets"]
+
+
+def _of_the_sweep(line: str) -> bool:
+    """Whether a request looks for what belongs to nothing, which goes on beside a submission."""
+    path, _, query = line.partition("?")
+    what = path.split("/")[-1]
+    return line.startswith("GET ") and what in SWEPT and "labelSelector" in query
+
+
+async def _swept(backend: KubernetesBackend) -> None:
+    assert backend._submitter is not None
+    await backend._submitter.sweeper.swept()
 
 
 async def test_code_and_secrets_beside_a_job_belong_to_it(backend: KubernetesBackend) -> None:
@@ -233,15 +262,26 @@ async def test_a_client_that_dies_between_two_requests_leaves_nothing_for_good(
     jobs = await objects(backend, "pytorchjobs")
     assert jobs == ([] if survives < 4 else ["sent"])
 
-    monkeypatch.setattr(submitting, "_OWNERLESS_FOR", -1.0)
+    monkeypatch.setattr(sweeping, "_OWNERLESS_FOR", -1.0)
     await backend.list()
     after = await backend.submit(large_spec(name="after"), secrets={"HF_TOKEN": "hf_another_one"})
-    submitter = backend._submitter
-    assert submitter is not None and submitter._sweeping is not None
-    await submitter._sweeping
+    await _swept(backend)
     kept = {after.id} | {w.id for w in await backend.list()}
     assert set(await objects(backend, "configmaps")) == {naming.payload_name(id) for id in kept}
     assert set(await objects(backend, "secrets")) == {naming.secret_name(id) for id in kept}
+
+
+async def test_what_a_killed_client_left_goes_also_with_a_job_that_has_nothing_beside_it(
+    backend: KubernetesBackend, cluster: Cluster | External, namespace: str, monkeypatch: Any
+) -> None:
+    labels = naming.labels(naming.new_id(), "never", "train")
+    for kind in ("ConfigMap", "Secret"):
+        meta = {"name": "left", "namespace": namespace, "labels": labels}
+        cluster.apply({"apiVersion": "v1", "kind": kind, "metadata": meta})
+    monkeypatch.setattr(sweeping, "_OWNERLESS_FOR", -1.0)
+    await backend.submit(spec_of(), secrets={})
+    await _swept(backend)
+    assert await objects(backend, "configmaps") == await objects(backend, "secrets") == []
 
 
 async def test_an_answer_that_was_cut_off_is_looked_for_and_not_made_twice(
@@ -263,3 +303,100 @@ async def test_an_answer_that_was_cut_off_is_looked_for_and_not_made_twice(
     assert await objects(backend, "pytorchjobs") == ["sent"]
     assert made.name == "sent"
     await backend.close()
+
+
+@pytest_asyncio.fixture
+async def faulty(
+    cluster: Cluster | External, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Faults, KubernetesBackend]]:
+    """A backend whose requests meet what a test decides; it has heard of the namespace."""
+    with cluster.faults(namespace) as (faults, kubeconfig):
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        backend = KubernetesBackend(Config(home=tmp_path / "store", operator="pytorchjob"))
+        await backend.list()
+        yield faults, backend
+        await backend.close()
+
+
+JOBS = r"/pytorchjobs$"
+
+
+async def test_a_job_that_is_there_although_the_server_told_of_an_error_is_taken_for_made(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    """A proxy's patience ends, or the store's does, after the object was stored."""
+    faults, backend = faulty
+    with faults.rule(Rule(method="POST", path=JOBS, status=504, asked=True)) as rule:
+        made = await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    assert len(rule.met) == 1, "it is looked for, and not made twice"
+    assert await objects(backend, "pytorchjobs") == ["sent"]
+    assert await objects(backend, "configmaps") == [naming.payload_name(made.id)]
+    assert await objects(backend, "secrets") == [naming.secret_name(made.id)]
+
+
+async def test_a_server_that_fails_is_told_as_that_and_leaves_nothing(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    faults, backend = faulty
+    with (
+        faults.rule(Rule(method="POST", path=JOBS, status=504)),
+        pytest.raises(BackendUnavailable) as told,
+    ):
+        await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    assert "Nothing was created." in told.value.what
+    assert "the test's fault" in told.value.why
+    assert "Try again" in told.value.next_step
+    for kind in ("pytorchjobs", "configmaps", "secrets"):
+        assert await objects(backend, kind) == []
+
+
+async def test_where_nothing_tells_whether_the_job_was_made_nothing_of_it_is_removed(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    faults, backend = faulty
+    with (
+        faults.rule(Rule(method="POST", path=JOBS, lost=True)),
+        faults.rule(Rule(method="GET", path=r"/pytorchjobs/sent$", status=403)),
+        pytest.raises(BackendUnavailable) as told,
+    ):
+        await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    assert "Whether sent was made is not known" in told.value.what
+    assert "cnai.jobs() tells, once it is back" in told.value.next_step
+    assert await objects(backend, "pytorchjobs") == ["sent"]
+    assert len(await objects(backend, "configmaps")) == 1
+    assert len(await objects(backend, "secrets")) == 1
+
+
+async def test_a_mistyped_namespace_is_named_at_the_call(
+    cluster: Cluster | External, kubeconfig: Path, tmp_path: Path
+) -> None:
+    config = Config(home=tmp_path / "store", operator="pytorchjob", namespace="typo-ns")
+    backend = KubernetesBackend(config)
+    with pytest.raises(InvalidRequest, match="has no namespace typo-ns") as no:
+        await backend.submit(spec_of(), secrets={})
+    assert "cnai.use('kubernetes', namespace=" in no.value.next_step
+    await backend.close()
+
+
+async def test_a_priority_that_the_cluster_does_not_have_is_named_at_the_call(
+    backend: KubernetesBackend,
+) -> None:
+    with pytest.raises(InvalidRequest, match="has no priority class nope") as no:
+        await backend.submit(spec_of(priority="nope"), secrets={})
+    assert "Leave priority out" in no.value.next_step
+    assert await objects(backend, "pytorchjobs") == []
+
+
+async def test_a_refusal_that_nobody_has_foreseen_quotes_the_server(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    faults, backend = faulty
+    for status, kind in ((413, InvalidRequest), (422, InvalidRequest), (401, BackendUnavailable)):
+        with (
+            faults.rule(Rule(method="POST", path=r"/pods\?", status=status)),
+            pytest.raises(kind) as told,
+        ):
+            await backend.submit(spec_of(), secrets={})
+        assert "the test's fault" in told.value.why
+        assert told.value.next_step
+    assert "Log in to the cluster again" in told.value.next_step

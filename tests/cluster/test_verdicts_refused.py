@@ -98,6 +98,39 @@ async def test_a_check_that_says_no(stage: Stage, ledger: Ledger) -> None:
     assert "denied the request" in found.evidence[0].text
 
 
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "mine"}}
+CONTAINERS = {"containers": [{"name": "a", "image": "python:3"}]}
+
+
+@produces("real", "NAMESPACE_MISSING")
+async def test_a_namespace_that_is_not_there(stage: Stage, ledger: Ledger) -> None:
+    path = f"/api/v1/namespaces/{stage.namespace}-typo/pods"
+    found = ledger.note(await stage.refusal(path, {**POD, "spec": CONTAINERS}))
+    assert found.happened == f"The cluster has no namespace {stage.namespace}-typo."
+
+
+@produces("real", "NAMESPACE_ENDING")
+async def test_a_namespace_that_is_being_deleted(
+    stage: Stage, ledger: Ledger, cluster: Cluster | External
+) -> None:
+    going = cluster.namespace()
+    cluster.hold_in_termination(going)
+    try:
+        path = f"/api/v1/namespaces/{going}/pods"
+        found = ledger.note(await stage.refusal(path, {**POD, "spec": CONTAINERS}))
+    finally:
+        cluster.release(going)
+    assert found.happened.startswith(f"The namespace {going} is being deleted")
+
+
+@produces("real", "PRIORITY_MISSING")
+async def test_a_priority_that_is_refused_at_the_call(stage: Stage, ledger: Ledger) -> None:
+    path = f"/api/v1/namespaces/{stage.namespace}/pods"
+    spec = {**CONTAINERS, "priorityClassName": "no-such-class"}
+    found = ledger.note(await stage.refusal(path, {**POD, "spec": spec}))
+    assert found.happened == "The cluster has no priority class no-such-class."
+
+
 @produces("real", "REFUSED")
 async def test_an_object_that_is_not_as_it_should_be(stage: Stage, ledger: Ledger) -> None:
     path = f"/api/v1/namespaces/{stage.namespace}/configmaps"

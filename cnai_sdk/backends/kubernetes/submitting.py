@@ -22,13 +22,13 @@ from cnai_sdk.backends.kubernetes import naming, pods, room_fit
 from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
 from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
-from cnai_sdk.backends.kubernetes.objects import Meta, seconds
 from cnai_sdk.backends.kubernetes.plan import Plan, planned, queue_of
 from cnai_sdk.backends.kubernetes.room import Room
 from cnai_sdk.backends.kubernetes.room_check import check
 from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
 from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_manifest
 from cnai_sdk.backends.kubernetes.session import Session
+from cnai_sdk.backends.kubernetes.sweeping import Sweeper, templates
 from cnai_sdk.backends.kubernetes.trying import refused, try_pod
 from cnai_sdk.config import Config
 from cnai_sdk.errors import (
@@ -45,7 +45,6 @@ from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import without_credentials
 
 _TRIES = 50
-_OWNERLESS_FOR = 3600.0
 
 
 def only_train(spec: Spec) -> TrainSpec:
@@ -58,8 +57,8 @@ def only_train(spec: Spec) -> TrainSpec:
     return spec
 
 
-class _Beside(msgspec.Struct, frozen=True, kw_only=True):
-    metadata: Meta = Meta()
+class Unsure(BackendUnavailable):
+    """Whether the job was made is not known: neither the request nor a look for it was answered."""
 
 
 class Submitter:
@@ -73,10 +72,14 @@ class Submitter:
         self._session = session
         self._config = config
         self._api: Api = session.api
-        self._sweeping: asyncio.Task[None] | None = None
+        self.sweeper = Sweeper(session)
 
     async def submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
-        """Make the job. When this raises, nothing was created."""
+        """Make the job. When this raises, nothing was created.
+
+        Raises:
+            Unsure: the exception to that: no answer tells whether the job was made.
+        """
         check_name(spec.name)
         id, notices = naming.new_id(), _remarks(spec)
         name = self._free_name(spec, ())
@@ -100,12 +103,13 @@ class Submitter:
         beside = await self._make_beside(plan, secrets)
         try:
             job, plan = await self._make_job(spec, plan, kind, notices)
+        except Unsure:
+            raise  # it may be there, and need what lies beside it; a later sweep looks after that
         except BaseException:
             await asyncio.shield(self._remove(beside))
             raise
         await self._own(beside, job)
-        if beside:
-            self._sweep_later()
+        self.sweeper.later()
         return self._session.mirror.put(job)
 
     # -- before anything is made ------------------------------------------------------
@@ -209,7 +213,7 @@ class Submitter:
         if secrets:
             wanted.append((f"{here}/secrets", pods.secret(plan, secrets)))
         if plan.claim_template:
-            wanted.append((_templates(plan.namespace), pods.claim_template(plan)))
+            wanted.append((templates(plan.namespace), pods.claim_template(plan)))
         made: list[str] = []
         try:
             for path, body in wanted:
@@ -236,6 +240,8 @@ class Submitter:
                 name = self._free_name(spec, taken)
                 plan = await self._plan(spec, plan.id, name, plan.ask, notices)
             except Missing as error:
+                if error.message.startswith("namespaces "):
+                    raise refused(error) from error
                 distrust(self._api, self._config)
                 raise _gone(error, plan) from error
             except Refused as error:
@@ -247,16 +253,21 @@ class Submitter:
     async def _create(self, kind: TrainingKind, body: dict[str, Any], plan: Plan) -> dict[str, Any]:
         try:
             return await self._api.create(kind.path(plan.namespace), body)
-        except (Unreachable, Exists) as error:
-            if isinstance(error, Unreachable) and not error.sent:
+        except (Unreachable, Refused) as error:
+            if not _may_be_made(error):
                 raise
-            found = await self._ours(kind, plan)
+            try:
+                found = await self._ours(kind, plan)
+            except (Unreachable, Refused) as unknown:
+                if isinstance(error, Exists):
+                    raise
+                raise _unsure(unknown, plan) from error
             if found is None:
                 raise
             return found
 
     async def _ours(self, kind: TrainingKind, plan: Plan) -> dict[str, Any] | None:
-        """The job, when a request whose answer was cut off has made it after all."""
+        """The job, when a request whose answer was lost, or an error's, has made it after all."""
         with contextlib.suppress(Missing):
             found: dict[str, Any] = await self._api.get(kind.path(plan.namespace, plan.object_name))
             labels = found["metadata"].get("labels") or {}
@@ -273,41 +284,6 @@ class Submitter:
         for path in paths:
             with contextlib.suppress(Refused, Unreachable):
                 await self._api.delete(path)
-
-    # -- what killed clients left -------------------------------------------------------
-
-    def _sweep_later(self) -> None:
-        if self._sweeping is None or self._sweeping.done():
-            self._sweeping = asyncio.create_task(self._sweep())
-
-    async def _sweep(self) -> None:
-        """Remove what was made for a job that never came, and give an owner to what has none."""
-        namespace = self._session.target.namespace
-        paths = [f"/api/v1/namespaces/{namespace}/{what}" for what in ("configmaps", "secrets")]
-        if self._session.served.dra:
-            paths.append(_templates(namespace))
-        for path in paths:
-            with contextlib.suppress(Refused, Unreachable):
-                found = await self._api.list(
-                    path, params={"labelSelector": naming.SELECTOR}, type=_Beside
-                )
-                for each in found.items:
-                    await self._settle(f"{path}/{each.metadata.name}", each.metadata)
-
-    async def _settle(self, path: str, meta: Meta) -> None:
-        if meta.owner_references or not meta.label(naming.ID):
-            return
-        job = self._session.mirror.job(meta.label(naming.ID))
-        if job is not None:
-            kind = next(each for each in KINDS.values() if each.kind == job.obj.kind)
-            owner = {
-                "apiVersion": f"{kind.group}/{kind.version}",
-                "kind": kind.kind,
-                "metadata": {"name": job.obj.metadata.name, "uid": job.obj.metadata.uid},
-            }
-            await self._api.patch(path, pods.owned_by(owner))
-        elif time.time() - (seconds(meta.creation_timestamp) or time.time()) > _OWNERLESS_FOR:
-            await self._api.delete(path, uid=meta.uid)
 
 
 def _remarks(spec: TrainSpec) -> list[str]:
@@ -333,10 +309,6 @@ def _wish(spec: TrainSpec, plan: Plan) -> Wish:
     return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind, claims=claims)
 
 
-def _templates(namespace: str) -> str:
-    return f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaimtemplates"
-
-
 def _not_beside(error: Refused) -> BackendUnavailable:
     return BackendUnavailable(
         "What the job needs beside it cannot be made; nothing was created.",
@@ -344,6 +316,26 @@ def _not_beside(error: Refused) -> BackendUnavailable:
         next_step="Large code needs the right to create ConfigMaps, secrets= that to create "
         "Secrets, GPUs by DRA that to create ResourceClaimTemplates; ask the cluster's "
         "administrator.",
+    )
+
+
+def _may_be_made(error: Unreachable | Refused) -> bool:
+    """Whether the object may be there although its creation has failed.
+
+    A server's error can come after the store has taken it, as a proxy's does whose patience ends.
+    """
+    if isinstance(error, Unreachable):
+        return error.sent
+    return isinstance(error, Exists) or error.status >= 500
+
+
+def _unsure(error: Unreachable | Refused, plan: Plan) -> Unsure:
+    return Unsure(
+        f"Whether {plan.name} was made is not known: the cluster was asked to make it, and did "
+        "not say whether it has.",
+        why=f"{error.what} {error.why}",
+        next_step=f"cnai.jobs() tells, once it is back: look whether {plan.name} is there before "
+        "you run this again.",
     )
 
 

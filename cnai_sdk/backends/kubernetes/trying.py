@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from cnai_sdk.backends.kubernetes.api import Api, Refused
@@ -16,13 +17,18 @@ from cnai_sdk.backends.kubernetes.room_check import too_much_by_server
 from cnai_sdk.backends.kubernetes.room_keys import bare
 from cnai_sdk.backends.kubernetes.standing_asked import quantity
 from cnai_sdk.backends.kubernetes.standing_denials import amounts_by_key, plain_denial
-from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest
 from cnai_sdk.explain import diagnose_refusal
+from cnai_sdk.explain.pages import plain
+from cnai_sdk.explain.wording import clipped
 from cnai_sdk.gpu.cluster.hami import MEMORY
 from cnai_sdk.gpu.cluster.seen import GPU
 
 _FULL = re.compile(r"exceeded quota: ([^,]+)(?:, requested: (\S*), used: \S*, limited: (\S*))?")
 _NOT_ALLOWED = re.compile(r'cannot create resource "pods"')
+_NOTHING_MADE = "Nothing was created."
+_WORDS = 600
+"""So many characters of a server's own words are quoted."""
 
 
 async def try_pod(api: Api, pod: Mapping[str, Any], *, workers: int) -> str:
@@ -31,6 +37,7 @@ async def try_pod(api: Api, pod: Mapping[str, Any], *, workers: int) -> str:
     Raises:
         DoesNotFit: a quota that is not visible otherwise never gives as much to all workers.
         InvalidRequest: the server refuses it, with its verdict.
+        BackendUnavailable: the server fails, or does not know who asks.
     """
     path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods"
     try:
@@ -112,10 +119,34 @@ def _amounts(text: str | None) -> dict[str, float]:
     return {key: amount for key, amount in read.items() if key and amount is not None}
 
 
-def refused(error: Refused) -> InvalidRequest:
-    """A refusal of the API server at the call, with its verdict."""
+def refused(error: Refused) -> CnaiError:
+    """A refusal of the API server at the call, with its verdict and the server's own words.
+
+    Who is not known, asks too often, or asks a server that fails has asked for nothing wrong.
+    """
     said = error.message or error.what
-    found = diagnose_refusal(said, plain_denial(said))
-    return InvalidRequest(
-        f"{found.happened} Nothing was created.", why=found.why, next_step=found.fix
-    )
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        return BackendUnavailable(
+            f"The cluster does not know who you are. {_NOTHING_MADE}",
+            why=_own_words(said),
+            next_step=error.next_step,
+        )
+    in_short = plain_denial(said)
+    found = diagnose_refusal(said, in_short)
+    unknown = found.id == "REFUSED"
+    not_now = error.status >= 500 or error.status == HTTPStatus.TOO_MANY_REQUESTS
+    if not_now and unknown:
+        return BackendUnavailable(
+            f"The cluster could not carry out the request. {_NOTHING_MADE}",
+            why=_own_words(said),
+            next_step=error.next_step,
+        )
+    why = "" if unknown else found.why
+    if unknown or in_short:
+        why = f"{why} {_own_words(said)}".strip()
+    kind = BackendUnavailable if not_now else InvalidRequest
+    return kind(f"{found.happened} {_NOTHING_MADE}", why=why, next_step=found.fix)
+
+
+def _own_words(said: str) -> str:
+    return f"In the cluster's own words: {clipped(plain(said.strip()), _WORDS).rstrip('.')}."

@@ -45,6 +45,7 @@ class Rule:
         path: a regular expression that is searched in the path with its query.
         times: how many requests it is for; after them they pass.
         status: answered instead of the API server; 0 asks it.
+        asked: the server is asked all the same, and its answer is replaced by `status`.
         headers: of that answer.
         delay: seconds before anything is done.
         after: bytes of the reply's body after which the connection is cut; 0 cuts before the
@@ -58,6 +59,7 @@ class Rule:
     path: str = ""
     times: int = 1 << 30
     status: int = 0
+    asked: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     after: int | None = None
@@ -168,7 +170,7 @@ class Faults:
                 rule = self._meet(head)
                 if rule is not None:
                     await _wait(rule)
-                if rule is not None and rule.status:
+                if rule is not None and rule.status and not rule.asked:
                     await _answer(client, head, rule)
                     continue
                 if rule is not None and rule.after == 0:
@@ -205,9 +207,14 @@ async def _wait(rule: Rule) -> None:
 
 
 async def _answer(client: Streams, head: Head, rule: Rule) -> None:
-    """In the API server's form."""
+    """The request is read, and nobody else sees it."""
     async for _ in body_of(client.reader, head):
         pass
+    await _say(client, rule)
+
+
+async def _say(client: Streams, rule: Rule) -> None:
+    """In the API server's form."""
     status = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -230,6 +237,11 @@ async def _exchange(client: Streams, upstream: Streams, head: Head, rule: Rule |
     answer = await read_head(upstream)
     if rule is not None and rule.lost:
         raise _Cut
+    if rule is not None and rule.asked:
+        async for _ in body_of(upstream.reader, answer, request=head):
+            pass
+        await _say(client, rule)
+        return not (head.closes or answer.closes)
     await client.write(answer.raw)
     if answer.status == 101:
         await asyncio.gather(_relay(client, upstream), _relay(upstream, client))

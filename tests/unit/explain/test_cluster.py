@@ -257,6 +257,10 @@ REFUSALS: Sequence[tuple[str, str]] = [
      "limited: 1", "QUOTA"),
     ('trainjobs "d" is forbidden: status unknown for quota: q, resources: count/trainjobs',
      "QUOTA_NOT_COUNTED"),
+    ('namespaces "typo-ns" not found', "NAMESPACE_MISSING"),
+    ('pods "a" is forbidden: unable to create new content in namespace old because it is being '
+     "terminated", "NAMESPACE_ENDING"),
+    ('pods "a" is forbidden: no PriorityClass with name nope was found', "PRIORITY_MISSING"),
     ("I am a teapot", "REFUSED"),
 ]  # fmt: skip
 
@@ -283,3 +287,4 @@ def test_a_missing_right_is_named_with_the_account_that_lacks_it() -> None:
     found = diagnose_refusal(REFUSALS[0][0])
     assert found.happened == "You may not create pytorchjobs in this namespace."
     assert "s1" in found.why
+    assert found.fix.endswith("ask whoever runs the cluster for the right to create pytorchjobs.")

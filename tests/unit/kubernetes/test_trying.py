@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, Refused
-from cnai_sdk.backends.kubernetes.trying import tried_hami, try_pod
-from cnai_sdk.errors import DoesNotFit, InvalidRequest
+from cnai_sdk.backends.kubernetes.refusals import refusal
+from cnai_sdk.backends.kubernetes.trying import refused, tried_hami, try_pod
+from cnai_sdk.errors import BackendUnavailable, DoesNotFit, InvalidRequest
 
 GPU, MEMORY = "nvidia.com/gpu", "nvidia.com/gpumem"
 POD = {"metadata": {"namespace": "team-a"}}
@@ -68,6 +70,70 @@ async def test_every_other_refusal_is_one() -> None:
     assert "you may not create pods" in await tried(
         'pods is forbidden: User "student" cannot create resource "pods" in API group ""'
     )
+
+
+def answered(status: int, message: str = "") -> Refused:
+    """What a create met that was answered so."""
+    body = msgspec.json.encode({"kind": "Status", "code": status, "message": message})
+    return refusal(status, body, method="POST", path="/api/v1/namespaces/team-a/pods")
+
+
+KNOWN = [
+    ('namespaces "typo-ns" not found', "The cluster has no namespace typo-ns."),
+    ('pods "x" is forbidden: unable to create new content in namespace old because it is being '
+     "terminated", "The namespace old is being deleted, and takes nothing new."),
+    ('pods "x" is forbidden: no PriorityClass with name nope was found',
+     "The cluster has no priority class nope."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "happened"), KNOWN, ids=[said[:20] for said, _ in KNOWN])
+def test_what_is_missing_is_named(said: str, happened: str) -> None:
+    told = refused(answered(403, said))
+    assert isinstance(told, InvalidRequest)
+    assert told.what == f"{happened} Nothing was created."
+    assert told.next_step
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refusal_that_no_row_knows_quotes_the_servers_words(status: int) -> None:
+    said = f"Pod is invalid: {'spec.x: Invalid value, ' * 12}spec.last: Required value"
+    told = refused(answered(status, said))
+    assert isinstance(told, InvalidRequest)
+    assert said in told.why
+    assert "quoted beside" not in str(told)
+
+
+def test_what_a_plain_sentence_leaves_out_is_quoted_beside_it() -> None:
+    said = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": hostPath volumes (x)'
+    told = refused(answered(403, said))
+    assert "security level restricted does not allow it" in told.why
+    assert said in told.why, "the rule that was broken"
+
+
+@pytest.mark.parametrize(
+    ("status", "next_step"),
+    [
+        (401, "Log in to the cluster again"),
+        (429, "Try again in a while"),
+        (500, "Try again"),
+        (504, "Try again"),
+    ],
+)
+def test_a_server_that_cannot_answer_now_is_no_invalid_request(status: int, next_step: str) -> None:
+    told = refused(answered(status, "etcdserver: request timed out"))
+    assert isinstance(told, BackendUnavailable)
+    assert "Nothing was created." in told.what
+    assert "etcdserver: request timed out" in told.why
+    assert next_step in told.next_step
+
+
+def test_a_check_of_the_cluster_that_is_down_keeps_its_verdict() -> None:
+    said = 'Internal error occurred: failed calling webhook "x.example.com": connection refused'
+    told = refused(answered(500, said))
+    assert isinstance(told, BackendUnavailable)
+    assert "that check does not answer" in told.what
+    assert "connection refused" in told.why
 
 
 class Quota:
