@@ -79,7 +79,11 @@ class Backend(Protocol):
         """How one workload stands."""
 
     async def list(self) -> Sequence[Workload]:
-        """All workloads, newest first."""
+        """All workloads, newest first.
+
+        Raises:
+            BackendUnavailable: nobody can say whether there are any.
+        """
 
     async def spec(self, id: str) -> Spec:
         """What was asked for, with its payload."""

@@ -92,7 +92,7 @@ class KubernetesBackend:
         return found if found is not None else _unknown(id)
 
     async def list(self) -> Sequence[Workload]:
-        return (await self._session()).mirror.workloads()
+        return (await self._session()).mirror.listed()
 
     async def watch(self) -> AsyncIterator[Update]:
         session = await self._session()

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.api import Refused, Unreachable
+from cnai_sdk.backends.kubernetes.api import Refused
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
@@ -23,15 +23,16 @@ from cnai_sdk.backends.kubernetes.mirror_index import Index, Job, older
 from cnai_sdk.backends.kubernetes.mirror_keeping import Keeping
 from cnai_sdk.backends.kubernetes.mirror_lines import Lines, Visibility
 from cnai_sdk.backends.kubernetes.mirror_paths import JOBS, paths_of, watched
-from cnai_sdk.backends.kubernetes.mirror_stream import Stream, broken
+from cnai_sdk.backends.kubernetes.mirror_stream import Stream, broken, interruption, unlisted
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing import little, workload
 from cnai_sdk.backends.kubernetes.standing_events import happened, in_order, incomplete
 from cnai_sdk.backends.kubernetes.standing_pods import latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
+from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.event import Event
-from cnai_sdk.model.stream import Interruption, Update
+from cnai_sdk.model.stream import Update
 from cnai_sdk.model.workload import Workload
 
 _GATHER = 0.02
@@ -119,6 +120,17 @@ class Mirror:
     def workloads(self) -> list[Workload]:
         """All of them, newest first."""
         return self._stream.all()
+
+    def listed(self) -> list[Workload]:
+        """All of them, newest first, for somebody who asks what is there.
+
+        Raises:
+            BackendUnavailable: none is known, since none can be seen.
+        """
+        found, refusals = self.workloads(), self._refusals()
+        if not found and refusals and all(refusals):
+            raise unlisted(self._place, refusals)
+        return found
 
     def get(self, id: str) -> Workload | None:
         """How one stands, or None when there is none of that id."""
@@ -374,19 +386,11 @@ class Mirror:
     def _sight_changed(self) -> None:
         """What can be seen is another than before."""
         self._touch(self._index.jobs)
-        self._stream.interrupt(self._interruption())
+        self._stream.interrupt(interruption(self._refusals()))
 
-    def _interruption(self) -> Interruption | None:
-        """Why no job is heard of now: the cluster is away, or knows this person no longer."""
-        for kind in JOBS:
-            informer = self._informers.get(kind)
-            error = informer.refusal if informer is not None else None
-            away = isinstance(error, Unreachable) or (
-                isinstance(error, Refused) and (error.status == 401 or error.status >= 500)
-            )
-            if error is not None and away:
-                return Interruption(what=error.what, why=error.why, next_step=error.next_step)
-        return None
+    def _refusals(self) -> list[CnaiError | None]:
+        """Why each kind of job cannot be listed now, or None."""
+        return [each.refusal for name, each in self._informers.items() if name in JOBS]
 
     def _note(self, job: Job) -> None:
         """Have kept what the cluster forgets; not of jobs that had ended before this began."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from cnai_sdk.backends.kubernetes.pulse import Pulse
+from cnai_sdk.backends.kubernetes.refusals import Refused, Unreachable
 from cnai_sdk.errors import BackendUnavailable, CnaiError
 from cnai_sdk.model.stream import Change, Interruption, Snapshot, Update
 from cnai_sdk.model.workload import Workload
@@ -118,4 +119,23 @@ def broken(place: str, error: Exception) -> BackendUnavailable:
         why=f"Reading what the cluster lists broke down: {type(error).__name__}: {error}"[:500],
         next_step="Try again. If it stays so: cnai doctor, and report it with the log of this "
         "program.",
+    )
+
+
+def interruption(refusals: Iterable[CnaiError | None]) -> Interruption | None:
+    """Why no job is heard of now: the cluster is away, or knows this person no longer."""
+    for error in refusals:
+        away = isinstance(error, Unreachable) or (
+            isinstance(error, Refused) and (error.status == 401 or error.status >= 500)
+        )
+        if error is not None and away:
+            return Interruption(what=error.what, why=error.why, next_step=error.next_step)
+    return None
+
+
+def unlisted(place: str, refusals: Iterable[CnaiError | None]) -> BackendUnavailable:
+    """What is said to who asks for jobs where no kind of them can be listed."""
+    error = next(each for each in refusals if each is not None)
+    return BackendUnavailable(
+        f"The jobs of {place} cannot be listed.", why=error.why, next_step=error.next_step
     )

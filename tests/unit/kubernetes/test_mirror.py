@@ -20,7 +20,7 @@ from cnai_sdk.backends.kubernetes.kubeconfig import Target
 from cnai_sdk.backends.kubernetes.mirror import Mirror
 from cnai_sdk.backends.kubernetes.objects import Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.refusals import Missing, Refused, Unreachable
-from cnai_sdk.errors import CnaiError
+from cnai_sdk.errors import BackendUnavailable, CnaiError
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.stream import Change, Snapshot, Update
 from cnai_sdk.model.workload import Workload
@@ -371,6 +371,21 @@ async def test_what_may_not_be_seen_interrupts_nothing(mirror: Mirror, cluster: 
     cluster.lists["pytorchjobs"].refuse()
     async with aclosing(cast("Any", mirror.watch())) as updates:
         assert (await anext(updates)).interruption is None
+
+
+async def test_who_may_list_no_kind_of_job_is_not_told_that_there_are_none(
+    mirror: Mirror, cluster: Cluster
+) -> None:
+    assert mirror.listed() == []
+    cluster.lists["pytorchjobs"].refuse()
+    assert mirror.listed() == [], "those of the other kind would be seen"
+    cluster.lists["trainjobs"].refuse()
+    with pytest.raises(BackendUnavailable) as caught:
+        mirror.listed()
+    assert caught.value.what == "The jobs of team-a on test cannot be listed."
+    assert caught.value.next_step == "Ask."
+    made = mirror.put(ours())
+    assert mirror.listed() == [made], "what this process has made is known all the same"
 
 
 async def test_its_pods_are_told_to_whoever_follows_them(mirror: Mirror, cluster: Cluster) -> None:
