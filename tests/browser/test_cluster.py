@@ -184,7 +184,7 @@ def test_the_panel_switches_between_this_machine_and_the_namespace(
     expect(page.get_by_text(f"kubernetes: {team.place} (configuration file)")).to_be_visible()
     head.get_by_role("button").first.click()
     head.get_by_role("button", name="This machine").last.click()
-    expect(head.get_by_role("button")).to_have_text("This machine")  # the choices have closed
+    expect(head.get_by_role("button")).to_have_text(["This machine"])  # the choices have closed
     notebook(page, lab, "here.ipynb", asks)
     expect(page.get_by_text(re.compile("^local: this machine"))).to_be_visible()
 
