@@ -23,6 +23,7 @@ from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.faults import Faults, Rule
 from tests.cluster.testbed.fixtures import External
+from tests.cluster.verdicts import QUEUES, stage_of
 
 ROOT = Path(__file__).parents[2]
 LARGE = os.urandom(200_000)
@@ -400,3 +401,24 @@ async def test_a_refusal_that_nobody_has_foreseen_quotes_the_server(
         assert "the test's fault" in told.value.why
         assert told.value.next_step
     assert "Log in to the cluster again" in told.value.next_step
+
+
+async def test_the_priority_of_a_trainjob_is_a_class_of_the_queues(
+    cluster: Cluster | External, namespace: str, kubeconfig: Path, tmp_path: Path
+) -> None:
+    meta, path = {"name": f"urgent-{namespace}"}, f"/apis/{QUEUES}/workloadpriorityclasses"
+    cluster.apply(
+        {"apiVersion": QUEUES, "kind": "WorkloadPriorityClass", "metadata": meta, "value": 10}
+    )
+    try:
+        async with stage_of(cluster, namespace, tmp_path, operator="trainjob") as stage:
+            await stage.queue(quota={"cpu": "2", "memory": "2Gi"})
+            sleeps = Payload(entry="work", files={"script.py": b"import time; time.sleep(600)\n"})
+            queued = {"queue": "team", "priority": meta["name"], "payload": sleeps}
+            made = await stage.backend.submit(spec_of(**queued), secrets={})
+            await stage.running(made.name)
+            with pytest.raises(InvalidRequest, match="no priority class nope") as no:
+                await stage.backend.submit(spec_of(**queued | {"priority": "nope"}), secrets={})
+            assert meta["name"] in no.value.why
+    finally:
+        cluster.http.delete(f"{path}/{meta['name']}").raise_for_status()

@@ -91,7 +91,7 @@ def pod_spec(spec: TrainSpec, plan: Plan, *, secured: bool = True) -> dict[str, 
         pod["securityContext"] = dict(POD_SECURITY)
     pod["automountServiceAccountToken"] = False
     pod["enableServiceLinks"] = False
-    if spec.priority:
+    if spec.priority and plan.kind != "trainjob":  # whose priority is a class of Kueue's
         pod["priorityClassName"] = spec.priority
     return pod | _placed(plan)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from cnai_sdk.backends.kubernetes.api import Refused
+from cnai_sdk.backends.kubernetes.api import Missing, Refused
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers, Object, T
 from cnai_sdk.backends.kubernetes.mirror_paths import OTHER_PODS, paths_of
@@ -71,6 +71,7 @@ class Surroundings:
         self._counting = asyncio.Lock()
         self._counted: tuple[float, Sequence[Running] | None] = (-_APART, None)
         self._refused_until = 0.0
+        self._kueue_at = f"/apis/kueue.x-k8s.io/{served.kueue}"
         self._other_queues = served.kai  # a name may be one of its queues, which are not watched
         here = f"/api/v1/namespaces/{namespace}"
         self._quotas = self._watch(f"{here}/resourcequotas", ResourceQuota)
@@ -83,7 +84,7 @@ class Surroundings:
         self._queued: Informer[QueueWorkload] | None = None
         self._volcano: Informer[VolcanoQueue] | None = None
         if served.kueue:
-            kueue = f"/apis/kueue.x-k8s.io/{served.kueue}"
+            kueue = self._kueue_at
             self._queues = self._watch(f"{kueue}/namespaces/{namespace}/localqueues", LocalQueue)
             self._cluster_queues = self._watch(f"{kueue}/clusterqueues", ClusterQueue)
             self._cohorts = self._watch(f"{kueue}/cohorts", Cohort)
@@ -192,6 +193,33 @@ class Surroundings:
             await self._check_listed(name, self._queues, "in this namespace", LocalQueue, what)
         elif self._volcano is not None and not self._other_queues:
             await self._check_listed(name, self._volcano, "of Volcano", VolcanoQueue, "one")
+
+    async def check_priority(self, name: str) -> None:
+        """Refuse a priority class of Kueue's that is not there: its jobs would wait for ever.
+
+        Raises:
+            InvalidRequest: with those that are there. Who may not look learns nothing.
+        """
+        path = f"{self._kueue_at}/workloadpriorityclasses"
+        try:
+            await self._informers.api.get(f"{path}/{name}")
+        except Refused as error:
+            if not isinstance(error, Missing) or f'"{name}" not found' not in error.message:
+                return
+            known = await self._names(path)
+            raise InvalidRequest(
+                f"The queues of this cluster have no priority class {name}.",
+                why=f"A TrainJob's priority is a WorkloadPriorityClass of Kueue: {known}.",
+                next_step="Leave priority out, or name one that there is; the cluster's "
+                "administrator can make it.",
+            ) from error
+
+    async def _names(self, path: str) -> str:
+        with contextlib.suppress(Refused):
+            found = await self._informers.api.list(path)
+            names = sorted(each["metadata"]["name"] for each in found.items)
+            return f"there is {', '.join(names)}" if names else "there is none"
+        return "you may not list them"
 
     async def _check_listed(
         self, name: str, queues: Informer[Q], where: str, type: type[Q], what: str

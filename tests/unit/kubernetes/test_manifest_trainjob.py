@@ -195,6 +195,13 @@ def test_a_priority_with_a_queue_is_kueues() -> None:
     assert labels["kueue.x-k8s.io/queue-name"] == "team"
 
 
+def test_the_pod_that_is_tried_does_not_have_the_priority_of_kueue() -> None:
+    """The job's pods do not have it either: it is the name of another kind of object."""
+    served = msgspec.structs.replace(TRAINJOBS["2.2"], kueue="v1beta2")
+    spec = spec_of(priority="high", queue="team")
+    assert "priorityClassName" not in worker_pod(spec, plan_of(spec, served))["spec"]
+
+
 def test_what_trainer_sets_itself_is_refused_before_it_would_be() -> None:
     with pytest.raises(InvalidRequest, match="PET_NNODES"):
         manifest_of(spec_of(env={"PET_NNODES": "2"}), TRAINJOBS["2.2"])

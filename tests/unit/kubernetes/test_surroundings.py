@@ -117,3 +117,36 @@ async def test_queues_of_volcano_are_nothing_to_a_trainjob(
     ).volcano is None
     bounded = await surroundings(informers, operator="pytorchjob", volcano=True).room("")
     assert bounded.volcano is not None
+
+
+CLASSES = f"{KUEUE}/workloadpriorityclasses"
+
+
+async def test_a_priority_class_that_kueue_does_not_have_is_refused_with_those_that_it_has(
+    cluster: Cluster, informers: Informers
+) -> None:
+    cluster.objects[CLASSES] = [named("urgent"), named("low")]
+    cluster.instead[f"{CLASSES}/urgent"] = Reply(200, named("urgent"))
+    cluster.instead[f"{CLASSES}/nope"] = status(
+        404, "NotFound", 'workloadpriorityclasses.kueue.x-k8s.io "nope" not found'
+    )
+    here = surroundings(informers, operator="trainjob", kueue="v1beta2")
+    await here.check_priority("urgent")
+    with pytest.raises(InvalidRequest, match="no priority class nope") as refusal:
+        await here.check_priority("nope")
+    assert "there is low, urgent" in refusal.value.why
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        status(403, "Forbidden", "workloadpriorityclasses is forbidden"),
+        status(404, "NotFound", "the server could not find the requested resource"),
+    ],
+    ids=["not-allowed", "not-served"],
+)
+async def test_a_priority_class_that_may_not_be_looked_up_is_not_said_to_be_missing(
+    cluster: Cluster, informers: Informers, reply: Reply
+) -> None:
+    cluster.instead[f"{CLASSES}/low"] = reply
+    await surroundings(informers, operator="trainjob", kueue="v1beta2").check_priority("low")
