@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ def arrange() -> None:
     html = formatter.formatters["text/html"]
     html.for_type_by_name("cnai_sdk.handle", "Handle", _handle_html)
     html.for_type_by_name("cnai_sdk.handle", "Explanation", _explanation_html)
+    png = formatter.formatters["image/png"]  # without pyplot nothing says how a figure is drawn
+    png.for_type_by_name("matplotlib.figure", "Figure", _figure_png)
     shell.events.register("post_run_cell", _WarmUp(shell))
 
 
@@ -57,6 +60,12 @@ def _explanation_html(explanation: Explanation) -> str:
     if explanation.diagnosis is None:
         return f"<p>{to_html(str(explanation))}</p>"
     return f'{style()}<div class="cnai-Card">{verdict_html(explanation.diagnosis)}</div>'
+
+
+def _figure_png(figure: Any) -> bytes:
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    return image.getvalue()
 
 
 class _WarmUp:

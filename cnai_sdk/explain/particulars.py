@@ -125,6 +125,12 @@ def diverged(facts: Facts) -> tuple[str, Metric] | None:
     return (first[0][1], first[1]) if first else None
 
 
+def _saving(facts: Facts, finding: Finding) -> dict[str, str]:
+    torch = "unexpected pos" in "".join(finding.groups[:1]).lower()
+    said = "torch.save says 'unexpected pos' then, and not that space is missing."
+    return {"saving": said if torch else ""}
+
+
 def _spent(facts: Facts, finding: Finding) -> dict[str, str]:
     workload = facts.workload
     return {"spent": show_duration((workload.ended or 0) - (workload.started or 0))}
@@ -149,6 +155,7 @@ def finished_early(facts: Facts) -> frozenset[int]:
 _SAY: Mapping[str, Callable[[Facts, Finding], dict[str, str]]] = MappingProxyType(
     {
         "DEADLINE": _deadline,
+        "DISK_FULL": _saving,
         "KUEUE_PODSREADY": _late,
         "NAN_LOSS": _divergence,
         "NOOP_SUCCESS": _spent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,12 @@ def test_the_digits_are_learned(lesson: nbformat.NotebookNode):
     assert float(shown.data["text/plain"].split(":")[1].strip(" }")) > 0.9
 
 
+def test_the_metrics_are_seen_as_a_picture(lesson: nbformat.NotebookNode):
+    (chart,) = outputs(lesson, "job.plot()")
+
+    assert base64.b64decode(chart.data["image/png"]).startswith(b"\x89PNG")
+
+
 def test_the_card_is_kept_as_it_was_at_the_end(lesson: nbformat.NotebookNode):
     card = outputs(lesson, "job = cnai.train")[0]
 
@@ -54,7 +61,8 @@ def test_the_failure_names_its_cause(lesson: nbformat.NotebookNode):
     (verdict,) = outputs(lesson, "spoiled.explain()")
 
     assert "What to do" in verdict.data["text/plain"]
-    assert "10" in verdict.data["text/plain"]
+    assert "A label in worker" in verdict.data["text/plain"]
+    assert "labels.max()" in verdict.data["text/plain"], "and not to the training function"
     assert "cnai-Verdict" in verdict.data["text/html"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from cnai_sdk.explain.catalogue import SHORT, Row, row, rows
 from cnai_sdk.model.spec import Resources
 from cnai_sdk.model.workload import Granted
+from cnai_sdk.worker.reporting import CnaiError, report
 from tests.unit.explain.workloads import failed, raised, verdict
 
 SAMPLED = [each for each in rows() if each.sample]
@@ -17,7 +18,7 @@ NAMES = {
     *("worker", "Worker", "rank", "other", "workers", "said", "limit", "double", "used", "timeout"),
     *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
     *("found", "advice", "package", "metric", "value", "since", "spent", "Early", "was"),
-    "gpu_memory",
+    *("gpu_memory", "saving"),
 }
 
 
@@ -50,6 +51,21 @@ OTHERS = [
     Recorded("PORT_IN_USE", "OSError: [Errno 98] Address already in use"),
     Recorded("PY_NAME_MISSING", "NameError: name 'model' is not defined"),
     Recorded("PY_UNPICKLABLE", "AttributeError: Can't pickle local object 'digits.<locals>.Net'"),
+    Recorded("LABEL_RANGE", "IndexError: Target -3 is out of bounds."),
+    Recorded(
+        "DTYPE", "RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float"
+    ),
+    Recorded(
+        "DTYPE",
+        "RuntimeError: expected m1 and m2 to have the same dtype, but got: long int != float",
+    ),
+    Recorded("DTYPE", "RuntimeError: Input type (double) and bias type (float) should be the same"),
+    Recorded(
+        "DTYPE",
+        "ValueError: RNN input dtype (torch.float64) does not match weight dtype (torch.float32). "
+        "Convert input: input.to(torch.float32), or convert model: model.to(torch.float64)",
+    ),
+    Recorded("CUDA_NO_GPU", "RuntimeError: nccl2 requires at least one CUDA device"),
     Recorded("SHAPE", "RuntimeError: in loading state_dict:\n  size mismatch for fc.weight: x"),
 ]
 
@@ -61,6 +77,52 @@ def test_who_had_a_share_of_a_gpu_is_told_how_large_it_was() -> None:
         "The GPU's memory, not the machine's. It was given 35\N{NO-BREAK SPACE}GiB."
     )
     assert "given" not in verdict(said).why
+
+
+def test_a_label_that_the_model_does_not_know_sends_to_the_labels_and_not_to_the_function() -> None:
+    found = verdict([(0, raised("IndexError: Target 10 is out of bounds.", cell=6))])
+    assert found.happened == "A label in worker 0 is 10, and the model has no such class."
+    assert "labels.max()" in found.fix
+    assert "cell [6]" not in found.fix
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_shapes_that_do_not_fit_are_tried_with_corrected_code_and_not_the_same(
+    workers: int,
+) -> None:
+    said = raised("RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4)")
+    found = verdict([(0, said)], exits=dict.fromkeys(range(workers), 1))
+    assert found.fix.startswith("Print the shapes before that line and correct cell [3].")
+    assert found.code == ("cnai.train(digits, workers=1)" if workers > 1 else "")
+
+
+def test_a_full_disk_speaks_of_torch_only_where_torch_saved() -> None:
+    saved = "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"
+    plain = "OSError: [Errno 28] No space left on device"
+    assert "torch.save" in verdict([(0, raised(saved))]).why
+    assert "torch" not in verdict([(0, raised(plain))]).why
+
+
+def test_what_the_sdk_refuses_on_a_worker_keeps_what_to_do() -> None:
+    with pytest.raises(CnaiError) as refused:
+        report(loss=[0.1, 0.2])
+    said = raised(f"cnai_sdk.worker.reporting.CnaiError: {refused.value}")
+    found = verdict([(0, said)])
+    assert found.happened.endswith("report(loss=…) was given list, which is not one number.")
+    assert found.fix == "In cell [3]: pass a number, such as loss=float(value.mean())."
+
+
+def test_parameters_without_a_gradient_are_named_by_the_next_run() -> None:
+    said = raised(
+        "RuntimeError: Expected to have finished reduction in the prior iteration before starting "
+        "a new one. This error indicates that your module has parameters that were not used in "
+        "producing loss. You can enable unused parameter detection by passing the keyword "
+        "argument `find_unused_parameters=True` to `torch.nn.parallel.DistributedDataParallel`"
+    )
+    found = verdict([(rank, said) for rank in (0, 1)], exits={0: 1, 1: 1})
+    assert found.id == "DDP_UNUSED"
+    assert "find_unused_parameters=True" in found.fix
+    assert found.code == 'job.rerun(env={"TORCH_DISTRIBUTED_DEBUG": "INFO"})'
 
 
 def test_no_two_rows_have_one_name() -> None:

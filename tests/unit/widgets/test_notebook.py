@@ -34,6 +34,21 @@ def test_an_import_in_a_kernel_loads_no_widgets_and_arranges_by_name():
     assert said == "[] True"
 
 
+@pytest.mark.parametrize("before", ["", "import matplotlib.pyplot\n"])
+def test_a_figure_in_a_kernel_is_a_picture(before: str):
+    pytest.importorskip("matplotlib")
+    said = run(
+        PREPARE + IN_A_KERNEL + before + "import cnai_sdk\n"
+        "from cnai_sdk.metrics import MetricTable\n"
+        "from cnai_sdk.model.metric import Metric\n"
+        "chart = MetricTable([Metric(values={'loss': 0.5}), Metric(values={'loss': 0.2})]).plot()\n"
+        "shown, _ = shell.display_formatter.format(chart)\n"
+        "print(shown['image/png'][:4])"
+    )
+
+    assert said == repr(b"\x89PNG")
+
+
 def test_it_is_arranged_once_however_often_it_is_asked_for():
     said = run(
         PREPARE + IN_A_KERNEL + "import cnai_sdk\n"
