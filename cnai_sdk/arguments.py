@@ -36,7 +36,14 @@ _REQUIREMENT = re.compile(
 )
 _SLICE = re.compile(r"(?:nvidia\.com/)?(?:mig[- ]?)?(\d{1,3}g\.\d{1,6}gb)\S{0,20}", re.IGNORECASE)
 _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
-_IMAGE = re.compile(r"[A-Za-z0-9][\w./:@-]{0,511}", re.ASCII)
+_REGISTRY = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"({_REGISTRY}(:[0-9]{{1,5}})?/)?{_PART}(/{_PART})*(:\w[\w.-]{{0,127}})?"
+    r"(@[A-Za-z][A-Za-z0-9]*([+._-][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,128})?",
+    re.ASCII,
+)
+_LONGEST_IMAGE = 511
 _SECRET_OF_CLUSTER = re.compile(
     r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII
 )
@@ -271,9 +278,11 @@ def _priority(value: object) -> str:
 def _image(value: object) -> str:
     if value is None or value == "":
         return ""
-    if not isinstance(value, str) or not _IMAGE.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST_IMAGE or not _IMAGE.fullmatch(value):
         raise InvalidRequest(
             f"image={value!r} is no reference of a container image.",
+            why="Its name has a-z and 0-9, with '.', '_' or '-' in between, no capital letters; "
+            "':tag' and '@sha256:...' follow it.",
             next_step='Write image="pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", for one.',
         )
     return value

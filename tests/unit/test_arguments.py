@@ -29,7 +29,7 @@ def resources(**given: Any) -> Resources:
 
 
 def options(**given: Any) -> dict[str, Any]:
-    names = ("workers", "retries", "timeout", "env", "secrets", "packages")
+    names = ("workers", "retries", "timeout", "env", "secrets", "packages", "image")
     plain = {"workers": 1, "retries": 0, "secrets": (), "packages": ()}
     return parse_options(**{name: given.get(name, plain.get(name)) for name in names})
 
@@ -108,3 +108,45 @@ def test_a_slice_cannot_be_named_and_its_memory_can(given: dict[str, Any], step:
         resources(**given)
     assert step in error.value.next_step
     assert "slice" in error.value.what
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "python",
+        "python:3.12-slim",
+        "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime",
+        "quay.io/jupyter/pytorch-notebook:python-3.12",
+        "localhost:5000/team/not_a_part",
+        "registry.example.com:5000/a/b__c/d-e.f:V1_rc.2",
+        "REGISTRY.example.com/a:1",
+        f"ghcr.io/a/b@sha256:{'0a' * 32}",
+        f"ghcr.io/a/b:v1@sha256:{'0a' * 32}",
+    ],
+)
+def test_a_reference_of_an_image_is_taken(image: str) -> None:
+    assert options(image=image)["image"] == image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "Python:3",
+        "lab.example/Torch:1",
+        "python:",
+        "python:a b",
+        "python:3:4",
+        "a//b",
+        "a/-b",
+        "-a",
+        "a@sha256:12",
+        "https://ghcr.io/a/b",
+        "a" * 600,
+        7,
+    ],
+    ids=lambda image: str(image)[:20],
+)
+def test_what_no_node_could_pull_by_its_name_is_refused_at_the_call(image: Any) -> None:
+    with pytest.raises(InvalidRequest, match="no reference of a container image") as refusal:
+        options(image=image)
+    assert "no capital letters" in refusal.value.why

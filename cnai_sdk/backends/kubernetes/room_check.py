@@ -66,16 +66,18 @@ def _too_much(
         many, source = total > 1 + _TINY, bucket.source[:1].upper() + bucket.source[1:]
         makes = f"{_workers(wish.workers)} make" if many else "a job makes"
         return DoesNotFit(
-            f"{source} gives {shown(key, most)} {noun(key)}, and {makes} {shown(key, total)}.",
+            f"{source} gives {shown(key, most)} {noun(key, most)}, and {makes} "
+            f"{shown(key, total)}.",
             why="It is a bound of this namespace, whoever uses it.",
             next_step=f"{'Write fewer workers, or ask' if many else 'Ask'} for a larger quota.",
         )
+    asks = "asks" if wish.workers == 1 else "ask"
     less = f"Write {what}={write(most / wish.workers)} or less, or fewer workers"
     if what == "gpu" and most < 1:
         less = f"Leave {what} out"
     return DoesNotFit(
-        f"{_workers(wish.workers)} with {what}={shown(key, each)} ask for {shown(key, total)} "
-        f"{noun(key)}, and {bucket.source} gives {shown(key, most)}.",
+        f"{_workers(wish.workers)} with {what}={shown(key, each)} {asks} for {shown(key, total)} "
+        f"{noun(key, total)}, and {bucket.source} gives {shown(key, most)}.",
         why="It is a bound of this namespace, whoever uses it.",
         next_step=f"{less}; or ask for a larger quota.",
     )
@@ -108,7 +110,7 @@ def _check_nodes(wish: Wish, room: Room) -> None:
         all(each <= node.get(key, 0.0) + _TINY for key, each in those.items())
         for node, those in zip(nodes, asks, strict=True)
     ):
-        every = " and ".join(f"{shown(k, a)} {noun(k)}" for k, a in wish.requests.items())
+        every = " and ".join(f"{shown(k, a)} {noun(k, a)}" for k, a in wish.requests.items())
         raise DoesNotFit(
             f"No node has {every} together.",
             why="One worker runs on one node.",
@@ -194,8 +196,8 @@ def too_much_by_server(quota: str, over: Iterable[tuple[str, float, float]]) -> 
         if wanted > most + _TINY:
             plain = bare(key)
             return DoesNotFit(
-                f"This job asks for {shown(plain, wanted)} {noun(plain)}, and the quota {quota} "
-                f"gives {shown(plain, most)}.",
+                f"This job asks for {shown(plain, wanted)} {noun(plain, wanted)}, and the quota "
+                f"{quota} gives {shown(plain, most)}.",
                 why="It is a bound of this namespace, whoever uses it. Nothing was created.",
                 next_step=f"Ask for less in one job ({argument(plain)}=), or ask for a larger "
                 "quota.",

@@ -223,8 +223,10 @@ class _Left:
                 key = bare(bucket.key)
                 kind = f" ({bucket.flavor})" if self._several(key) else ""
                 free = max(self._left[bucket], 0.0)
-                of = f"{shown(key, free)} of {shown(key, self._bounds[bucket].most)}"
-                return f"{of} {noun(key)}{kind} are free in {bucket.source}"
+                most = self._bounds[bucket].most
+                what = f"{shown(key, most)} {noun(key, most)}{kind}"
+                verb = "is" if most == 1 else "are"
+                return f"{shown(key, free)} of {what} {verb} free in {bucket.source}"
         return ""
 
     def forecast(self, whole: Wish, ahead: Iterable[Claim]) -> float | None:

@@ -118,7 +118,7 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
             if each > largest + _TINY:
                 return (
                     f"a worker needs {shown(key, each)}, and no node that takes it has more than "
-                    f"{shown(key, max(largest, 0.0))} {noun(key)}{idle}"
+                    f"{shown(key, max(largest, 0.0))} {noun(key, largest)}{idle}"
                 )
         return f"no node that takes it has all of it{idle} together"
 

@@ -121,26 +121,28 @@ def shown(key: str, amount: float) -> str:
     return show_number(amount)
 
 
-def noun(key: str) -> str:
-    """What stands behind an amount: '4 GPUs', '2 GiB of memory'.
+def noun(key: str, amount: float = 2.0) -> str:
+    """What stands behind an amount: '4 GPUs', '1 GPU', '2 GiB of memory'.
 
     >>> noun("cpu"), noun("nvidia.com/mig-1g.10gb"), noun("nvidia.com/gpumem")
     ('cores', 'GPU slices 1g.10gb', 'of GPU memory')
+    >>> noun("cpu", 1.0), noun("nvidia.com/mig-1g.10gb", 1.0), noun("memory", 1.0)
+    ('core', 'GPU slice 1g.10gb', 'of memory')
     """
-    found = named(key)
+    found, s = named(key), "" if amount == 1 else "s"
     if found is None:
         return key
     if found.unit == "bytes":
         return "of memory" if key == "memory" else "of GPU memory"
     if found.unit == "cores":
-        return "cores"
+        return f"core{s}"
     if found.resource == "gpu":
-        return "GPUs"
+        return f"GPU{s}"
     if "/mig-" in key:
-        return f"GPU slices {key.partition('/mig-')[2]}"
+        return f"GPU slice{s} {key.partition('/mig-')[2]}"
     if found.unit == "GPUs":
-        return f"GPUs ({found.label.removeprefix('GPU, ')})"
-    return found.label[:1].lower() + found.label[1:] if key == "pods" else found.label
+        return f"GPU{s} ({found.label.removeprefix('GPU, ')})"
+    return f"pod{s}" if key == "pods" else found.label
 
 
 def argument(key: str) -> str:

@@ -187,7 +187,7 @@ def starting(
 
 
 def _image(why: str, said: str) -> str:
-    name = re.search(r'image "?([^\s":]+(?::\d+/[^\s":]+)?(?::[\w.-]+)?)"?', said)
+    name = re.search(r'image (?:tag |name )?"?([^\s":]+(?::\d+/[^\s":]+)?(?::[\w.-]+)?)"?', said)
     image = f" {name[1]}" if name else ""
     if why == "InvalidImageName":
         return f"The image name{image} is not valid"

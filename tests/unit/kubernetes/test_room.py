@@ -146,6 +146,20 @@ def test_what_never_fits_is_refused_with_the_number() -> None:
     assert "gpu=1 or less" in refusal.value.next_step
 
 
+def test_one_of_a_thing_is_told_as_one() -> None:
+    here = room(quota(hard={"requests.cpu": "1"}))
+    with pytest.raises(DoesNotFit, match=r"^1 worker with cpu=2 asks for 2 cores, and"):
+        check(wish(cpu=2), here)
+    with pytest.raises(DoesNotFit, match=r"^2 workers with cpu=0\.75 ask for 1\.5 cores, and"):
+        check(wish(workers=2, cpu=0.75), here)
+    low = room(quota(hard={"requests.cpu": "500m"}))
+    with pytest.raises(DoesNotFit, match=r"asks for 1 core, and .* gives 0\.5"):
+        check(wish(cpu=1), low)
+    used = room(quota(hard={"requests.cpu": "1"}, used={"requests.cpu": "400m"}))
+    told = fit(wish(cpu=1), used, now=NOW)
+    assert told.why == "0.6 of 1 core is free in the quota team-a"
+
+
 def test_a_quota_without_gpus_says_to_leave_them_out() -> None:
     with pytest.raises(DoesNotFit) as refusal:
         check(wish(gpu=1), room(quota(hard={f"requests.{GPU}": "0"})))
@@ -369,7 +383,7 @@ def test_those_ahead_run_first() -> None:
     assert (told.position, told.seconds) == (4, 660.0)
     assert told.sentence == (
         "Waits behind 3, about 11\xa0min by the running jobs' deadlines: "
-        "0 of 1 GPUs are free in the queue team."
+        "0 of 1 GPU is free in the queue team."
     )
 
 

@@ -90,7 +90,7 @@ def test_what_pods_of_all_namespaces_hold_is_not_idle() -> None:
     )
     assert told(wish(gpu=2), left).sentence == (
         "Waits, first in line: a worker needs 2, and no node that takes it has more than "
-        "1 GPUs idle."
+        "1 GPU idle."
     )
 
 

@@ -67,6 +67,9 @@ STARTS = [
     ("ImagePullBackOff", 'Back-off pulling image "x:y"', "ImagePull",
      "The image x:y cannot be pulled"),
     ("InvalidImageName", "", "ImagePull", "The image name is not valid"),
+    ("InvalidImageName", 'Failed to apply default image tag "Python:3": couldn\'t parse image name '
+     '"Python:3": invalid reference format: repository name (library/Python) must be lowercase',
+     "ImagePull", "The image name Python:3 is not valid"),
     ("CreateContainerConfigError", "couldn't find key token in Secret team-a/hf-token",
      "ConfigMissing", "The secret hf-token has no token"),
     ("CreateContainerConfigError",
