@@ -40,6 +40,7 @@ class Client:
         self._config = config if config is not None else load_config()
         self._why = self._config.backend_why
         self._backend = backend
+        self._made: list[tuple[object, Backend]] = []
         self._lock = threading.Lock()
 
     @property
@@ -52,7 +53,9 @@ class Client:
         """The backend that serves, made at first use."""
         with self._lock:
             if self._backend is None:
+                made_of = _made_of(self._config)
                 self._backend = _make(self._config)
+                self._made.append((made_of, self._backend))
             return self._backend
 
     def use(
@@ -72,8 +75,10 @@ class Client:
             operator: 'pytorchjob' or 'trainjob'; what the cluster has when left out.
 
         Raises:
-            InvalidRequest: no such backend in this version, or no such context.
-            BackendUnavailable: the cluster does not answer; the backend before goes on serving.
+            InvalidRequest: no such backend in this version, or no such context or namespace.
+            BackendUnavailable: the cluster does not answer.
+
+        When it raises, the backend before goes on serving.
         """
         given = {"context": context, "namespace": namespace, "operator": operator}
         wishes = {key: value for key, value in given.items() if value is not None}
@@ -105,9 +110,18 @@ class Client:
         if self._backend is not None and self._backend.name == name and not wishes:
             self._why = "cnai.use"
             return
-        made = _make(config)
-        runtime.call(made.capabilities())  # a cluster that does not answer is told now
+        made_of = _made_of(config)
+        known = next((each for parts, each in self._made if parts == made_of), None)
+        made = known if known is not None else _make(config)
+        try:
+            runtime.call(_reach(made))
+        except BaseException:
+            if known is None:
+                runtime.call(made.close())
+            raise
         with self._lock:
+            if known is None:
+                self._made.append((made_of, made))
             self._why, self._config, self._backend = "cnai.use", config, made
 
     def train(
@@ -299,11 +313,6 @@ def _make(config: Config) -> Backend:
 
         return LocalBackend(config)
     if config.backend == "kubernetes":
-        if importlib.util.find_spec("lightkube") is None:
-            raise MissingDependency(
-                "The Kubernetes backend is not installed.",
-                next_step='Install it: pip install "cnai-sdk[kubernetes]"',
-            )
         from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 
         return KubernetesBackend(config)
@@ -312,6 +321,32 @@ def _make(config: Config) -> Backend:
         why=f"It was chosen by {config.backend_why}.",
         next_step="Set it to 'local', or unset it: cnai use local",
     )
+
+
+def _made_of(config: Config) -> object:
+    """What makes one backend another than the next: where it leads, and as whom.
+
+    A backend holds connections and watches. Where it is named again, such as by a cell that is run
+    again, the one that is there serves.
+    """
+    if config.backend != "kubernetes":
+        return config.backend
+    if importlib.util.find_spec("lightkube") is None:
+        raise MissingDependency(
+            "The Kubernetes backend is not installed.",
+            next_step='Install it: pip install "cnai-sdk[kubernetes]"',
+        )
+    from cnai_sdk.backends.kubernetes.kubeconfig import find
+
+    return find(config.context, config.namespace), config.operator
+
+
+async def _reach(backend: Backend) -> None:
+    """Raise what is wrong with a place now, and not at the first job."""
+    await backend.capabilities()
+    check = getattr(backend, "check_place", None)
+    if check is not None:
+        await check()
 
 
 _default: Client | None = None

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.kubernetes import reading, room_items
+from cnai_sdk.backends.kubernetes.api import Missing, Refused
 from cnai_sdk.backends.kubernetes.changing import change, until_left
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
@@ -20,7 +21,8 @@ from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
 from cnai_sdk.backends.kubernetes.specs import bare_spec, whole_spec
 from cnai_sdk.backends.kubernetes.submitting import Submitter, claims_now, only_train
 from cnai_sdk.config import Config
-from cnai_sdk.errors import NotFound, Unsupported
+from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
+from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
@@ -67,6 +69,21 @@ class KubernetesBackend:
             outputs_at_hand=False,
             place=session.target.place,
         )
+
+    async def check_place(self) -> None:
+        """Whether there is such a namespace, as far as one may look.
+
+        Raises:
+            InvalidRequest: there is none.
+        """
+        session = await self._session()
+        try:
+            await session.api.get(f"/api/v1/namespaces/{session.target.namespace}")
+        except Missing as error:
+            found = diagnose_refusal(error.message)
+            raise InvalidRequest(found.happened, why=found.why, next_step=found.fix) from error
+        except Refused:
+            return  # who may not look is told by the first request that needs it
 
     # -- making ------------------------------------------------------------------
 
