@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,31 @@ from cnai_sdk.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from cnai_sdk.handle import Handle
+    from cnai_sdk.model.workload import Workload
     from cnai_sdk.training import TrainJob
 
 
-@click.command()
+class _Train(click.Command):
+    """Says where the options of a script go, when one stands among those of train."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        script = next((word for word in args if word.endswith(".py")), "SCRIPT.py")
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name
+            own = {each.lstrip("-"): each for each in error.possibilities or ()}
+            near = difflib.get_close_matches(name.lstrip("-"), own, n=1)
+            meant = f" Did you mean {own[near[0]]}?" if near else ""
+            # The option's value is not repeated: it may be a secret.
+            raise click.UsageError(
+                f"train has no option {name}.{meant} Options of the script go after --: "
+                f"{ctx.command_path} {shlex.quote(script)} -- {name} …",
+                ctx=ctx,
+            ) from error
+
+
+@click.command(cls=_Train)
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @wishes
@@ -111,10 +134,24 @@ def stop(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
             continue
         if before.phase.ended:
             click.echo(f"{before.name} had ended before: {before.phase.label}.")
+            _name_other_runs(ctx, before)
         else:
             click.echo(f"{before.name} was asked to stop.")
     if as_json:
         print_json([job.workload for job in found])
+
+
+def _name_other_runs(ctx: click.Context, ended: Workload) -> None:
+    """Runs of the same that go on: who wrote the name may have meant them."""
+    base = ended.base or ended.name
+    running = [
+        each.name
+        for each in client_of(ctx).jobs().workloads
+        if (each.base or each.name) == base and not each.phase.ended
+    ]
+    if running:
+        verb = "goes" if len(running) == 1 else "go"
+        click.echo(f"{', '.join(running)} {verb} on. Stop it: cnai stop {' '.join(running)}")
 
 
 @click.command()

@@ -31,19 +31,21 @@ def fit(
     held = turns.as_held(running)
     before = list(held)
 
-    def start(wish: Ask) -> Held | None:
+    def start(wish: Ask, name: str = "") -> Held | None:
         got = grant(wish, capacity, held)
         if isinstance(got, str):
             return None
-        held.append(Held(name="", lease=got))
+        held.append(Held(name=name, lease=got))
         return held[-1]
 
-    ahead = [wish for turn in line if (wish := wish_of(index, turn)) is not None]
+    wishes = ((turn.name, wish_of(index, turn)) for turn in line)
+    waiting = [(name, wish) for name, wish in wishes if wish is not None]
     ends: list[tuple[Held, float | None]] = list(
         zip(before, (_ends(index, turn) for turn in running), strict=True)
     )
-    while ahead and (soon := start(ahead[0][0])) is not None:
-        ends.append((soon, ahead.pop(0)[1]))  # it has room, and starts at any moment
+    while waiting and (soon := start(waiting[0][1][0], waiting[0][0])) is not None:
+        ends.append((soon, waiting.pop(0)[1][1]))  # it has room, and starts at any moment
+    ahead = [wish for _, wish in waiting]
 
     fitting = 0
     while not ahead and fitting < count and start(ask) is not None:

@@ -50,6 +50,7 @@ class Index:
 
     Raises:
         StoreVersion: the store was written by another major version.
+        BackendUnavailable: it cannot be made, read or written.
     """
 
     def __init__(self, home: Path) -> None:
@@ -59,8 +60,9 @@ class Index:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        check_version(home)
-        self.jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _in_words(home):
+            check_version(home)
+            self.jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def folder(self, id: str) -> JobFolder:
         """The folder of a job."""
@@ -194,7 +196,7 @@ class Index:
         if self._connection is not None and inode == self._inode:
             return self._connection
         self.close()
-        with _alone(self.home):
+        with _in_words(self.home), _alone(self.home):
             fresh = not self.path.exists() or self.path.stat().st_size == 0
             if fresh:
                 self._discard()
@@ -271,6 +273,19 @@ def check_version(home: Path) -> None:
             why="A store of another major version is never changed.",
             next_step="Use the SDK that made it, or set CNAI_HOME to another folder.",
         )
+
+
+@contextlib.contextmanager
+def _in_words(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackendUnavailable(
+            f"The store of jobs, {home}, cannot be used: {error.strerror or error}.",
+            why="What runs, its log and its outputs are kept there.",
+            next_step="Check that it is a folder that you may write to, on a disk with free space, "
+            "or set CNAI_HOME to another one.",
+        ) from error
 
 
 def filesystem(path: Path) -> str:

@@ -47,6 +47,22 @@ def test_stopping_an_ended_job_says_that_it_had_ended(
     assert "had ended before: Succeeded" in cnai("stop", "digits").stdout
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_stopping_an_ended_job_names_its_later_runs_that_go_on(
+    cnai: Cnai, memory: MemoryBackend, submitted: Submitted, count: int
+) -> None:
+    memory.finish(_started(memory, submitted()))
+    submitted("other")
+    later = [submitted() for _ in range(count)]
+    said = cnai("stop", "digits").stdout
+    assert "digits had ended before: Succeeded" in said
+    runs = [f"digits-{n}" for n in range(2, 2 + count)]
+    assert all(run in said for run in runs)
+    assert "other" not in said
+    assert cnai(*said.strip().rpartition("Stop it: cnai ")[2].split()).exit_code == 0
+    assert all(runtime.call(memory.get(id)).phase is Phase.STOPPED for id in later)
+
+
 def test_delete_asks_and_takes_no_for_an_answer(
     cnai: Cnai, memory: MemoryBackend, submitted: Submitted
 ) -> None:
@@ -167,6 +183,20 @@ def test_a_secret_is_no_argument_of_a_script(
     assert "looks like a secret" in answer.stderr
     assert "q9Zx81LmPw02Vb77" not in answer.output
     assert names(memory) == []
+
+
+@pytest.mark.parametrize("words", [("--lr", "0.5"), ("--lr=0.5",)])
+def test_an_option_of_the_script_is_told_where_it_goes(cnai: Cnai, words: tuple[str, ...]) -> None:
+    answer = cnai("train", "fit.py", *words)
+    assert answer.exit_code == 2
+    assert "train fit.py -- --lr" in answer.stderr
+    assert "Did you mean" not in answer.stderr
+    asked = json.loads(cnai("train", "fit.py", *words, "--json").stderr)
+    assert "go after --" in asked["what"]
+
+
+def test_a_slip_in_an_option_of_train_is_put_right(cnai: Cnai) -> None:
+    assert "Did you mean --memory?" in cnai("train", "fit.py", "--memroy", "8Gi").stderr
 
 
 @pytest.mark.parametrize(("file", "said"), [("lesson.ipynb", "cnai.train(fn)"), ("a.sh", ".py")])
