@@ -351,6 +351,25 @@ async def test_a_server_that_fails_is_told_as_that_and_leaves_nothing(
         assert await objects(backend, kind) == []
 
 
+async def test_what_cannot_be_made_beside_a_job_is_told_with_its_own_reason(
+    cluster: Cluster | External, backend: KubernetesBackend, namespace: str
+) -> None:
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "few", "namespace": namespace},
+            "spec": {"hard": {"count/secrets": "0"}},
+        }
+    )
+    with pytest.raises(InvalidRequest, match="quota is used up") as told:
+        await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    assert "count/secrets" in told.value.why
+    assert "right" not in told.value.next_step
+    for kind in ("pytorchjobs", "configmaps", "secrets"):
+        assert await objects(backend, kind) == []
+
+
 async def test_where_nothing_tells_whether_the_job_was_made_nothing_of_it_is_removed(
     faulty: tuple[Faults, KubernetesBackend],
 ) -> None:

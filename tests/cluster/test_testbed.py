@@ -169,6 +169,14 @@ def test_an_answer_is_lost_and_its_object_is_made(bare: Cluster, room: str) -> N
         assert them.get(notes(room, "made")).status_code == 200
 
 
+def test_an_answer_is_replaced_by_an_error_and_its_object_is_made(bare: Cluster, room: str) -> None:
+    late = Rule(method="POST", status=504, asked=True, times=1)
+    with bare.faults(room) as (faults, kubeconfig), http(kubeconfig) as them, faults.rule(late):
+        assert them.post(notes(room), json=note("made", room)).status_code == 504
+        assert them.get(notes(room, "made")).status_code == 200
+        assert them.post(notes(room), json=note("made", room)).status_code == 409
+
+
 def test_a_request_that_is_cut_before_the_server_does_nothing(bare: Cluster, room: str) -> None:
     cut = Rule(method="POST", after=0)
     with bare.faults(room) as (faults, kubeconfig), http(kubeconfig) as them, faults.rule(cut):

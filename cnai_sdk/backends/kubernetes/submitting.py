@@ -316,7 +316,9 @@ def _wish(spec: TrainSpec, plan: Plan) -> Wish:
     return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind, claims=claims)
 
 
-def _not_beside(error: Refused) -> BackendUnavailable:
+def _not_beside(error: Refused) -> CnaiError:
+    if "cannot create resource" not in error.message:
+        return refused(error)
     return BackendUnavailable(
         "What the job needs beside it cannot be made; nothing was created.",
         why=error.message or error.what,
