@@ -655,6 +655,7 @@ async def test_a_ceiling_that_was_edited_by_hand_is_named_and_the_printed_comman
 # -- the lesson, as a student runs it ----------------------------------------------------------
 
 
+@pytest.mark.timeout(900)  # where it is busy, a job of the lesson takes half a minute
 def test_the_lesson_about_a_cluster_runs_under_the_students_role(
     room: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 from tests import vendors
 from tests.cluster.testbed.cluster import Cluster
 
+pytestmark = pytest.mark.timeout(900)  # where it is busy, a job of the lesson takes half a minute
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
