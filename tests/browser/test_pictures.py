@@ -19,13 +19,13 @@ from .notebook import EXAMPLE, open_notebook, run_all, write_notebook
 from .panel import open_lab, open_panel
 from .terminal import Terminal, terminal
 
-EPOCHS = 600
+EPOCHS = 100
 HELD = "Running 35%"
 HOLDS = """
 class DistributedSampler(torch.utils.data.DistributedSampler):
     def set_epoch(self, epoch):
         import time
-        while epoch >= 210:
+        while epoch >= 35:
             time.sleep(0.1)
         super().set_epoch(epoch)
 """
