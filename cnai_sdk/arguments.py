@@ -6,9 +6,10 @@ cluster can grant them.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnai_sdk.capture import check_secret
@@ -383,3 +384,10 @@ def _requirement(text: str) -> str:
             "by themselves.",
         )
     return text.strip()
+
+
+def shown_signature(method: Callable[..., object]) -> inspect.Signature:
+    """What may be written in a call of a verb, as a notebook shows it."""
+    whole = inspect.signature(method)
+    given = [each for each in whole.parameters.values() if each.name not in ("self", "unknown")]
+    return whole.replace(parameters=given)

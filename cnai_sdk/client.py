@@ -13,6 +13,8 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk import training as _training
+from cnai_sdk.arguments import shown_signature
+from cnai_sdk.asked import check_job
 from cnai_sdk.config import Config, check_operator, load_config
 from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
 from cnai_sdk.handle import Handle
@@ -231,8 +233,10 @@ class Client:
         `job("digits-2")` that one.
 
         Raises:
+            InvalidRequest: that is no name.
             NotFound: there is none; with the names that are nearest.
         """
+        check_job(name)
         found = runtime.call(self.backend.list())
         exact = [w for w in found if name == w.id]
         named = [w for w in found if name in (w.name, w.base, w.display_name)]
@@ -393,4 +397,4 @@ def gpus() -> Devices:
 
 for _verb in (train, jobs, job, use, quota, fits, gpus):
     _method = getattr(Client, _verb.__name__)
-    _verb.__doc__ = _method.__doc__
+    _verb.__doc__, vars(_verb)["__signature__"] = _method.__doc__, shown_signature(_method)

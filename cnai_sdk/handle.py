@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from cnai_sdk import runtime
+from cnai_sdk.asked import check_rank, check_tail, check_wait
 from cnai_sdk.errors import BackendUnavailable, JobFailed, NotFound, WaitTimeout
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
@@ -107,10 +108,15 @@ class Handle:
                 notebook to see them as they come.
             rank: only this worker.
             tail: only the last so many lines.
+
+        Raises:
+            InvalidRequest: it has no such worker, or that is no number of lines.
         """
+        tail, rank = check_tail(tail), check_rank(self._last, rank)
         read = functools.partial(self._backend.logs, self.id, rank=rank)
         if follow:
-            return LogStream(read(tail=tail, follow=True), missing=self._missing)
+            batches = read(tail=tail, follow=True)
+            return LogStream(batches, missing=self._missing, interrupted=self._goes_on())
         return Log(lambda last: runtime.iterate(read(tail=last)), tail=tail, missing=self._missing)
 
     def _missing(self) -> list[str]:
@@ -137,30 +143,33 @@ class Handle:
 
     # -- waiting -------------------------------------------------------------------
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until it has ended.
 
         Args:
-            timeout: seconds; None waits for as long as it takes.
+            timeout: seconds, or '30m'; None waits for as long as it takes.
 
         Raises:
+            InvalidRequest: that is no length of time.
             JobFailed: it failed; the error carries the verdict.
             WaitTimeout: it has not ended in time, and goes on.
         """
+        seconds = check_wait(timeout)
         try:
-            workload = runtime.call(self._until_ended(timeout))
+            workload = runtime.call(self._until_ended(seconds))
         except TimeoutError:
             raise WaitTimeout(
-                f"{self.name} has not ended in {timeout:g} s; it goes on.",
+                f"{self.name} has not ended in {seconds:g} s; it goes on.",
                 next_step=f'Wait again, or stop it: cnai.job("{self.name}").stop()',
             ) from None
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f'{self.name} goes on. cnai.job("{self.name}").stop() stops it.'
-            ) from None
+            raise KeyboardInterrupt(self._goes_on()) from None
         if workload.phase is Phase.FAILED:
             raise self._failure(workload)
         return self
+
+    def _goes_on(self) -> str:
+        return f'{self.name} goes on. cnai.job("{self.name}").stop() stops it.'
 
     async def _until_ended(self, timeout: float | None) -> Workload:
         async with asyncio.timeout(timeout):

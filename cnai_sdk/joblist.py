@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cnai_sdk.model.quantity import show_duration
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.model.quantity import show_duration, show_given
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.text import clean, display_width, row_text
 from cnai_sdk.text.columns import pad
@@ -25,6 +26,11 @@ class JobList(Sequence[Any]):
         self._attach = attach
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if isinstance(index, str):
+            raise InvalidRequest(
+                f"The list of jobs has numbers, and {show_given(index)} is none.",
+                next_step=f"A job by its name: cnai.job({show_given(index)})",
+            )
         if isinstance(index, slice):
             return [self._attach(w) for w in self.workloads[index]]
         return self._attach(self.workloads[index])

@@ -83,6 +83,7 @@ class LogStream:
 
     Args:
         missing: sentences on what the log lacks, asked for when it has ended.
+        interrupted: what is said to whoever interrupts it.
     """
 
     def __init__(
@@ -90,23 +91,31 @@ class LogStream:
         batches: AsyncIterator[Sequence[LogLine]],
         *,
         missing: Callable[[], Iterable[str]] = tuple,
+        interrupted: str = "",
     ) -> None:
         self._batches = batches
         self._missing = missing
+        self._interrupted = interrupted
 
     def lines(self) -> Iterator[LogLine]:
         """Lines with rank, number and time."""
-        for batch in runtime.iterate(self._batches):
+        for batch in self._iterate():
             for line in batch:
                 if not line.partial:
                     yield line
+
+    def _iterate(self) -> Iterator[Sequence[LogLine]]:
+        try:
+            yield from runtime.iterate(self._batches)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._interrupted) from None
 
     def __iter__(self) -> Iterator[str]:
         return (line.text for line in self.lines())
 
     def show(self) -> None:
         """Print the lines as they come."""
-        for batch in runtime.iterate(self._batches):
+        for batch in self._iterate():
             text = "\n".join(_shown(line, with_rank=True) for line in batch if not line.partial)
             if text:
                 print(text, flush=True)

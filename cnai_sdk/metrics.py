@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cnai_sdk.asked import check_names
 from cnai_sdk.model.metric import Metric, from_wire
 from cnai_sdk.model.quantity import show_number
 
@@ -58,7 +59,12 @@ class MetricTable(Sequence[dict[str, float]]):
         return frame.set_index("step")
 
     def plot(self, *names: str, title: str = "") -> Any:
-        """One chart a metric, over the steps; returns matplotlib's figure."""
+        """One chart a metric, over the steps; returns matplotlib's figure.
+
+        Raises:
+            InvalidRequest: no such metric was reported.
+        """
+        check_names(names, self.names)
         from matplotlib.figure import Figure
 
         shown = list(names) or self.names

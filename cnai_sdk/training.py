@@ -18,12 +18,13 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk.arguments import parse_args, parse_options, parse_resources, refuse_of_a_pod
+from cnai_sdk.asked import check_rank
 from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
 from cnai_sdk.capture.recall import with_arguments
 from cnai_sdk.capture.secrets import check_source
 from cnai_sdk.data import here, links_for
-from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound, Unsupported
+from cnai_sdk.errors import InvalidRequest, MissingDependency, Unsupported
 from cnai_sdk.gpu.wish import check_wish
 from cnai_sdk.handle import Handle
 from cnai_sdk.metrics import MetricTable
@@ -32,6 +33,7 @@ from cnai_sdk.model.quantity import as_count, show_given
 from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import is_address
+from cnai_sdk.results import missing_result
 from cnai_sdk.secrets import SecretStore
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ _CHANGEABLE = (
     "retries", "env", "secrets", "packages", "data", "outputs", "image", "shm", "queue",
     "priority",
 )  # fmt: skip
+_LAST_LINES = 200
 _DEFAULTS: dict[str, Any] = {
     "workers": 1,
     "retries": 0,
@@ -75,7 +78,11 @@ class TrainJob(Handle):
 
         Args:
             rank: which worker; rank 0 speaks for the job.
+
+        Raises:
+            InvalidRequest: it has no such worker.
         """
+        check_rank(self._last, rank)
         found = runtime.call(self._backend.metrics(self.id))
         return MetricTable(tuple(m for m in found if m.rank == rank))
 
@@ -87,6 +94,7 @@ class TrainJob(Handle):
 
         Raises:
             MissingDependency: matplotlib is not installed.
+            InvalidRequest: no such metric was reported.
         """
         if importlib.util.find_spec("matplotlib") is None:
             raise MissingDependency(
@@ -105,12 +113,8 @@ class TrainJob(Handle):
         self.wait()
         text = runtime.call(self._backend.result(self.id))
         if text is None:
-            raise NotFound(
-                f"{self.name} has no result.",
-                why="Its function returned None, or a value that is not JSON.",
-                next_step="Return numbers, text, lists or dicts; write anything else to a file in "
-                "cnai.output_dir(), which job.outputs then has.",
-            )
+            said = self.logs(rank=0, tail=_LAST_LINES)
+            raise missing_result(self._last, said, whole=not self._missing())
         return json.loads(text)
 
     def rerun(self, **changes: Any) -> Self:

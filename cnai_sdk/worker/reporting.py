@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 FRAME = b"\x1ecnai "
 """Starts a framed line: a record separator, which no terminal shows and no text file uses."""
@@ -61,28 +61,36 @@ def checkpoint_dir() -> Path:
     return folder
 
 
-def report(*, step: float | None = None, **metrics: Any) -> None:
+def report(*unnamed: NoReturn, step: float | None = None, **metrics: Any) -> None:
     """Report metrics of this step, such as `report(step=epoch, accuracy=0.97)`.
 
     Rank 0 speaks for the job; the values of other ranks are kept beside it.
 
     Args:
+        unnamed: nothing; values have names.
         step: where on the metrics' axis these values belong; counted from 0 when left out.
         metrics: name to number. Anything that `float()` takes, such as a tensor of one element.
 
     Raises:
-        CnaiError: no metric was given, a value is not one number, or the step is not finite.
+        CnaiError: no metric was given, or one without a name, a value is not one number, or the
+            step is not finite.
 
     >>> report(step=1, accuracy=0.5)
     step=1 accuracy=0.5
     """
+    if unnamed:
+        raise CnaiError(
+            "report() takes metrics by their names, and was given a value without one.\n"
+            "What to do: name it, such as cnai.report(step=epoch, loss=loss); a dict of metrics is "
+            "cnai.report(step=epoch, **metrics)."
+        )
     if not metrics:
         raise CnaiError(
             "report() was called without a metric.\n"
             "What to do: name at least one, such as cnai.report(step=epoch, loss=loss)."
         )
-    values = {name: _number(name, value) for name, value in metrics.items()}
-    where = None if step is None else _finite("step", step)
+    values = {name: _number(name, value, "report") for name, value in metrics.items()}
+    where = None if step is None else _finite("step", step, "report")
     shown = dict(values) if where is None else {"step": where, **values}
     line = " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
     say_progress()
@@ -100,8 +108,8 @@ def progress(done: float, total: float | None = None, *, unit: str = "step") -> 
         unit: one of them, in the singular.
     """
     global _unsaid
-    limit = None if total is None else _finite("total", total)
-    _unsaid = {"progress": [_finite("done", done), limit, str(unit)[:1000]]}
+    limit = None if total is None else _finite("total", total, "progress")
+    _unsaid = {"progress": [_finite("done", done, "progress"), limit, str(unit)[:1000]]}
     ended = total is not None and done >= total
     if ended or _may_say_progress():
         say_progress()
@@ -174,22 +182,25 @@ def flush(stream: Any) -> None:
         stream.flush()
 
 
-def _finite(name: str, value: Any) -> float:
-    number = _number(name, value)
+def _finite(name: str, value: Any, verb: str) -> float:
+    number = _number(name, value, verb)
     if not math.isfinite(number):
-        raise CnaiError(f"{name}={number} is not a place on an axis; pass a finite number.")
+        raise CnaiError(
+            f"{verb}({name}={number}) is not a place on an axis.\nWhat to do: pass a finite number."
+        )
     return number
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any, verb: str) -> float:
     try:
         if isinstance(value, str | bytes):
             raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError) as error:
+        example = "1" if name in ("step", "done", "total") else "float(value.mean())"
         raise CnaiError(
-            f"report({name}=…) was given {type(value).__name__}, which is not one number.\n"
-            f"What to do: pass a number, such as {name}=float(value.mean())."
+            f"{verb}({name}=…) was given {type(value).__name__}, which is not one number.\n"
+            f"What to do: pass a number, such as {name}={example}."
         ) from error
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import cnai_sdk as cnai
 from cnai_sdk.client import Client
-from cnai_sdk.errors import JobFailed, NotFound, WaitTimeout
+from cnai_sdk.errors import InvalidRequest, JobFailed, NotFound, WaitTimeout
 from cnai_sdk.metrics import MetricTable
 from cnai_sdk.model.phase import Phase
 
@@ -65,7 +65,8 @@ def test_what_another_rank_reported_is_kept_beside_it(client: Client) -> None:
     job = client.train(reporting(), workers=2)
     job.wait(PATIENCE)
     assert job.reports(rank=1)["accuracy"][:3] == [1.0, 1.5, 2.0]
-    assert len(job.reports(rank=7)) == 0
+    with pytest.raises(InvalidRequest, match="no worker 7"):
+        job.reports(rank=7)
     assert job.workload.metrics["loss"] == "NaN"
     assert job.workload.replicas[1].metrics["accuracy"] == "Infinity"
 
@@ -95,6 +96,10 @@ def test_metrics_can_be_drawn(client: Client) -> None:
     figure = job.plot()
     assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy"]
     assert len(job.plot("loss").axes) == 1
+    with pytest.raises(InvalidRequest) as refused:
+        job.plot("acuracy")
+    assert refused.value.why == "Reported were loss, accuracy."
+    assert refused.value.next_step == 'Did you mean "accuracy"?'
 
 
 def test_a_wait_that_is_over_leaves_the_job(client: Client) -> None:
@@ -137,7 +142,22 @@ def test_a_result_that_is_no_json_never_fails_the_job(client: Client) -> None:
     with pytest.raises(NotFound) as missing:
         job.result()
     assert "output_dir" in missing.value.next_step
+    assert "lock is not JSON" in missing.value.why
     assert "not JSON" in str(job.logs())
+
+
+def test_a_function_that_returned_nothing_is_said_to_have_returned_none(client: Client) -> None:
+    with pytest.raises(NotFound) as missing:
+        client.train(lambda: None, name="nothing").result()
+    assert missing.value.why == "Its function returned None."
+
+
+def test_a_job_that_was_stopped_is_not_said_to_have_returned_nothing(client: Client) -> None:
+    job = client.train(hold()).stop()
+    with pytest.raises(NotFound) as missing:
+        job.result()
+    assert missing.value.why == "It was stopped before its function had returned."
+    assert "job.rerun()" in missing.value.next_step
 
 
 def test_a_result_whose_conversion_breaks_never_fails_the_job(client: Client) -> None:
@@ -159,8 +179,10 @@ def test_a_result_of_many_megabytes_is_refused_with_its_size(client: Client) -> 
     job = client.train(lambda: "x" * 17_000_000, name="large")
     job.wait(PATIENCE)
     assert "17000002 bytes" in str(job.logs())
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as missing:
         job.result()
+    assert missing.value.why.endswith("could not be kept: it is 17000002 bytes of JSON.")
+    assert "Return less" in missing.value.next_step
 
 
 def test_results_of_numpy_and_torch_are_numbers(client: Client) -> None:
@@ -199,7 +221,7 @@ client = Client(config=Config(home=Path(sys.argv[1]), warm=False))
 job = client.train(holds, name="held")
 print("waiting", flush=True)
 try:
-    job.wait()
+    {wait}
 except KeyboardInterrupt as stop:
     print(stop, flush=True)
 import threading
@@ -217,9 +239,14 @@ def open_files(pid: int) -> list[str]:
     return found
 
 
-def test_an_interrupted_wait_leaves_the_job_and_says_so(client: Client, notebook: Path) -> None:
+@pytest.mark.parametrize(
+    "wait", ["job.wait()", "list(job.logs(follow=True))", "job.logs(follow=True).show()"]
+)
+def test_an_interrupted_wait_leaves_the_job_and_says_so(
+    client: Client, notebook: Path, wait: str
+) -> None:
     script = notebook / "waits.py"
-    script.write_text(INTERRUPTED)
+    script.write_text(INTERRUPTED.replace("{wait}", wait))
     kernel = subprocess.Popen(
         [sys.executable, str(script), str(client.config.home)],
         stdout=subprocess.PIPE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,55 @@ def test_a_backend_that_this_version_has_not_is_refused_with_those_it_has(client
         client.use("cloud")
     assert "cloud" in refusal.value.what
     assert "local" in refusal.value.why
+
+
+@pytest.mark.parametrize("verb", ["train", "use", "fits", "job", "jobs", "quota", "gpus"])
+def test_a_verb_shows_what_may_be_written_in_its_call(verb: str) -> None:
+    shown = inspect.signature(getattr(cnai, verb)).parameters
+    meant = inspect.signature(getattr(Client(MemoryBackend()), verb)).parameters
+    assert list(shown.values()) == [each for each in meant.values() if each.name != "unknown"]
+    assert all(each.kind is not each.VAR_KEYWORD for each in shown.values())
+
+
+@pytest.mark.parametrize("name", [3, None])
+def test_what_is_no_name_of_a_job_is_refused(client: Client, name: object) -> None:
+    with pytest.raises(InvalidRequest, match="no name of a job") as refusal:
+        client.job(name)  # type: ignore[arg-type]
+    assert "cnai.jobs()" in refusal.value.next_step
+
+
+def test_the_list_of_jobs_sends_a_name_to_where_names_go(client: Client) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        client.jobs()["digits"]
+    assert "cnai.job('digits')" in refusal.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda job: job.wait(timeout="soon"), "timeout='soon' is not a length of time"),
+        (lambda job: job.wait(timeout=-1), "timeout=-1 is not a length of time"),
+        (lambda job: job.logs(tail="5"), "tail='5' is not a number of lines"),
+        (lambda job: job.logs(tail=-1), "tail=-1 is not a number of lines"),
+        (lambda job: job.logs(rank=2), "work has no worker 2"),
+        (lambda job: job.logs(follow=True, rank=-1), "work has no worker -1"),
+        (lambda job: job.reports(rank=5), "work has no worker 5"),
+        (lambda job: job.reports().plot("nosuch"), "No metric 'nosuch' was reported"),
+    ],
+)
+def test_what_a_handle_cannot_be_asked_is_refused_and_not_answered_with_nothing(
+    client: Client, ask: Callable[[TrainJob], object], said: str
+) -> None:
+    job = client.train(work, workers=2)
+    with pytest.raises(InvalidRequest) as refusal:
+        ask(job)
+    assert said in refusal.value.what
+    assert refusal.value.next_step
+
+
+def test_a_wait_takes_a_length_of_time_as_train_does(client: Client) -> None:
+    with pytest.raises(WaitTimeout, match=r"has not ended in 0\.1 s"):
+        client.train(work).wait(timeout="0.1s")
 
 
 def test_nothing_is_made_before_the_first_verb(tmp_path: Path) -> None:
