@@ -297,6 +297,20 @@ async def test_a_worker_that_is_evicted(stage: Stage, ledger: Ledger, node: Cont
     assert "ran short of memory" in found.happened
 
 
+@produces("real", "POD_DELETED")
+async def test_a_worker_whose_pod_somebody_deletes(
+    cluster: Cluster | External, namespace: str, kubeconfig: Path, tmp_path: Path, ledger: Ledger
+) -> None:
+    """The operator then ends the other one, within the same second."""
+    async with stage_of(cluster, namespace, tmp_path, operator="pytorchjob") as stage:
+        name = await stage.train("import time; time.sleep(600)", workers=2)
+        await stage.running(name)
+        await asyncio.to_thread(cluster.delete_pod, namespace, f"{name}-worker-1")
+        found = ledger.note(await stage.verdict(name, "POD_DELETED"))
+    assert found.rank == 1
+    assert found.why.startswith("The pod of worker 1 was deleted: by a person")
+
+
 AWAY = {"key": "reserved", "value": "work", "effect": "NoSchedule"}
 ROOM = {"cpu": "8", "memory": "16Gi", "pods": "110"}
 NODES = [

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import msgspec
+
 from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
@@ -21,6 +23,7 @@ from cnai_sdk.backends.kubernetes.standing_pods import (
     before_restart,
     facts_of,
     job_names,
+    latest,
 )
 
 _SET = "jobset.sigs.k8s.io/jobset-name"
@@ -97,19 +100,41 @@ class Job:
     def saw(self, pod: Pod, *, gone: bool = False) -> None:
         """Take what a pod says; what an earlier run said is kept."""
         uid, master = pod.metadata.uid, self.asked.master
-        self.pods.pop(uid, None)
+        before = self.pods.pop(uid, None)
         if not gone:
             self.pods[uid] = pod
         facts = facts_of(pod, master=master, gone=gone)
+        if self._was_deleted(before, facts):
+            facts = msgspec.structs.replace(facts, deleted=True)
         earlier = before_restart(pod, master=master)
         if earlier is not None:
             self.facts[uid, earlier.attempt] = earlier
         self.facts[uid, facts.attempt] = facts
 
+    def _was_deleted(self, before: Pod | None, facts: PodFacts) -> bool:
+        """Whether a pod is told to end although no worker had come to a bad end: what an operator
+        deletes follows from that, and other pods go only after it."""
+        known = self.facts.get((facts.uid, facts.attempt))
+        if known is not None and known.deleted:
+            return True
+        fresh = before is not None and before.metadata.deletion_timestamp is None
+        if not (fresh and (facts.leaving or facts.gone)) or facts.exit_code is not None:
+            return False
+        obj, others = self.obj, (each for each in self.facts.values() if each.rank != facts.rank)
+        steered = self.asked.stopped is not None or obj.spec.suspended
+        if steered or obj.metadata.deletion_timestamp or facts.why not in ("", "Deleted"):
+            return False
+        return not (facts.attempt or any(_has_trouble(each) for each in latest(others).values()))
+
     def remember(self, facts: Iterable[PodFacts]) -> None:
         """Runs that were seen earlier, perhaps by another process."""
         for each in facts:
             self.facts.setdefault((each.uid, each.attempt), each)
+
+
+def _has_trouble(each: PodFacts) -> bool:
+    """Whether a worker failed, or was told to end, or was started again because it had failed."""
+    return each.failed or each.leaving or each.gone or each.attempt > 0
 
 
 class Index:

@@ -98,7 +98,8 @@ def _limit(asked: Asked) -> str:
 
 def first_to_fail(facts: Sequence[PodFacts]) -> PodFacts | None:
     """The worker whose failure the others' follow from, of the last attempt."""
-    bad = [each for each in latest(facts).values() if each.failed or _taken(each)]
+    runs = latest(facts).values()
+    bad = [each for each in runs if each.failed or _taken(each) or _removed(each)]
     if bad:
         return min(bad, key=_turn)
     # The last pods may be gone before they said how they ended: the run before them tells.
@@ -110,15 +111,21 @@ def _taken(each: PodFacts) -> bool:
     return each.leaving and each.why in _TAKEN
 
 
-def _turn(each: PodFacts) -> tuple[float, int, int]:
-    """Sorts by time; clocks tell whole seconds, so then by what cannot follow from another."""
+def _removed(each: PodFacts) -> bool:
+    """Whether it was deleted before it had done its work."""
+    return each.deleted and each.phase is not Phase.SUCCEEDED
+
+
+def _turn(each: PodFacts) -> tuple[bool, float, int, int]:
+    """Sorts by time, after a pod that was deleted while nothing was wrong; clocks tell whole
+    seconds, so then by what cannot follow from another."""
     if each.why and not each.document.get("error"):
         own = 0
     elif each.exit_code in _ASKED_TO_END:
         own = 2
     else:
         own = 1
-    return (each.ended or float("inf"), own, each.rank or 0)
+    return (not each.deleted, each.ended or float("inf"), own, each.rank or 0)
 
 
 def cause_of(each: PodFacts, asked: Asked, raised: Mapping[int, str]) -> Cause:
@@ -156,6 +163,8 @@ def _cause(each: PodFacts, asked: Asked, who: str, raised: Mapping[int, str]) ->
     reason = told.get("reason")
     if isinstance(reason, str) and reason.isalnum():
         return reason, clip(str(told.get("message") or "")) or f"{who} failed"
+    if each.deleted:
+        return "PodDeleted", f"The pod of worker {each.rank} was deleted"
     stuck = starting(why, each.said)
     if stuck.stuck:
         return stuck.reason, f"{who}: {stuck.sentence}"

@@ -50,6 +50,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ready: whether it runs and says that it is ready.
         leaving: whether it was told to end.
         gone: whether the object is no more.
+        deleted: whether it was told to end while nothing was wrong with any worker.
     """
 
     uid: str
@@ -69,6 +70,7 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ready: bool = False
     leaving: bool = False
     gone: bool = False
+    deleted: bool = False
 
     @property
     def failed(self) -> bool:

@@ -1,0 +1,86 @@
+"""A worker's pod that somebody deleted, and the workers that were ended for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cnai_sdk.explain import Facts, diagnose
+from cnai_sdk.model.phase import Phase
+from cnai_sdk.model.workload import Workload
+
+from .lives import a_job, ended, events_of, joined, running, stands, time
+
+FAILED = a_job(2, conditions={"Failed": {}})
+LOST_PEER = {"error": {"type": "RuntimeError", "message": "Connection closed by peer"}}
+
+
+def leaving(pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod, told to end."""
+    return pod | {"metadata": pod["metadata"] | {"deletionTimestamp": time(80)}}
+
+
+def after(*states: dict[str, Any], gone: tuple[dict[str, Any], ...] = ()) -> Workload:
+    """How a job stands whose two workers ran, then these states were told, then it failed."""
+    return stands(joined(a_job(2), running(0), running(1), *states, FAILED, gone=gone))
+
+
+def test_a_pod_that_was_deleted_is_the_cause_and_the_others_follow() -> None:
+    """The operator ends the others within the same second, and any may be the first to have
+    ended."""
+    found = after(
+        leaving(running(1)), leaving(running(0)), leaving(ended(0, 143)), leaving(ended(1, 143))
+    )
+    assert (found.reason, found.message) == ("PodDeleted", "The pod of worker 1 was deleted")
+    assert [each.phase for each in found.replicas] == [Phase.STOPPED, Phase.FAILED]
+
+
+def test_it_is_the_cause_whichever_watch_speaks_first() -> None:
+    """That the job failed may be heard before that the pod was told to end."""
+    states = [leaving(running(1)), leaving(running(0)), leaving(ended(1, 143))]
+    job = joined(a_job(2), running(0), running(1), FAILED, *states)
+    assert stands(job).message == "The pod of worker 1 was deleted"
+
+
+def test_a_peer_that_raises_because_a_pod_was_deleted_is_not_the_cause() -> None:
+    raised = ended(0, 1, at=49, end=json.dumps(LOST_PEER))
+    found = after(leaving(running(1)), raised, leaving(ended(1, 143)))
+    assert found.message == "The pod of worker 1 was deleted"
+
+
+def test_a_pod_that_is_deleted_without_time_to_end_is_the_cause() -> None:
+    found = after(gone=(running(1),))
+    assert found.message == "The pod of worker 1 was deleted"
+
+
+def test_a_pod_that_is_deleted_because_another_worker_failed_is_not_the_cause() -> None:
+    found = after(ended(0, 3), leaving(running(1)), leaving(ended(1, 143, at=49)))
+    assert found.reason == "WorkerFailed"
+
+
+def test_workers_that_are_deleted_after_they_were_started_again_had_failed() -> None:
+    """An operator counts the restarts, and the state in between may be heard by nobody."""
+    found = after(running(1, restarts=1), leaving(running(1, restarts=1)), leaving(running(0)))
+    assert found.reason != "PodDeleted"
+
+
+def test_what_took_the_pod_is_told_where_the_cluster_says_it() -> None:
+    why = {"DisruptionTarget": {"reason": "EvictionByEvictionAPI"}}
+    found = after(leaving(running(1, conditions=why)), leaving(ended(1, 143, conditions=why)))
+    assert found.reason == "Evicted"
+
+
+def test_a_worker_that_had_run_to_its_end_did_not_fail_by_it() -> None:
+    found = after(leaving(running(1)), leaving(ended(1, 0)), ended(0, 3))
+    assert found.message == "Worker 0 ended with exit code 3"
+
+
+def test_its_verdict_says_so() -> None:
+    states = [leaving(running(1)), leaving(ended(0, 143)), leaving(ended(1, 143))]
+    job = joined(a_job(2), running(0), running(1), *states, FAILED)
+    found = diagnose(Facts(workload=stands(job), events=tuple(events_of(job))))
+    assert found is not None
+    assert (found.id, found.rank) == ("POD_DELETED", 1)
+    assert found.happened == "Worker 1 was deleted from the cluster, and not by this job."
+    assert found.why.startswith("The pod of worker 1 was deleted: by a person")
+    assert [line.text for line in found.evidence] == ["The pod of worker 1 was deleted"]
