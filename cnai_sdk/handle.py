@@ -208,6 +208,29 @@ class Handle:
         runtime.call(self._backend.stop(self.id))
         return self
 
+    def suspend(self) -> Self:
+        """Pause it: its workers end, and their room is for others until `resume`.
+
+        The function begins anew afterwards. It can go on from what it has written to
+        cnai.checkpoint_dir(), which is kept where the job has outputs=.
+
+        Raises:
+            Unsupported: the backend cannot; on a cluster it can.
+            InvalidRequest: it has ended.
+        """
+        runtime.call(self._backend.suspend(self.id))
+        return self
+
+    def resume(self) -> Self:
+        """Let it go on after `suspend`, as soon as there is room.
+
+        Raises:
+            Unsupported: the backend cannot.
+            InvalidRequest: it has ended.
+        """
+        runtime.call(self._backend.resume(self.id))
+        return self
+
     def delete(self) -> None:
         """Stop it if need be, and remove its folder, outputs and logs."""
         runtime.call(self._backend.delete(self.id))

@@ -135,10 +135,15 @@ class Backend(Protocol):
         """A local path of the outputs, where the backend declares `outputs_as_folder`."""
 
     async def suspend(self, id: str) -> None:
-        """Pause, keeping what was done. Raises Unsupported where not declared."""
+        """Pause, keeping what was done.
+
+        Raises:
+            Unsupported: it is not declared.
+            InvalidRequest: it has ended.
+        """
 
     async def resume(self, id: str) -> None:
-        """Go on after `suspend`."""
+        """Go on after `suspend`; raises what that raises."""
 
     async def stop(self, id: str) -> None:
         """Ask it to end, then end it; returns when the request is on its way."""

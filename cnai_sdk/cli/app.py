@@ -15,6 +15,7 @@ from cnai_sdk.cli.administering import admin
 from cnai_sdk.cli.checking import doctor
 from cnai_sdk.cli.completing import completion
 from cnai_sdk.cli.looking import events, explain, jobs, logs, status
+from cnai_sdk.cli.pausing import resume, suspend
 from cnai_sdk.cli.printing import print_error
 from cnai_sdk.cli.room import fits, quota
 from cnai_sdk.cli.settings import secrets, use
@@ -91,6 +92,8 @@ _COMMANDS: tuple[click.Command, ...] = (
     events,
     explain,
     stop,
+    suspend,
+    resume,
     rerun,
     delete,
     quota,

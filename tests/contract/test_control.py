@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnai_sdk.backends.base import Backend
-from cnai_sdk.errors import NotFound, Unsupported
+from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
 from cnai_sdk.model.phase import Kind, Phase
 
 from .behaviours import Behaviour
@@ -107,6 +107,21 @@ async def test_a_suspended_workload_can_be_stopped(harness: Harness, kind: Kind)
     await harness.backend.stop(workload.id)
     ended = await harness.ended(workload.id)
     assert (ended.phase, ended.suspended) == (Phase.STOPPED, False)
+
+
+@pytest.mark.parametrize("verb", ["suspend", "resume"])
+async def test_what_has_ended_is_neither_suspended_nor_resumed(
+    harness: Harness, kind: Kind, verb: str
+) -> None:
+    if not (await harness.backend.capabilities()).suspend:
+        pytest.skip(f"{harness.backend.name} does not declare suspend")
+    workload = await harness.submit(kind, Behaviour.WAITS)
+    await harness.backend.stop(workload.id)
+    ended = await harness.ended(workload.id)
+    with pytest.raises(InvalidRequest, match="has ended") as refusal:
+        await getattr(harness.backend, verb)(workload.id)
+    assert refusal.value.next_step
+    assert (await harness.backend.get(workload.id)).phase is ended.phase
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])

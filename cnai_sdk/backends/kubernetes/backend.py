@@ -225,12 +225,14 @@ class KubernetesBackend:
     async def suspend(self, id: str) -> None:
         session, job = await self._job(id)
         _only_ours(job, "suspended")
+        _not_ended(job, session.mirror.get(id))
         kind = _kind(job)
         await change(session, job, kind, kind.suspend(_labelled(job)))
 
     async def resume(self, id: str) -> None:
         session, job = await self._job(id)
         _only_ours(job, "resumed")
+        _not_ended(job, session.mirror.get(id))
         kind = _kind(job)
         await until_left(session, job, kind)
         await change(session, job, kind, kind.resume(_labelled(job)))
@@ -332,6 +334,14 @@ def _only_ours(job: Job, done: str) -> None:
         raise Unsupported(
             f"{job.asked.name} was not made by cnai-sdk, so it is not {done} here.",
             next_step="Whoever made it has the means for it, such as kubectl.",
+        )
+
+
+def _not_ended(job: Job, workload: Workload | None) -> None:
+    if workload is not None and workload.phase.ended:
+        raise InvalidRequest(
+            f"{job.asked.name} has ended: it is {workload.phase.value}.",
+            next_step="Run it again; only what runs or waits can be suspended.",
         )
 
 
