@@ -235,6 +235,13 @@ async def test_an_image_that_is_not_there(stage: Stage, ledger: Ledger) -> None:
     assert "registry.example.com/nosuch:v9" in found.why
 
 
+@produces("imitated", "IMG_INVALID")
+async def test_a_name_that_no_image_can_have(stage: Stage, ledger: Ledger) -> None:
+    await stage.pytorchjob("shouts", image="Python:3")
+    found = ledger.note(await stage.verdict("shouts", "IMG_INVALID"))
+    assert found.why.startswith("The image name Python:3 is not valid. ")
+
+
 @produces("imitated", "BAD_COMMAND")
 async def test_a_program_that_the_image_lacks(stage: Stage, ledger: Ledger) -> None:
     await stage.pytorchjob("typo", command=["nosuchprogram"])
@@ -248,6 +255,7 @@ async def test_a_secret_that_does_not_exist(stage: Stage, ledger: Ledger) -> Non
     await stage.pytorchjob("locked", env=[{"name": "HF_TOKEN", "valueFrom": source}])
     found = ledger.note(await stage.verdict("locked", "MOUNT_MISSING"))
     assert "There is no secret hf-token" in found.why
+    assert 'secrets=["NAME/KEY"] takes a Secret that is in this namespace' in found.fix
 
 
 @produces("imitated", "MOUNT_MISSING")

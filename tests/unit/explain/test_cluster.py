@@ -145,6 +145,18 @@ PULLS = [
     ("the registry is having lunch", "IMG_BACKOFF"),
 ]
 
+NO_NAME = (
+    'Failed to apply default image tag "Python:3": couldn\'t parse image name "Python:3": '
+    "invalid reference format: repository name (library/Python) must be lowercase"
+)
+
+
+def test_a_name_that_no_image_can_have_is_not_tried_again() -> None:
+    found = verdict_of(joined(a_job(1), waiting(0, "InvalidImageName", NO_NAME)))
+    assert found.id == "IMG_INVALID"
+    assert found.why.startswith("The image name Python:3 is not valid. ")
+    assert "tries again" not in found.why
+
 
 @pytest.mark.parametrize(("said", "id"), PULLS, ids=[id for _, id in PULLS])
 def test_the_registrys_own_words_choose_the_verdict(said: str, id: str) -> None:

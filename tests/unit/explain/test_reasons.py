@@ -140,7 +140,12 @@ def test_the_network_comes_before_the_package_that_was_not_found_for_want_of_it(
         "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'\n"
         "ERROR: No matching distribution found for tqdm"
     )
-    assert verdict([(0, said)], reason="InstallFailed", exits={0: None}).id == "PIP_NO_NETWORK"
+    message = "The package index cannot be reached: Name or service not known"
+    for lines in ([(0, said)], []):  # also where nobody may read the log
+        found = verdict(lines, reason="InstallFailed", message=message, exits={0: None})
+        assert found.id == "PIP_NO_NETWORK"
+        assert found.why == f"{message}. None of your code has run."
+        assert "PIP_INDEX_URL in env=" in found.fix
 
 
 def test_a_full_disk_explains_an_end_that_nothing_else_does() -> None:
