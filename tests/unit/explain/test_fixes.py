@@ -23,9 +23,14 @@ FUNCTIONS = {
     **{f"cnai.{name}": getattr(cnai_sdk, name) for name in cnai_sdk.__all__},
     "cnai.train": Client.train,
     "DataLoader": "torch.utils.data:DataLoader",
+    "DistributedDataParallel": "torch.nn.parallel:DistributedDataParallel",
+    "labels.max": "torch:Tensor.max",
+    "labels.min": "torch:Tensor.min",
     "model.join": "torch.nn.parallel:DistributedDataParallel.join",
     "model.parameters": "torch.nn:Module.parameters",
     "model.state_dict": "torch.nn:Module.state_dict",
+    "x.float": "torch:Tensor.float",
+    "y.long": "torch:Tensor.long",
     "int": int,
 }
 WORDS = {
