@@ -10,6 +10,9 @@ export const kindIcons: ReadonlyMap<string, LabIcon> = new Map(
   Object.entries(KINDS).map(([kind, shape]) => [kind, icon(`kind-${kind}`, shape)])
 );
 
+/** Our tab as a picture: cards of the launcher's notebooks draw nothing else. */
+export const cardUrl = `data:image/svg+xml,${encodeURIComponent(svg(TAB))}`;
+
 function icon(name: string, shape: IShape): LabIcon {
   return new LabIcon({ name: `cnai-lab:${name}`, svgstr: svg(shape) });
 }

@@ -125,6 +125,7 @@ OPERATIONS = (
         method="POST",
         path="fits/{source}",
         body=Wished,
+        counts=False,
         answer=Fitting,
         summary="Whether jobs of a size would start now, wait and for how long, or never start.",
         call=fits,

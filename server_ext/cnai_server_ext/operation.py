@@ -72,6 +72,7 @@ class Operation:
         answer: the type of what is answered; `File` for a download, `dict` for a JSON Schema.
         summary: a sentence.
         call: answers.
+        counts: whether it is something that a person does, and so activity of the server.
         media: of a download.
     """
 
@@ -82,4 +83,5 @@ class Operation:
     call: Answer
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
+    counts: bool = True
     media: str = "application/octet-stream"

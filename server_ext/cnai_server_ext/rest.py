@@ -55,6 +55,12 @@ class OperationHandler(CnaiHandler):
         self._operations = operations
         self._received = b""
 
+    def update_api_activity(self) -> None:
+        """Only what a person does counts; a page also asks by itself."""
+        operation = self._operations.get(self.request.method or "")
+        if operation is None or operation.counts:
+            super().update_api_activity()
+
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse a body that is too long before it is read."""
         await super().prepare()

@@ -54,3 +54,25 @@ def test_train_this_function_asks_little_and_starts_the_job(
     dialog.get_by_role("button", name="Train").click()
     panel.says("small", "Succeeded")
     expect(page.locator(".jp-CodeCell", has_text="cnai.train(small")).to_be_visible()
+
+
+def test_a_function_that_ran_before_its_kernel_was_restarted_is_run_again_first(
+    page: Page, lab: Lab, outside: object
+) -> None:
+    """The numbers beside the cells outlive the kernel, which knows nothing any more."""
+    open_notebook(
+        page,
+        lab,
+        write_notebook(lab.root, "anew.ipynb", [IMPORT, FUNCTION.replace("small", "anew")]),
+    )
+    run_all(page)
+    panel = open_panel(page)
+    page.locator("[data-command='notebook:restart-kernel']:visible").click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    cell = page.locator(".jp-CodeCell", has_text="def anew")
+    cell.locator(".cm-content").click()
+    cell.get_by_role("button", name=re.compile("Train this function")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Train").click()
+    panel.says("anew", "Succeeded")

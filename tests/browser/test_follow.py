@@ -78,7 +78,10 @@ def test_run_all_of_the_example_is_followed_from_start_to_end(
     assert "…" not in failed.inner_text()
     panel.says("repaired", "Succeeded", timeout=120_000)
 
+    page.set_viewport_size({"width": 1280, "height": 720})
     job = panel.open_job("spoiled")
+    expect(job.root.get_by_text(re.compile("Target 10 is out of bounds")).first).to_be_visible()
+    expect(job.root.get_by_text("What happened", exact=True)).to_be_in_viewport()
     for word in ("What happened", "Why", "What to do", "Evidence"):
         expect(job.root.get_by_text(word, exact=True)).to_be_visible()
     expect(job.root.get_by_text(re.compile("Target 10 is out of bounds")).first).to_be_visible()

@@ -109,5 +109,8 @@ def test_a_narrow_panel_cuts_nothing_that_matters(
     expect(row).to_contain_text("Running 40%")
     over = panel.root.evaluate(WIDER)
     assert over == []
+    failed = panel.row("digits-2").locator(".cnai-JobRow-state")
+    expect(failed).to_contain_text("Failed")
+    assert failed.evaluate("state => state.scrollWidth <= state.clientWidth"), "its cause is cut"
     panel.root.screenshot(path=shots / f"panel-{width}.png")
     assert grave(page, "#cnai-side-panel") == []

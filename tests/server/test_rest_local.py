@@ -293,11 +293,14 @@ class TestActivity:
         until(local._loop, lambda: len(looks) > 4)
         assert times["cnai_jobs"] == seen
 
-    def test_what_a_page_reads_does_not_count(self, ask: Ask, jp_serverapp: Any) -> None:
+    def test_what_a_page_reads_does_not_count(
+        self, ask: Ask, fetch: Fetch, jp_serverapp: Any
+    ) -> None:
         app = jp_serverapp.web_app
         before = app.last_activity()
         for address in ("version", "sources", "jobs/local", "quota/local", "no/such"):
             ask(address)
+        fetch("fits/local", method="POST", body={"wishes": {}, "count": 1})
         assert app.last_activity() == before
 
     def test_what_a_person_does_counts(self, fetch: Fetch, jp_serverapp: Any) -> None:

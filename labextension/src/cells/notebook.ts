@@ -2,6 +2,7 @@ import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
 import { importsSdk } from './python';
+import { hasRun } from './runs';
 
 /** The code cell that is active in the current notebook; null when it is another kind. */
 export function activeCode(tracker: INotebookTracker | null): CodeCell | null {
@@ -9,10 +10,11 @@ export function activeCode(tracker: INotebookTracker | null): CodeCell | null {
   return cell instanceof CodeCell ? cell : null;
 }
 
-/** Whether a cell that imports the SDK has run: one that only stands there is no help. */
+/** Whether a cell that imports the SDK has run in this kernel: one that only stands there is no
+ *  help, and importing it twice does no harm. */
 export function hasImport(panel: NotebookPanel): boolean {
   const cells = [...(panel.content.model?.cells ?? [])];
-  const run = cells.filter(cell => isCodeCellModel(cell) && cell.executionCount !== null);
+  const run = cells.filter(cell => isCodeCellModel(cell) && hasRun(panel.content, cell));
   return importsSdk(run.map(cell => cell.sharedModel.getSource()));
 }
 
@@ -36,7 +38,7 @@ function activeIsEmpty(panel: NotebookPanel): boolean {
 /** Whether the kernel knows the active cell as it stands. */
 export function activeHasRun(panel: NotebookPanel): boolean {
   const cell = panel.content.activeCell;
-  return cell instanceof CodeCell && cell.model.executionCount !== null && !cell.model.isDirty;
+  return cell instanceof CodeCell && hasRun(panel.content, cell.model) && !cell.model.isDirty;
 }
 
 /** Run the active cell; false when it failed. */

@@ -8,6 +8,7 @@ import { servingPlace } from '../panels/side/places';
 import { Commands, IStore } from '../tokens';
 import { TrainForm } from './form';
 import { activeCode, activeHasRun, hasImport, insertBelow, runActive } from './notebook';
+import { noteRuns } from './runs';
 import { functionOf, IFunction, withImport } from './python';
 
 /** 'Train this function', on a cell's toolbar and in the palette. */
@@ -28,6 +29,7 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
     const { commands } = app;
     const fn = (): IFunction | null =>
       functionOf(activeCode(tracker)?.model.sharedModel.getSource() ?? '');
+    noteRuns();
     commands.addCommand(Commands.trainCell, {
       label: trans.__('Train this function…'),
       // A button of a toolbar is called by its caption.

@@ -9,7 +9,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { hasImport, insertBelow } from '../cells/notebook';
 import { attachCode, withImport } from '../cells/python';
-import { kindIcons } from '../icons';
+import { cardUrl, kindIcons } from '../icons';
 import { Commands, IStore } from '../tokens';
 import { openExample } from './documents';
 import { addressOf } from './address';
@@ -105,7 +105,9 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       // JupyterLab groups the cards by its own words.
       category: lab.__('Notebook'),
       rank: 90,
-      args: { isLauncher: true }
+      args: { isLauncher: true },
+      // Cards of that group draw no icon of a command.
+      kernelIconUrl: cardUrl
     });
   }
 };

@@ -10,6 +10,8 @@ import { PhaseMark } from './marks';
 
 /** A question is asked when nothing was typed for so many milliseconds. */
 export const PAUSE = 250;
+/** And again so many milliseconds after its quota moved: it may move many times a second. */
+export const AGAIN = 1_000;
 
 const MARKS = { now: 'Succeeded', waits: 'Queued', never: 'Failed' } as const;
 const BARE = /^-?\d+(\.\d+)?$/;
@@ -44,7 +46,7 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
   const source = place.source.id;
   const away = Boolean(place.source.problem);
   const wished = JSON.stringify(wishedOf(size));
-  const questions = useRef({ about: '', asked: 0, answered: 0 }).current;
+  const questions = useRef({ about: '', due: '', last: '', asked: 0, answered: 0 }).current;
   const about = JSON.stringify([source, wished]);
   useEffect(() => {
     questions.about = about;
@@ -52,16 +54,27 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
   }, [questions, about]);
   useEffect(() => {
     // While a quota moves on and on it is answered all the same: only another wish takes one back.
-    const number = ++questions.asked;
-    const stands = () => questions.about === about && number > questions.answered;
     const ask = async () => {
+      const number = ++questions.asked;
       const next = await answerOf(store, source, JSON.parse(wished) as Wished);
-      if (stands()) {
+      if (questions.about === about && number > questions.answered) {
         questions.answered = number;
         setAnswer(next);
       }
     };
-    window.setTimeout(() => stands() && void ask(), PAUSE);
+    if (questions.due === about) {
+      return; // what has moved is looked at then
+    }
+    const pause = questions.last === about ? AGAIN : PAUSE;
+    questions.due = questions.last = about;
+    window.setTimeout(() => {
+      if (questions.due === about) {
+        questions.due = '';
+        if (questions.about === about) {
+          void ask();
+        }
+      }
+    }, pause);
   }, [store, source, wished, about, quota, away, questions]);
   const refused = answer && 'problem' in answer ? fieldOf(answer.problem) : '';
   useEffect(() => onRefused?.(refused), [refused, onRefused]);

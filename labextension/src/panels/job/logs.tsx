@@ -85,7 +85,7 @@ function useOpening({ model, row, job }: ILogs): void {
     }
     const root = job?.diagnosis?.evidence?.find(line => line.root !== false && line.line);
     if (root) {
-      model.show(root);
+      model.show(root, false);
     } else {
       book.toEnd();
     }

@@ -151,7 +151,9 @@ function useScrolling(
     }
     pending.current = null;
     node.scrollTop = virtual.getOffsetForIndex(index, 'center')?.[0] ?? index * LINE;
-    node.scrollIntoView?.({ block: 'nearest' });
+    if (target?.asked) {
+      node.scrollIntoView?.({ block: 'nearest' });
+    }
   };
   React.useLayoutEffect(() => {
     const node = view.current!;

@@ -16,6 +16,8 @@ export type Notice =
 export interface ITarget {
   readonly number: number;
   readonly rank: number | null;
+  /** Whether a person asked for it, who is to see it; a page that opens stays at its verdict. */
+  readonly asked: boolean;
 }
 
 /** What one job's page knows: its job, its log, and what the person asked of the page. */
@@ -160,11 +162,11 @@ export class JobModel implements IDisposable {
     return this._logsWanted;
   }
 
-  /** Bring the log to a line. */
-  show(place: Pick<Evidence, 'rank' | 'line'>): void {
+  /** Bring the log to a line, and the page to the log where a person asked for it. */
+  show(place: Pick<Evidence, 'rank' | 'line'>, asked = true): void {
     if (place.line) {
       this._scriptShown = false;
-      this._target = { number: place.line, rank: place.rank ?? null };
+      this._target = { number: place.line, rank: place.rank ?? null, asked };
       this._changed.emit();
     }
   }

@@ -5,7 +5,7 @@ import { AgeText } from '../../parts/age';
 import { KindMark, PhaseMark, PlaceMark } from '../../parts/marks';
 import { Spark } from '../../parts/spark';
 import { IEntry, IStore, keyText } from '../../tokens';
-import { gpusOf, numberText, phaseName, shownName, stateText } from '../../words';
+import { gpusOf, hasEnded, numberText, phaseName, shownName, stateText } from '../../words';
 import { IRowDeeds, RowTools } from './rowTools';
 
 export interface IRowProps {
@@ -143,7 +143,9 @@ function SecondLine({ entry, refusal, waits, store, trans }: IRowProps): JSX.Ele
       ) : (
         <State text={state} phase={phaseName(row.workload.phase, trans)} {...{ row, trans }} />
       )}
-      {spark.length > 1 && <Spark values={spark} width={40} height={16} rest={waits !== ''} />}
+      {spark.length > 1 && !hasEnded(row.workload.phase) && (
+        <Spark values={spark} width={40} height={16} rest={waits !== ''} />
+      )}
     </span>
   );
 }

@@ -77,7 +77,7 @@ function consequence(serving: Serving, trans: TranslationBundle): string {
     );
   }
   return trans.__(
-    'For notebooks started from now on. Kernels that run keep the place they have, and jobs stay where they are.'
+    'For notebooks started from now on. Kernels that have used the SDK keep the place they have, and jobs stay where they are.'
   );
 }
 

@@ -269,12 +269,16 @@ describe('the page of a job', () => {
     });
 
     it('to which the log opens, and whose links scroll it', async () => {
+      const brought = jest.fn();
+      log().scrollIntoView = brought;
       store.page = () => ({ lines: many(1, 400), first: true, last: true });
       await act(() => model.book.goTo(3));
       await settle();
       expect(log().querySelector('[aria-current]')!.textContent).toContain('line 3');
+      expect(brought).not.toHaveBeenCalled(); // the page opens with its verdict in sight
       fireEvent.click(screen.getByText('worker 0, line 4'));
       await settle();
+      expect(brought).toHaveBeenCalled();
       expect(log().querySelector('[aria-current]')!.textContent).toContain('line 4');
       Object.defineProperty(log(), 'scrollHeight', { value: 400 * 17 });
       model.show({ line: 300, rank: 0 });

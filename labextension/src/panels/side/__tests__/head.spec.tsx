@@ -41,7 +41,9 @@ describe('the backend', () => {
   test('a switch says what it changes and what it does not, then chooses', async () => {
     const store = mount(onCluster());
     fireEvent.click(screen.getByRole('button', { name: /team-a/ }));
-    expect(screen.getByText(/started from now on.*Kernels that run keep/)).toBeTruthy();
+    expect(
+      screen.getByText(/started from now on.*Kernels that have used the SDK keep/)
+    ).toBeTruthy();
     const choices = screen.getAllByRole('button').slice(1);
     expect(choices.map(choice => choice.textContent)).toEqual([
       'team-a on gpu-lab',

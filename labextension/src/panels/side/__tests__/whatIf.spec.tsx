@@ -4,7 +4,7 @@ import React from 'react';
 import { ApiError } from '../../../api';
 import { FakeStore } from '../../../__tests__/fakes';
 import { Fit } from '../../../generated/wire';
-import { fitText, PAUSE, wishedOf } from '../../../parts/fit';
+import { AGAIN, fitText, PAUSE, wishedOf } from '../../../parts/fit';
 import { WhatIf } from '../whatIf';
 import { trans } from './mounted';
 
@@ -13,9 +13,9 @@ const EMPTY = { count: '', workers: '1', cpu: '', memory: '', gpu: '' };
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-async function settled(): Promise<void> {
+async function settled(after = PAUSE): Promise<void> {
   await act(async () => {
-    jest.advanceTimersByTime(PAUSE);
+    jest.advanceTimersByTime(after);
     await Promise.resolve();
   });
 }
@@ -116,8 +116,20 @@ describe('the form', () => {
     expect(store.wished).toHaveLength(before);
     store.fitting = () => ({ answer: 'waits', position: 2 });
     act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
-    await settled();
+    await settled(AGAIN);
     expect(screen.getByRole('status').textContent).toContain('Waits behind 1');
+  });
+
+  test('asks once a second where the quota moves many times in one', async () => {
+    const store = mount();
+    await settled();
+    const before = store.wished.length;
+    for (let n = 0; n < 40; n++) {
+      act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
+      await settled(50);
+    }
+    expect(store.wished.length).toBeGreaterThan(before);
+    expect(store.wished.length).toBeLessThanOrEqual(before + 2);
   });
 
   test('is answered by a slow server while the quota moves on and on', async () => {
@@ -132,7 +144,7 @@ describe('the form', () => {
     const said = () => screen.getByRole('status').textContent;
     const move = async () => {
       act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
-      await act(() => jest.advanceTimersByTimeAsync(PAUSE / 2));
+      await act(() => jest.advanceTimersByTimeAsync(AGAIN));
     };
     for (let n = 0; n < 4; n++) {
       await move();
@@ -159,7 +171,7 @@ describe('the form', () => {
     expect(mark()?.classList.contains('cnai-mod-unknown')).toBe(true);
     store.fitting = () => ({ answer: 'now' });
     act(() => store.setPlace({ quota: { backend: 'local', place: 'this machine' } }));
-    await settled();
+    await settled(AGAIN);
     expect(mark()?.classList.contains('cnai-mod-succeeded')).toBe(true);
   });
 
@@ -170,7 +182,7 @@ describe('the form', () => {
     await settled();
     const before = store.wished.length;
     act(() => store.setPlace({ source: there }));
-    await settled();
+    await settled(AGAIN);
     expect(store.wished).toHaveLength(before + 1);
   });
 
