@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NoReturn
@@ -16,10 +15,10 @@ from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
 from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_outputs
 from cnai_sdk.backends.kubernetes.plan import default_image
-from cnai_sdk.backends.kubernetes.session import Session, open_session
+from cnai_sdk.backends.kubernetes.session import Renewed, Session, Sessions
 from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
 from cnai_sdk.backends.kubernetes.specs import bare_spec, whole_spec
-from cnai_sdk.backends.kubernetes.submitting import Submitter, claims_now, only_train
+from cnai_sdk.backends.kubernetes.submitting import Submitter, Unserved, claims_now, only_train
 from cnai_sdk.config import Config
 from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
 from cnai_sdk.explain import diagnose_refusal
@@ -46,23 +45,16 @@ class KubernetesBackend:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._opening: asyncio.Task[Session] | None = None
+        self._sessions = Sessions(config)
         self._submitter: Submitter | None = None
+        self._submits_in: Session | None = None
         self._specs: dict[str, Spec] = {}
 
     async def _session(self) -> Session:
-        if self._opening is None:
-            self._opening = asyncio.create_task(open_session(self._config))
-        opening = self._opening
-        try:
-            return await asyncio.shield(opening)
-        except Exception:
-            if self._opening is opening:
-                self._opening = None  # tried again at the next call
-            raise
+        return await self._sessions.now()
 
     async def capabilities(self) -> Capabilities:
-        session = await self._session()
+        session = await self._sessions.sound()
         return Capabilities(
             kinds=frozenset({Kind.TRAIN}),
             suspend=True,
@@ -88,19 +80,29 @@ class KubernetesBackend:
     # -- making ------------------------------------------------------------------
 
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
-        train, session = only_train(spec), await self._session()
-        made = await self._submitting(session).submit(train, secrets)
+        train, session = only_train(spec), await self._sessions.able()
+        submitter = await self._submitting(session)
+        try:
+            made = await submitter.submit(train, secrets)
+        except Unserved:
+            self._sessions.renew(session)
+            raise
         session.followers.begin(made.id)
         return made
 
     async def fits(self, spec: Spec, *, count: int = 1) -> Fit:
-        train, session = only_train(spec), await self._session()
-        return await self._submitting(session).fits(train, count)
+        train, session = only_train(spec), await self._sessions.able()
+        return await (await self._submitting(session)).fits(train, count)
 
-    def _submitting(self, session: Session) -> Submitter:
-        if self._submitter is None:
-            self._submitter = Submitter(session, self._config)
-        return self._submitter
+    async def _submitting(self, session: Session) -> Submitter:
+        before = self._submitter
+        if before is None or self._submits_in is not session:
+            made = self._submitter = Submitter(session, self._config)
+            self._submits_in = session
+            if before is not None:
+                await before.sweeper.close()
+            return made
+        return before
 
     # -- looking -----------------------------------------------------------------
 
@@ -112,11 +114,15 @@ class KubernetesBackend:
         return (await self._session()).mirror.listed()
 
     async def watch(self) -> AsyncIterator[Update]:
-        session = await self._session()
-        async for update in session.mirror.watch():
-            session.followers.heed(update)
-            session.overdue.heed(update)
-            yield update
+        while True:
+            session = await self._session()
+            try:
+                async for update in session.mirror.watch():
+                    session.followers.heed(update)
+                    session.overdue.heed(update)
+                    yield update
+            except Renewed:
+                continue  # what is there now comes as another snapshot
 
     async def spec(self, id: str) -> Spec:
         session, job = await self._job(id)
@@ -261,7 +267,7 @@ class KubernetesBackend:
     # -- the namespace -------------------------------------------------------------
 
     async def quota(self) -> Quota:
-        session = await self._session()
+        session = await self._sessions.able()
         found = await session.surroundings.room(self._config.queue)
         claims = claims_now(session)
         return Quota(
@@ -289,16 +295,10 @@ class KubernetesBackend:
         raise Unsupported("A training job has no address.", next_step="job.outputs has its files.")
 
     async def close(self) -> None:
-        opening, self._opening = self._opening, None
         submitter, self._submitter = self._submitter, None
         if submitter is not None:
             await submitter.sweeper.close()
-        if opening is None:
-            return
-        if not opening.done():
-            opening.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await (await opening).close()
+        await self._sessions.close()
 
 
 def _kind(job: Job) -> TrainingKind:

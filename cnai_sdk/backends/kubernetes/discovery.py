@@ -91,7 +91,7 @@ async def discover(api: Api, config: Config, *, fresh: bool = False) -> Served:
     Args:
         config: may name the operator; says where answers are kept.
         fresh: True asks anew; otherwise an answer of the same server and version serves for ten
-            minutes.
+            minutes, when it names an operator.
 
     Raises:
         Unreachable: the cluster does not answer.
@@ -102,7 +102,7 @@ async def discover(api: Api, config: Config, *, fresh: bool = False) -> Served:
     found = None if fresh else await asyncio.to_thread(_kept, path, version)
     if found is None:
         found = await _ask(api, version)
-        if not found.unread:
+        if not found.unread and (found.pytorchjob or found.trainjob):  # otherwise one may come
             await asyncio.to_thread(_keep, path, found)
     return chosen(found, config.operator)
 

@@ -104,16 +104,17 @@ class Mirror:
             await self.close()
             raise self._stream.failure
 
-    async def close(self) -> None:
-        """Stop watching."""
+    async def close(self, why: CnaiError | None = None) -> None:
+        """Stop watching; why is told to whoever watches here."""
+        if why is not None:
+            self._stream.fail(why)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._lines.close()
-        for informer in self._informers.values():
-            await self._shared.release(informer)
-        self._informers = {}
+        while self._informers:
+            await self._shared.release(self._informers.popitem()[1])
 
     # -- looking ---------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from cnai_sdk.backends.kubernetes.published import Published
 from cnai_sdk.backends.kubernetes.sight import Sight
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.config import Config
+from cnai_sdk.errors import CnaiError
 from cnai_sdk.places import Place, note
 
 
@@ -47,11 +49,11 @@ class Session:
     published: Published
     sight: Sight
 
-    async def close(self) -> None:
-        """Give everything back; workloads go on."""
+    async def close(self, why: CnaiError | None = None) -> None:
+        """Give everything back; workloads go on. Why is told to whoever watches here."""
         await self.overdue.close()
         await self.followers.close()
-        await self.mirror.close()
+        await self.mirror.close(why)
         await self.informers.close()
         await self.kept.close()
         await self.api.close()
@@ -98,6 +100,71 @@ async def open_session(config: Config) -> Session:
     place = Place(context=target.context, namespace=target.namespace, operator=config.operator)
     await asyncio.to_thread(note, config, place)
     return session
+
+
+class Renewed(CnaiError):
+    """Another session has taken this one's place."""
+
+
+class Sessions:
+    """The one session of a backend: opened at first use, and anew when the cluster is another."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._opening: asyncio.Task[Session] | None = None
+
+    async def now(self) -> Session:
+        """The session, opened if need be; raises what `open_session` raises."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(open_session(self._config))
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except Exception:
+            if self._opening is opening:
+                self._opening = None  # tried again at the next call
+            raise
+
+    async def able(self) -> Session:
+        """The session, after a cluster without an operator was asked whether it has one by now."""
+        session = await self.now()
+        if session.served.operator is not None:
+            return session
+        served = await discover(session.api, self._config, fresh=True)
+        if served.operator is not None:
+            self.renew(session)
+        return await self.now()
+
+    async def sound(self) -> Session:
+        """The session, opened anew when nothing is heard by it any more."""
+        session = await self.now()
+        try:
+            session.mirror.get("")
+        except CnaiError:
+            self.renew(session)
+        return await self.now()
+
+    def renew(self, session: Session) -> None:
+        """Open another one in the place of this; once, however many ask for it."""
+        opening = self._opening
+        if opening is None or not opening.done() or opening.cancelled() or opening.exception():
+            return
+        if opening.result() is session:
+            self._opening = asyncio.create_task(self._another(session))
+
+    async def _another(self, session: Session) -> Session:
+        await session.close(Renewed(f"{session.target.place} is looked at anew."))
+        return await open_session(self._config)
+
+    async def close(self) -> None:
+        """Give back what it holds; it may be opened again."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        if not opening.done():
+            opening.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await (await opening).close()
 
 
 def _key(server: str) -> str:

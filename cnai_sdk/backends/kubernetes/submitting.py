@@ -61,6 +61,10 @@ class Unsure(BackendUnavailable):
     """Whether the job was made is not known: neither the request nor a look for it was answered."""
 
 
+class Unserved(Unsupported):
+    """The cluster does not have what it was known to serve."""
+
+
 class Submitter:
     """Makes jobs in one namespace.
 
@@ -348,8 +352,8 @@ def _unsure(error: Unreachable | Refused, plan: Plan) -> Unsure:
     )
 
 
-def _gone(error: Missing, plan: Plan) -> Unsupported:
-    return Unsupported(
+def _gone(error: Missing, plan: Plan) -> Unserved:
+    return Unserved(
         f"This cluster does not serve {KINDS[plan.kind].kind} any more.",
         why=error.message,
         next_step="Try again: what it has is asked anew. cnai doctor shows it.",

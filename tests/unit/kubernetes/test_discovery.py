@@ -155,6 +155,15 @@ async def test_an_empty_cluster_has_no_operator_and_says_what_installs_one(
     assert any("no Kueue" in sentence for sentence in rest)
 
 
+async def test_that_there_is_no_operator_is_not_kept(
+    serving: Serving, api: Api, config: Config
+) -> None:
+    serving.groups = {"apps": {"v1": ["deployments"]}}
+    await discover(api, config)
+    serving.groups = KUBEFLOW
+    assert (await discover(api, config)).operator == "pytorchjob"
+
+
 async def test_a_group_of_that_name_without_the_kind_is_not_taken_for_it(
     serving: Serving, api: Api, config: Config
 ) -> None:
