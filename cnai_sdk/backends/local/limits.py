@@ -70,12 +70,14 @@ class MemoryGuard:
         return nearest - time.monotonic()
 
     def sample(self) -> dict[int, Usage]:
-        """What each rank uses, once a second; empty in between."""
+        """What each rank that lives uses, once a second; empty in between."""
         now = time.monotonic()
         if now < self._next_sample:
             return {}
         self._next_sample = now + _SAMPLE
-        return {rank: self._usage(rank, pid, now) for rank, pid in self._pids.items()}
+        found = {rank: self._usage(rank, pid, now) for rank, pid in self._pids.items()}
+        # One that has ended, and was not waited for yet, has no memory: what it had stays known.
+        return {rank: used for rank, used in found.items() if used.memory}
 
     def _usage(self, rank: int, pid: int, now: float) -> Usage:
         pids = self._tree(rank, pid)

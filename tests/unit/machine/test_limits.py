@@ -90,6 +90,18 @@ def test_a_worker_that_has_ended_is_looked_at_no_more(holder):
     assert guard.due() is None
 
 
+def test_what_a_worker_had_stays_known_when_it_ends_before_it_is_waited_for(monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    guard = MemoryGuard(limit=None, name="cnai-test")
+    guard.add(0, ended.pid)
+    now += guard.due() or 0
+    assert guard.sample() == {}
+    ended.wait()
+
+
 def test_pages_shared_with_the_parent_are_not_held_against_a_forked_worker():
     code = (
         "import os, sys; held = b'x' * (200 * 2**20); pid = os.fork()\n"
