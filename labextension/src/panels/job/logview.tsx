@@ -89,7 +89,7 @@ export function LogView(props: ILogView): JSX.Element {
         !book.waiting &&
         !(book.done && atFoot(view)) && (
           <button className="cnai-JobLog-follow cnai-Job-button" onClick={follow}>
-            {trans.__('Follow')}
+            {book.done ? trans.__('To the end') : trans.__('Follow')}
           </button>
         )}
     </div>

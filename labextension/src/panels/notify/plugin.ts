@@ -57,16 +57,20 @@ function tell(
     );
     return;
   }
-  const failed = now.filter(({ row }) => row.workload.phase === 'Failed').length;
-  const done = now.length - failed;
-  show(severalText(failed, done, trans), failed > 0, trans.__('Show'), () => {
+  const failed = now.filter(({ row }) => row.workload.phase === 'Failed');
+  const text = severalText(failed, now.length - failed.length, trans);
+  show(text, failed.length > 0, trans.__('Show'), () => {
     void app.commands.execute(Commands.showPanel);
   });
 }
 
-function severalText(failed: number, done: number, trans: TranslationBundle): string {
+function severalText(those: readonly IEntry[], done: number, trans: TranslationBundle): string {
+  const failed = those.length;
+  if (failed === 1 && done) {
+    return trans.__('%1 failed, %2 succeeded', shownName(those[0]!.row.workload), done);
+  }
   if (failed && done) {
-    return trans._n('%1 job failed, %2 succeeded', '%1 jobs failed, %2 succeeded', failed, done);
+    return trans.__('%1 jobs failed, %2 succeeded', failed, done);
   }
   return failed
     ? trans._n('%1 job failed', '%1 jobs failed', failed)

@@ -430,6 +430,12 @@ describe('the page of a job', () => {
       fireEvent.keyDown(node, { key: 'End' });
       await settle();
       expect(screen.queryByText('Follow')).toBeNull();
+      await print([], true);
+      node.scrollTop = 3000;
+      fireEvent.scroll(node);
+      await settle();
+      expect(screen.queryByText('Follow')).toBeNull(); // which it cannot do any more
+      expect(screen.getByText('To the end')).toBeTruthy();
     });
 
     it('pages back, keeping the line that is read where it is', async () => {
