@@ -88,6 +88,11 @@ class Room:
     def ready(self, name: str = "p") -> None:
         until(f"{name} is ready", lambda: self.main(name).get("ready"))
 
+    def pod_ready(self, name: str = "p") -> str:
+        """What the pod's condition says, 'True' or 'False'."""
+        conditions = self.get(name)["status"]["conditions"]
+        return str(next(c["status"] for c in conditions if c["type"] == "Ready"))
+
     def log(self, name: str = "p", **params: Any) -> str:
         answer = self.cluster.http.get(f"{self._path}/pods/{name}/log", params=params)
         return answer.text
@@ -497,17 +502,29 @@ def test_a_lost_node_is_not_ready_until_it_is_back(room: Room, controls: Control
         node = room.cluster.http.get("/api/v1/nodes/node-b").json()
         return str(next(c["status"] for c in node["status"]["conditions"] if c["type"] == "Ready"))
 
-    def pod_ready() -> str:
-        conditions = room.get()["status"]["conditions"]
-        return str(next(c["status"] for c in conditions if c["type"] == "Ready"))
-
     room.pod("time.sleep(600)", pod={"nodeName": "node-b"})
     room.ready()
     controls.lose("node-b")
     try:
         until("the node is not ready", lambda: ready() == "Unknown")
-        until("its pod is not either", lambda: pod_ready() == "False")
+        until("its pod is not either", lambda: room.pod_ready() == "False")
     finally:
         controls.back("node-b")
     until("the node is ready", lambda: ready() == "True")
-    until("and its pod", lambda: pod_ready() == "True")
+    until("and its pod", lambda: room.pod_ready() == "True")
+
+
+def test_a_pod_whose_node_only_stalled_is_ready_again(room: Room) -> None:
+    """The control plane takes the pods of a node that it has not heard of for lost."""
+    room.pod("time.sleep(600)")
+    room.ready()
+    taken = {"conditions": [{"type": "Ready", "status": "False"}]}
+    answer = room.cluster.http.patch(
+        f"/api/v1/namespaces/{room.namespace}/pods/p/status",
+        json={"status": taken},
+        headers={"Content-Type": "application/strategic-merge-patch+json"},
+    )
+    assert answer.status_code == 200, answer.text
+    shown = {c["type"]: c["status"] for c in answer.json()["status"]["conditions"]}
+    assert shown["Ready"] == "False"
+    until("it is ready again", lambda: room.pod_ready() == "True")

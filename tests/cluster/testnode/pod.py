@@ -172,10 +172,18 @@ class Pod:
         return self.shared.configmaps.changes + self.shared.secrets.changes
 
     async def changed(self, pod: Object) -> None:
-        """The object is another one now: labels that volumes show."""
+        """The object is another one now: labels that volumes show, a readiness that was taken."""
         self.object = pod
+        if self._unreadied(pod) and not self.stopping.is_set():
+            await self.publish()
         if "volumes" in vars(self) and not self.ended.is_set():
             await self.volumes.refresh(pod)
+
+    def _unreadied(self, pod: Object) -> bool:
+        """Whether the control plane took the pod for lost with its node, which only stalled."""
+        shown = {c["type"]: c["status"] for c in pod.get("status", {}).get("conditions") or ()}
+        ours = self._conditions.get("Ready", {}).get("status")
+        return (ours, shown.get("Ready"), shown.get("ContainersReady")) == ("True", "False", "True")
 
     async def _containers(self) -> None:
         beside: list[tuple[Keeper, asyncio.Task[None]]] = []
