@@ -3,7 +3,6 @@ import { Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 
 import { FakeStore, row } from '../../../__tests__/fakes';
-import { ISettings } from '../../../settings/tokens';
 import { DEFAULTS } from '../../../settings/values';
 import { TOGETHER } from '../announcer';
 import { notifyPlugin } from '../plugin';
@@ -12,8 +11,8 @@ jest.mock('@jupyterlab/apputils', () => ({
   Notification: { error: jest.fn(), success: jest.fn() }
 }));
 
-const error = Notification.error as jest.Mock;
-const success = Notification.success as jest.Mock;
+const error = Notification.error as jest.Mock<string, [string, unknown]>;
+const success = Notification.success as jest.Mock<string, [string, unknown]>;
 
 const ENDED = {
   good: row('good', { phase: 'Succeeded' }),
@@ -37,7 +36,7 @@ function end(names: readonly (keyof typeof ENDED)[], wishes: Partial<typeof DEFA
   const settings = {
     follow: (told: (now: typeof DEFAULTS) => void) => told({ ...DEFAULTS, ...wishes })
   };
-  void notifyPlugin.activate(app, store, null, settings as unknown as ISettings);
+  void notifyPlugin.activate(app, store, null, settings);
   store.entries.forEach(entry => store.ended.emit(entry));
   jest.advanceTimersByTime(TOGETHER);
 }
