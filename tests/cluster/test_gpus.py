@@ -180,15 +180,19 @@ async def backend(
     await made.close()
 
 
-@pytest_asyncio.fixture
-async def student(
-    gpus: Cluster, room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[KubernetesBackend]:
-    """As somebody who sees one namespace."""
+@pytest.fixture
+def in_class(gpus: Cluster, room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """The settings of somebody who sees one namespace."""
     gpus.grant("student", room, STUDENT)
     path = gpus.user_kubeconfig("student", namespace=room)
     monkeypatch.setenv("KUBECONFIG", str(path))
-    made = KubernetesBackend(Config(home=tmp_path / "student"))
+    return Config(home=tmp_path / "student")
+
+
+@pytest_asyncio.fixture
+async def student(in_class: Config) -> AsyncIterator[KubernetesBackend]:
+    """As somebody who sees one namespace."""
+    made = KubernetesBackend(in_class)
     yield made
     await made.close()
 
@@ -458,12 +462,12 @@ async def test_a_student_is_told_what_cannot_be_seen(student: KubernetesBackend)
 
 
 async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its_slip(
-    gpus: Cluster, student: KubernetesBackend, room: str
+    gpus: Cluster, in_class: Config, room: str
 ) -> None:
     shared = gpus.namespace()
     reads = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}]
     gpus.grant("student", shared, reads)
-    student._config = Config(home=student._config.home, shared=shared)
+    student = KubernetesBackend(Config(home=in_class.home, shared=shared))
     text = (
         '[[offer]]\nmechanism = "mps"\nkey = "nvidia.com/gpu"\nmemory = "8Gi"\ncard = "80Gi"\n'
         f'model = "NVIDIA H100"\nproduct = "{vendors.H100}-SHARED"\nreplicas = 10\n'
@@ -485,6 +489,7 @@ async def test_a_student_gets_what_the_administrator_publishes_or_is_told_of_its
     async with asyncio.timeout(120):
         while not await told():
             await asyncio.sleep(0.1)
+    await student.close()
     gpus.delete_namespace(shared)
 
 
