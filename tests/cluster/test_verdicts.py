@@ -305,16 +305,32 @@ async def test_a_worker_that_is_evicted(stage: Stage, ledger: Ledger, node: Cont
     assert "ran short of memory" in found.happened
 
 
+def hold_pod(cluster: Cluster | External, namespace: str, name: str, held: bool) -> None:
+    """By a finalizer: who is deleted stays to be seen until it is taken away."""
+    answer = cluster.http.patch(
+        f"/api/v1/namespaces/{namespace}/pods/{name}",
+        json={"metadata": {"finalizers": ["cnai.dev/held"] if held else None}},
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
 @produces("real", "POD_DELETED")
 async def test_a_worker_whose_pod_somebody_deletes(
     cluster: Cluster | External, namespace: str, kubeconfig: Path, tmp_path: Path, ledger: Ledger
 ) -> None:
-    """The operator then ends the other one, within the same second."""
+    """The operator then ends the other one, within the same second; if it looks before all of the
+    pod is gone, since otherwise it makes another. So the pod is held until it has looked.
+    """
     async with stage_of(cluster, namespace, tmp_path, operator="pytorchjob") as stage:
         name = await stage.train("import time; time.sleep(600)", workers=2)
         await stage.running(name)
+        hold_pod(cluster, namespace, f"{name}-worker-1", True)
         await asyncio.to_thread(cluster.delete_pod, namespace, f"{name}-worker-1")
-        found = ledger.note(await stage.verdict(name, "POD_DELETED"))
+        try:
+            found = ledger.note(await stage.verdict(name, "POD_DELETED"))
+        finally:
+            hold_pod(cluster, namespace, f"{name}-worker-1", False)
     assert found.rank == 1
     assert found.why.startswith("The pod of worker 1 was deleted: by a person")
 

@@ -25,6 +25,7 @@ from cnai_sdk.backends.kubernetes.standing_pods import (
     job_names,
     latest,
 )
+from cnai_sdk.model.phase import Phase
 
 _SET = "jobset.sigs.k8s.io/jobset-name"
 _OF_JOB = "training.kubeflow.org/job-name"
@@ -120,11 +121,16 @@ class Job:
         fresh = before is not None and before.metadata.deletion_timestamp is None
         if not (fresh and (facts.leaving or facts.gone)) or facts.exit_code is not None:
             return False
-        obj, others = self.obj, (each for each in self.facts.values() if each.rank != facts.rank)
+        obj, others = self.obj, [each for each in self.facts.values() if each.rank != facts.rank]
         steered = self.asked.stopped is not None or obj.spec.suspended
         if steered or obj.metadata.deletion_timestamp or facts.why not in ("", "Deleted"):
             return False
-        return not (facts.attempt or any(_has_trouble(each) for each in latest(others).values()))
+        now = latest(others).values()
+        # One in the place of a deleted pod has not come up yet: what ends now may end for it.
+        anew = {each.rank for each in others if each.deleted} & {
+            each.rank for each in now if each.phase is not Phase.RUNNING
+        }
+        return not (facts.attempt or anew or any(_has_trouble(each) for each in now))
 
     def remember(self, facts: Iterable[PodFacts]) -> None:
         """Runs that were seen earlier, perhaps by another process."""

@@ -317,8 +317,11 @@ def latest(facts: Iterable[PodFacts]) -> dict[int, PodFacts]:
 
 
 def _with_cause(runs: list[PodFacts]) -> PodFacts:
-    """The newest run. One that only says again that its worker was killed names what killed it."""
+    """The newest run. One that only says again that its worker was killed names what killed it, and
+    for one that ended before it began stands the one that somebody deleted."""
     last = runs[-1]
+    if last.gone and last.started is None and len(runs) > 1 and runs[-2].deleted:
+        return runs[-2]
     if not last.final or last.why:
         return last
     killed = (each for each in reversed(runs[:-1]) if each.uid == last.uid and each.failed)
@@ -357,8 +360,9 @@ def given_up(facts: Iterable[PodFacts]) -> bool:
     return any(each.final and each.uid in newest for each in facts)
 
 
-def _age(each: PodFacts) -> tuple[float, int, float]:
-    return (each.created, each.attempt, each.ended or 0.0)
+def _age(each: PodFacts) -> tuple[float, int, bool, float]:
+    """By time; of two pods of the same second, the one that is gone or has ended came first."""
+    return (each.created, each.attempt, not each.gone, each.ended or float("inf"))
 
 
 def job_names(name: str) -> list[str]:

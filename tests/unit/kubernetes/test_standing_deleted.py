@@ -9,7 +9,7 @@ from cnai_sdk.explain import Facts, diagnose
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.workload import Workload
 
-from .lives import a_job, ended, events_of, joined, running, stands, time
+from .lives import Told, a_job, ended, events_of, joined, replayed, running, stands, time, waiting
 
 FAILED = a_job(2, conditions={"Failed": {}})
 LOST_PEER = {"error": {"type": "RuntimeError", "message": "Connection closed by peer"}}
@@ -73,6 +73,29 @@ def test_what_took_the_pod_is_told_where_the_cluster_says_it() -> None:
 def test_a_worker_that_had_run_to_its_end_did_not_fail_by_it() -> None:
     found = after(leaving(running(1)), leaving(ended(1, 0)), ended(0, 3))
     assert found.message == "Worker 0 ended with exit code 3"
+
+
+def test_a_pod_that_was_made_anew_within_the_same_second_is_the_one_that_runs() -> None:
+    """An operator that looks after the whole deletion makes another pod, and the job goes on."""
+    first = leaving(ended(1, 143, at=3))
+    found = stands(joined(a_job(2), running(0), running(1), first, running(1, uid="anew")))
+    assert [each.phase for each in found.replicas] == [Phase.RUNNING, Phase.RUNNING]
+    assert found.message == ""
+
+
+def test_the_others_are_ended_for_it_also_when_another_was_made_in_its_place() -> None:
+    """A pod that is deleted without time to end is made anew before the operator counts it."""
+    again = waiting(1, "ContainerCreating", uid="anew")
+    index: list[Told] = [
+        *(("ADDED", each) for each in (a_job(2), running(0), running(1))),
+        ("DELETED", running(1)),
+        ("ADDED", again),
+        ("MODIFIED", leaving(running(0))),
+        ("MODIFIED", leaving(ended(0, 143))),
+        ("DELETED", again),
+        ("MODIFIED", FAILED),
+    ]
+    assert stands(replayed(iter(index))[0]).message == "The pod of worker 1 was deleted"
 
 
 def test_its_verdict_says_so() -> None:
