@@ -4,7 +4,6 @@ import { Kernel } from '@jupyterlab/services';
 
 /** One life of a kernel: it ends when the kernel is restarted, and what ran in it is forgotten. */
 interface ILife {
-  readonly kernel: Kernel.IKernelConnection;
   restarts: number;
 }
 
@@ -38,7 +37,7 @@ function lifeOf(panel: unknown): ILife | null {
   if (known) {
     return known;
   }
-  const life = { kernel, restarts: 0 };
+  const life = { restarts: 0 };
   lives.set(kernel, life);
   kernel.statusChanged.connect((_, status) => {
     life.restarts += ENDS.includes(status) ? 1 : 0;

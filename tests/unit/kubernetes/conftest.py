@@ -30,16 +30,21 @@ def server(authority: Authority, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def api(server: Server, authority: Authority, tmp_path: Path) -> AsyncIterator[Api]:
-    """A connection with a token."""
-    path = write_kubeconfig(
+def kubeconfig(server: Server, authority: Authority, tmp_path: Path) -> Path:
+    """Of somebody with a token, in the namespace team-a."""
+    return write_kubeconfig(
         tmp_path / "kubeconfig",
         server.url,
         user={"token": "good-token"},
         cluster={"certificate-authority-data": base64_of(authority.pem)},
         namespace="team-a",
     )
-    api = connect(find(environ=environ(path)))
+
+
+@pytest.fixture
+async def api(kubeconfig: Path) -> AsyncIterator[Api]:
+    """A connection with a token."""
+    api = connect(find(environ=environ(kubeconfig)))
     yield api
     await api.close()
 

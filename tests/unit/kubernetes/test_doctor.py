@@ -15,11 +15,9 @@ from cnai_sdk.doctor.cluster import cluster
 from cnai_sdk.doctor.finding import Finding
 
 from .https import (
-    Authority,
     Reply,
     Request,
     Server,
-    base64_of,
     status,
     write_kubeconfig,
     write_program,
@@ -131,17 +129,8 @@ def rights(server: Server) -> Rights:
 
 
 @pytest.fixture
-def examined(
-    server: Server, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Examined:
-    path = write_kubeconfig(
-        tmp_path / "kubeconfig",
-        server.url,
-        user={"token": "good-token"},
-        cluster={"certificate-authority-data": base64_of(authority.pem)},
-        namespace="team-a",
-    )
-    monkeypatch.setenv("KUBECONFIG", str(path))
+def examined(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Examined:
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.setenv("CNAI_BACKEND", "kubernetes")
     return lambda: list(cluster())
 

@@ -14,7 +14,7 @@ from cnai_sdk.errors import BackendUnavailable, Unsupported
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from cnai_sdk.model.stream import Snapshot
 
-from .https import Authority, Reply, Server, base64_of, status, write_kubeconfig
+from .https import Reply, Server, status
 from .kinds import Cluster
 
 JOBS = "/apis/kubeflow.org/v1/namespaces/team-a/pytorchjobs"
@@ -49,20 +49,9 @@ def cluster(server: Server) -> Iterator[Cluster]:
 
 @pytest.fixture
 async def backend(
-    cluster: Cluster,
-    server: Server,
-    authority: Authority,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    cluster: Cluster, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[KubernetesBackend]:
-    path = write_kubeconfig(
-        tmp_path / "kubeconfig",
-        server.url,
-        user={"token": "good-token"},
-        cluster={"certificate-authority-data": base64_of(authority.pem)},
-        namespace="team-a",
-    )
-    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     made = KubernetesBackend(Config(home=tmp_path / "store"))
     yield made
     await made.close()
