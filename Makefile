@@ -20,9 +20,11 @@ check: setup ## lint, format, types and layers; changes nothing
 	lint-imports
 	jlpm run check
 
+# Of thousands of tests with real processes, browsers and clusters, a few may fail once; each is shown
+# with its traceback, and `pytest` by hand runs nothing twice.
 test: setup ## every test: Python, its docstrings, the browser, the lab extension
 	jlpm run test
-	pytest
+	pytest --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 
 cluster: setup ## keep a whole Kubernetes up on this machine, until Ctrl-C
 	@python -m tests.cluster.testbed up

@@ -45,7 +45,7 @@ def test_a_killed_server_is_told_and_caught_up_with(
         with run_lab(tmp_path / "lab", port=lab.port, token=lab.token):
             panel.says("made-meanwhile", "Succeeded")
             panel.says("short", "Stopped")
-            expect(panel.root.get_by_text("Reconnecting")).to_have_count(0)
+            expect(panel.root.get_by_text("Reconnecting · as of")).to_have_count(0)
             panel.says("survivor", "Running 50%")
             assert outside.phase(job) == "Running"
             numbers = [f"epoch {number} of 40" for number in range(1, 21)]
