@@ -78,6 +78,34 @@ class Panel:
         about = "([panel, pixels]) => Math.abs(panel.clientWidth - pixels) < 6"
         self.page.wait_for_function(about, arg=[self.root.element_handle(), pixels])
 
+    def quota_height(self) -> float:
+        """How high the section of the gauges is, once two frames agree."""
+        measured = self.root.locator("#cnai-quota").evaluate(
+            """async section => {
+              const frame = () => new Promise(requestAnimationFrame);
+              for (let before = -1; ; ) {
+                await frame();
+                await frame();
+                const now = section.getBoundingClientRect().height;
+                if (now === before) return now;
+                before = now;
+              }
+            }"""
+        )
+        return float(measured)
+
+    def drag_border(self, pixels: int) -> None:
+        """Drag the border below the gauges downwards."""
+        border = self.root.locator(
+            ".lm-AccordionPanel > .lm-SplitPanel-handle:not(.lm-mod-hidden)"
+        ).first.bounding_box()
+        assert border
+        x, y = border["x"] + border["width"] / 2, border["y"] + border["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x, y + pixels, steps=5)
+        self.page.mouse.up()
+
     def act(self, name: str, action: str) -> None:
         """Press one of the buttons that a row has under the pointer."""
         row = self.row(name)

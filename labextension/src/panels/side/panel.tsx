@@ -1,4 +1,5 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator } from '@jupyterlab/translation';
 import { ReactWidget, SidePanel } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
@@ -10,6 +11,7 @@ import { Connection, IChanges, IEntry, IStore } from '../../tokens';
 import { shownName, stateText } from '../../words';
 import { JobActions } from './actions';
 import { Announcements, Announcer } from './announcer';
+import { Border } from './border';
 import { Head } from './head';
 import { Jobs } from './jobs';
 import { PanelModel } from './model';
@@ -22,6 +24,8 @@ import { fillToolbars } from './toolbars';
  *  until somebody drags the border. */
 const MOST_QUOTA = 0.6;
 const MOST_OPENED = 0.85;
+/** What a border has to move by, as a share of the height, to have been dragged. */
+const MOVED = 0.005;
 const QUOTA = 0;
 const JOBS = 1;
 
@@ -30,7 +34,8 @@ export class CnaiPanel extends SidePanel {
   constructor(
     private readonly store: IStore,
     commands: JupyterFrontEnd['commands'],
-    translator: ITranslator
+    translator: ITranslator,
+    state: IStateDB | null
   ) {
     super({ translator, renderer: new TitleRenderer() });
     const trans = (this.words = translator.load('cnai_lab'));
@@ -63,7 +68,8 @@ export class CnaiPanel extends SidePanel {
     );
     fillToolbars({ quota, jobs, model, commands, trans });
     [quota, jobs].forEach(section => this.addWidget(section));
-    this.accordion.handleMoved.connect(() => (this._dragged = true));
+    this.border = new Border(state, () => this._fitQuota());
+    this.accordion.handleMoved.connect(this._onDragged);
     store.changed.connect(this._onChanged);
     store.ended.connect(this._onEnded);
     model.changed.connect(this._showCounts);
@@ -158,7 +164,15 @@ export class CnaiPanel extends SidePanel {
     showCount(this.accordion.titles[JOBS], text);
   };
 
-  /** The gauges take what they need, and the jobs have the rest. */
+  /** A press of the handle that moved nothing leaves the border to the gauges. */
+  private readonly _onDragged = (): void => {
+    const [share] = this.accordion.relativeSizes();
+    if (share !== undefined && Math.abs(share - this._fitted) > MOVED) {
+      this.border.draw(share);
+    }
+  };
+
+  /** The gauges take what they need, and the jobs have the rest; a border that was dragged stays. */
   private _fitQuota(): void {
     const { accordion } = this;
     const [quota, jobs] = [accordion.widgets[QUOTA], accordion.widgets[JOBS]];
@@ -167,13 +181,13 @@ export class CnaiPanel extends SidePanel {
     if (gauges) {
       this._sizes?.observe(gauges);
     }
-    if (this._dragged || !gauges || space <= 0 || quota.isHidden || jobs?.isHidden) {
+    if (!gauges || space <= 0 || quota.isHidden || jobs?.isHidden) {
       return;
     }
     const { whatIf, holders } = this.model.state;
     const most = whatIf || holders ? MOST_OPENED : MOST_QUOTA;
-    const wanted = Math.min(gauges.scrollHeight / space, most);
-    accordion.setRelativeSizes([wanted, 1 - wanted]);
+    this._fitted = this.border.share ?? Math.min(gauges.scrollHeight / space, most);
+    accordion.setRelativeSizes([this._fitted, 1 - this._fitted]);
   }
 
   private readonly words;
@@ -181,7 +195,8 @@ export class CnaiPanel extends SidePanel {
   private readonly announcer = new Announcer();
   private readonly _mutations = new MutationObserver(() => this._fitQuota());
   private _sizes: ResizeObserver | null = null;
-  private _dragged = false;
+  private readonly border: Border;
+  private _fitted = 0;
   private _folded = false;
   private readonly _unfold: number[] = [];
   private _connection: Connection = 'connecting';

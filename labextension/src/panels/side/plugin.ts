@@ -1,4 +1,5 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { cnaiIcon } from '../../icons';
@@ -14,16 +15,17 @@ export const sidePanelPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows quotas and jobs beside the notebook.',
   autoStart: true,
   requires: [IStore],
-  optional: [ITranslator, ILayoutRestorer],
+  optional: [ITranslator, ILayoutRestorer, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     store: IStore,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    state: IStateDB | null
   ) => {
     const words = translator ?? nullTranslator;
     const trans = words.load('cnai_lab');
-    const panel = new CnaiPanel(store, app.commands, words);
+    const panel = new CnaiPanel(store, app.commands, words, state);
     app.shell.add(panel, 'left', { rank: RANK, type: 'CNAI' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(Commands.showPanel, {

@@ -16,7 +16,7 @@ function attach(store: FakeStore, code = 'en'): CnaiPanel {
     languageCode: code,
     load: domain => nullTranslator.load(domain)
   };
-  panel = new CnaiPanel(store, recorded().commands, translator);
+  panel = new CnaiPanel(store, recorded().commands, translator, null);
   act(() => Widget.attach(panel, document.body));
   return panel;
 }
@@ -107,7 +107,7 @@ describe('the plugin', () => {
     const activateById = jest.fn();
     const only = new (commands.constructor as new () => typeof commands)();
     const app = { commands: only, shell: { add, activateById } } as unknown as JupyterFrontEnd;
-    await sidePanelPlugin.activate(app, new FakeStore(), null, null);
+    await sidePanelPlugin.activate(app, new FakeStore(), null, null, null);
     const [added, area] = add.mock.calls[0] as [CnaiPanel, string];
     panel = added;
     expect(area).toBe('left');
@@ -120,7 +120,7 @@ describe('the plugin', () => {
     const only = new (commands.constructor as new () => typeof commands)();
     const app = { commands: only, shell: { add: jest.fn() } } as unknown as JupyterFrontEnd;
     const restorer = { add: jest.fn() };
-    void sidePanelPlugin.activate(app, new FakeStore(), null, restorer);
+    void sidePanelPlugin.activate(app, new FakeStore(), null, restorer, null);
     [panel] = restorer.add.mock.calls[0] as [CnaiPanel];
     expect(restorer.add).toHaveBeenCalledWith(panel, 'cnai-side-panel');
   });
