@@ -97,6 +97,17 @@ class Serving(Said, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[str, ...] = ()
 
 
+class Sentences(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """What the SDK says, in another language.
+
+    Attributes:
+        sentences: English to that language, both with fields in braces, such as '{worker}'.
+    """
+
+    locale: str
+    sentences: dict[str, str] = {}
+
+
 class Script(Said, frozen=True, kw_only=True, omit_defaults=True):
     """What runs on every worker, and what came with it.
 

@@ -74,6 +74,7 @@ class Operation:
         call: answers.
         counts: whether it is something that a person does, and so activity of the server.
         media: of a download.
+        kept: a browser may keep the answer, and asks each time whether it still holds.
     """
 
     method: str
@@ -85,3 +86,4 @@ class Operation:
     body: type[msgspec.Struct] | None = None
     counts: bool = True
     media: str = "application/octet-stream"
+    kept: bool = False

@@ -16,7 +16,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from cnai_sdk.errors import InvalidRequest
-from cnai_server_ext import actions, logs, outputs, reading
+from cnai_server_ext import actions, logs, outputs, reading, sentences
 from cnai_server_ext.handler import CnaiHandler
 from cnai_server_ext.openapi import document
 from cnai_server_ext.operation import PLACEHOLDERS, Call, File, Operation
@@ -30,6 +30,7 @@ async def openapi(call: Call) -> dict[str, Any]:
 
 OPERATIONS: tuple[Operation, ...] = (
     *reading.OPERATIONS,
+    *sentences.OPERATIONS,
     *logs.OPERATIONS,
     *outputs.OPERATIONS,
     *actions.OPERATIONS,
@@ -103,7 +104,7 @@ class OperationHandler(CnaiHandler):
                 settings=self.settings,
             )
         )
-        self.set_header("Cache-Control", "no-store")
+        self.set_header("Cache-Control", "no-cache" if operation.kept else "no-store")
         if isinstance(answer, File):
             await self._send(answer)
         else:

@@ -18,6 +18,7 @@ _ANSWERS = (
     answers.Sources,
     answers.Jobs,
     answers.Job,
+    answers.Sentences,
     answers.Script,
     answers.Lines,
     answers.Matches,

@@ -809,6 +809,18 @@ export interface Script {
   workers?: number;
 }
 /**
+ * What the SDK says, in another language.
+ *
+ * Attributes:
+ *     sentences: English to that language, both with fields in braces, such as '{worker}'.
+ */
+export interface Sentences {
+  locale: string;
+  sentences?: {
+    [k: string]: string;
+  };
+}
+/**
  * All that the server watches.
  */
 export interface Sources {
