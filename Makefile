@@ -36,13 +36,15 @@ test-cluster: setup ## the tests of Kubernetes; KUBECONFIG=FILE runs them on ano
 
 demo: ## train a classifier of digits on two workers
 	@$(PYTHON) scripts/setup.py demo
-	python examples/digits.py
+	@echo "python examples/digits.py   (the first time it can take a minute until torch is loaded)"
+	@python examples/digits.py
 
 bench: setup ## measure ourselves and our peers, side by side
 	python -m bench
 
-lab: setup ## JupyterLab on the examples
-	jupyter lab --ServerApp.root_dir=examples
+lab: ## JupyterLab on the examples
+	@$(PYTHON) scripts/setup.py lab
+	@jupyter lab --ServerApp.root_dir=examples
 
 build: setup ## the wheel and the source archive, into dist/
 	rm -rf dist

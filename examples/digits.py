@@ -80,7 +80,13 @@ def digits(lr: float = 0.05, epochs: int = 5) -> dict[str, float]:
 
 def main() -> int:
     """Run the job; 0 when the network has learned to read."""
-    job = cnai.train(digits, workers=2).wait()
+    job = cnai.train(digits, workers=2)
+    print(
+        f"{job.name}: two workers of this machine start, and report after every epoch.", flush=True
+    )
+    for line in job.logs(follow=True, rank=0):
+        print(f"  {line}", flush=True)
+    job.wait()
     print(job)
     return 0 if job.result()["accuracy"] >= ENOUGH else 1
 

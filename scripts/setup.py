@@ -1,10 +1,12 @@
-"""Set up this checkout: `python3 scripts/setup.py demo|develop`. Standard library only.
+"""Set up this checkout: `python3 scripts/setup.py demo|lab|develop`. Standard library only.
 
-Each step leaves a stamp of what it depends on, and is not repeated until that changes.
+A larger purpose has all that a smaller one needs. Each step says what it does, leaves a stamp of
+what it depends on, and is not repeated until that changes.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -18,7 +20,19 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 OWN_UV = ROOT / ".venv-uv"
 DIST = ROOT / "labextension" / "dist"
-EXTRAS = {"demo": "train,examples", "develop": "train,lab,kubernetes,examples"}
+# From the smallest to the largest.
+EXTRAS = {
+    "demo": "train,examples",
+    "lab": "train,lab,kubernetes,examples",
+    "develop": "train,lab,kubernetes,examples",
+}
+GROUPS = {"demo": (), "lab": (), "develop": ("dev", "build")}
+WITH_PANEL = ("lab", "develop")
+BRINGS = {
+    "demo": "the SDK and scikit-learn",
+    "lab": "the SDK, scikit-learn, JupyterLab and what a cluster needs",
+    "develop": "the SDK, JupyterLab, and all that its tests and checks use",
+}
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
 # What uv calls the settings that pip has; uv does not read pip's own.
@@ -37,7 +51,7 @@ class CannotSetUp(SystemExit):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Set up for `demo` (no Node, no browser) or `develop` (everything that the tests use)."""
+    """Set up for `demo` (no Node), `lab` (no browser, no tests) or `develop` (all of it)."""
     if len(arguments) != 1 or arguments[0] not in EXTRAS:
         raise CannotSetUp(f"usage: python3 scripts/setup.py {'|'.join(EXTRAS)}")
     purpose = arguments[0]
@@ -48,9 +62,10 @@ def main(arguments: Sequence[str]) -> None:
         )
     uv = find_uv()
     python_packages(uv, purpose=purpose)
-    if purpose == "develop":
+    if purpose in WITH_PANEL:
         node(uv)
         lab_extension(uv)
+    if purpose == "develop":
         browser()
         cluster_tools()
 
@@ -63,7 +78,7 @@ def find_uv() -> str:
     if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
         return found
     if not own.exists():
-        say("uv is not on PATH: installing it into .venv-uv")
+        say("uv, which installs packages, is not on PATH: installing it into .venv-uv")
         try:
             run([sys.executable, "-m", "venv", str(OWN_UV)])
         except subprocess.CalledProcessError:
@@ -79,56 +94,44 @@ def find_uv() -> str:
 def python_packages(uv: str, *, purpose: str) -> None:
     """The virtual environment, torch, and this package in it, editable."""
     if not (BIN / "python").exists():
-        run([uv, "venv", "--python", sys.executable, str(VENV)])
-    key = fingerprint([ROOT / "pyproject.toml", ROOT / "package.json"], purpose)
-    # Who has set up to develop has everything that the demo needs.
-    develop = fingerprint([ROOT / "pyproject.toml", ROOT / "package.json"], "develop")
-    if key == stamped("python-" + purpose) or develop == stamped("python-develop"):
+        say("the Python packages go into .venv of this folder; this is done once")
+        run([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
+    project = [ROOT / "pyproject.toml", ROOT / "package.json"]
+    purposes = list(EXTRAS)
+    if any(
+        fingerprint(project, larger) == stamped("python-" + larger)
+        for larger in purposes[purposes.index(purpose) :]
+    ):
         return
     torch(uv)
     DIST.mkdir(parents=True, exist_ok=True)
-    groups = ["--group", "dev", "--group", "build"] if purpose == "develop" else []
+    groups = [word for group in GROUPS[purpose] for word in ("--group", group)]
+    say(f"installing {BRINGS[purpose]}")
     install(uv, ["--editable", f".[{EXTRAS[purpose]}]", *groups])
-    stamp("python-" + purpose, key)
+    stamp("python-" + purpose, fingerprint(project, purpose))
 
 
 def torch(uv: str) -> None:
     """torch, small where there is no GPU and its own index is reachable."""
-    if (
-        subprocess.run(
-            [BIN / "python", "-c", "import importlib.metadata as m; m.version('torch')"],
-            capture_output=True,
-            check=False,
-        ).returncode
-        == 0
-    ):
+    asked = [BIN / "python", "-c", "import importlib.metadata as m; m.version('torch')"]
+    if succeeds(asked):
         return
-    small = f"--torch-backend={'auto' if shutil.which('nvidia-smi') else 'cpu'}"
+    gpu = shutil.which("nvidia-smi") is not None
+    small = f"--torch-backend={'auto' if gpu else 'cpu'}"
     asking = {"UV_HTTP_TIMEOUT": "5", "UV_HTTP_CONNECT_TIMEOUT": "5", "UV_HTTP_RETRIES": "0"}
-    reachable = (
-        subprocess.run(
-            [
-                uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                BIN / "python",
-                "--dry-run",
-                small,
-                "torch",
-            ],
-            env={**environment(), **asking},
-            capture_output=True,
-            check=False,
-        ).returncode
-        == 0
-    )
-    if reachable:
+    say("looking for torch on its own index")
+    trying = [uv, "pip", "install", "--python", BIN / "python", "--dry-run", small, "torch"]
+    if succeeds(trying, env={**environment(), **asking}):
+        say(f"installing torch {'for the GPU (5 GB)' if gpu else 'for CPUs (200 MB)'}")
         install(uv, [small, "torch"])
         return
-    say("torch's own index is not reachable: taking torch from the default one (about 5 GB)")
+    say("its own index is not reachable: installing torch with CUDA from the default one (5 GB)")
     install(uv, ["torch"])
+
+
+def succeeds(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> bool:
+    """Whether a command ends well; what it prints is not shown."""
+    return subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0
 
 
 def node(uv: str) -> None:
@@ -147,14 +150,17 @@ def lab_extension(uv: str) -> None:
     """The packages of the lab extension, its build, and that build in the environment."""
     packages = fingerprint([ROOT / "package.json", ROOT / "yarn.lock", ROOT / ".yarnrc.yml"])
     if packages != stamped("node") or not (ROOT / "node_modules").is_dir():
+        say("fetching what the panel is built with into node_modules; some minutes, once")
         run([str(BIN / "jlpm"), "install", "--immutable"])
         stamp("node", packages)
     source = ROOT / "labextension"
     files = [path for folder in ("src", "style") for path in (source / folder).rglob("*")]
     build = fingerprint([*sorted(files), source / "tsconfig.json"], packages)
     if build != stamped("lab") or not (DIST / "package.json").exists():
+        say("building the panel; a minute or two")
         run([str(BIN / "jlpm"), "build:prod"])
         # An editable install copies what is built; only a new one brings a new build.
+        say("putting the panel into JupyterLab")
         install(uv, ["--no-deps", "--reinstall-package", "cnai-sdk", "--editable", "."])
         stamp("lab", build)
 
@@ -211,6 +217,7 @@ def environment() -> dict[str, str]:
     return {**LIKE_PIP, **handed, **os.environ, "PATH": path}
 
 
+@functools.cache
 def pip_settings() -> Mapping[str, str]:
     """Where pip is told to install from, under the names that uv reads."""
     found: dict[str, str] = {}
@@ -256,7 +263,7 @@ def stamp(step: str, value: str) -> None:
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
     """Run a command of ours in the checkout, and show it."""
-    say(" ".join(command).replace(f"{ROOT}/", ""))
+    print("  $", " ".join(command).replace(f"{ROOT}/", ""), flush=True)
     subprocess.run(command, cwd=ROOT, env=env or environment(), check=True)
 
 
