@@ -1,4 +1,7 @@
-"""A page's end of the stream: it says messages, and waits for the one that a test is about."""
+"""A page's end of the stream: it says messages, and waits for the one that a test is about.
+
+Every message that a test says or hears is held against the schema that the server publishes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,34 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
+from jsonschema import Draft202012Validator
 from tornado.websocket import WebSocketClientConnection
 
 from cnai_server_ext.messages import Ack, Heard, LogPiece, RowsChange, RowsSnapshot, Spoken, Start
+from cnai_server_ext.schema import stream_schema
 
 T = TypeVar("T")
 
 WITHIN = 60.0
+
+
+def described(direction: Literal["spoken", "heard"]) -> Draft202012Validator:
+    """What `stream.json` says of one direction; a field that it does not name is an error here.
+
+    Pages are to bear fields that they do not know, so the published schema leaves objects open.
+    """
+    schema = stream_schema()
+    definitions = {
+        name: {"additionalProperties": False, **each} if "properties" in each else each
+        for name, each in schema["$defs"].items()
+    }
+    return Draft202012Validator({**schema["properties"][direction], "$defs": definitions})
+
+
+SPOKEN, HEARD = described("spoken"), described("heard")
 
 
 @dataclass
@@ -33,7 +54,9 @@ class Page:
     def say(self, *messages: Heard) -> None:
         """Send messages."""
         for message in messages:
-            self.send(msgspec.json.encode(message))
+            data = msgspec.json.encode(message)
+            HEARD.validate(msgspec.json.decode(data))
+            self.send(data)
 
     def send(self, data: bytes) -> None:
         """Send bytes, whatever they are."""
@@ -54,6 +77,7 @@ class Page:
         data = self.wait(self.socket.read_message())
         if data is None:
             return None
+        SPOKEN.validate(msgspec.json.decode(data))
         message: Spoken = msgspec.json.decode(data, type=Spoken)
         self.heard.append(message)
         return message

@@ -14,15 +14,16 @@ from urllib.parse import quote
 import pytest
 
 from cnai_sdk.backends.local.backend import LocalBackend
-from cnai_sdk.backends.record.logbook import LogWriter
+from cnai_sdk.backends.record.logbook import SEGMENT, LogWriter, headers_of, segments
 from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload
 from cnai_server_ext import logs
 from cnai_server_ext.activity import has_store, keep_alive
+from cnai_server_ext.messages import Follow, RowsSnapshot
 from cnai_server_ext.places import Places, local_backend
 
-from .conftest import Ask, Fetch
+from .conftest import Ask, Connect, Fetch
 from .page import until
 
 SCRIPT = """
@@ -167,6 +168,22 @@ class TestALongLog:
         assert found == [299_999]
         assert turns > 1
 
+    def test_one_of_a_gigabyte_opens_at_its_end_without_being_read(
+        self, ask: Ask, connect: Connect, local: Local, id: str
+    ) -> None:
+        last = lengthen(local.backend._index.folder(id).log, 2**30)
+        before = bytes_read()
+        assert ask(f"jobs/local/{id}/lines?count=500").body["lines"][-1]["number"] == last
+        assert bytes_read() - before < 3 * SEGMENT
+        page = connect()
+        page.start()
+        page.hear(RowsSnapshot)
+        before = bytes_read()
+        page.say(Follow(channel="log", source="local", id=id, tail=500))
+        numbers = [line.number for piece in page.log("log") for line in piece.lines]
+        assert numbers == list(range(last - 499, last + 1))
+        assert bytes_read() - before < 3 * SEGMENT
+
     def test_a_download_is_whole_and_kept_in_no_memory(
         self, local: Local, jp_serverapp: Any, jp_http_port: int, http_server_client: Any, id: str
     ) -> None:
@@ -174,6 +191,27 @@ class TestALongLog:
         most, got = local.run(_slowly(jp_serverapp, jp_http_port, f"jobs/local/{id}/log.txt"))
         assert got > 15 * 2**20
         assert most < 12 * 2**20
+
+
+def lengthen(log: Path, size: int) -> int:
+    """Make a log as long as that, by its first segment again and again; its last line's number.
+
+    A segment's name is the number of its first line, so one file serves as all of them.
+    """
+    first, *others = segments(log)
+    for path in others:
+        path.unlink()
+    lines = sum(header.lines for header in headers_of(first.read_bytes(), first=1))
+    for each in range(1, size // first.stat().st_size + 1):
+        (log / f"{each * lines + 1:012d}").hardlink_to(first)
+    names = segments(log)
+    assert sum(path.stat().st_size for path in names) >= size
+    return len(names) * lines
+
+
+def bytes_read() -> int:
+    """How many bytes this process, in which the server is, has read so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 async def _slowly(app: Any, port: int, address: str) -> tuple[int, int]:

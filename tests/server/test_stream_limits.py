@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from cnai_server_ext.messages import (
 )
 
 from .conftest import Connect
-from .page import until
+from .page import HEARD, until
 
 
 @pytest.fixture
@@ -122,6 +123,14 @@ class TestAbuse:
         problem = page.hear(NotDone).problem
         assert problem.what and len(problem.why) <= 300 and problem.next_step
         page.hear(Beat)
+
+    @pytest.mark.parametrize("data", MALFORMED, ids=lambda data: repr(data[:40]))
+    def test_the_schema_refuses_it_as_the_server_does(self, data: bytes) -> None:
+        try:
+            message = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        assert not HEARD.is_valid(message)
 
     def test_one_before_the_start_closes_it(self, connect: Connect) -> None:
         page = connect()
