@@ -22,6 +22,7 @@ from tornado.websocket import websocket_connect
 from cnai_sdk.backends.memory.backend import MemoryBackend
 from tests.server.made import MADE
 
+from .local import Local
 from .page import Page
 
 
@@ -122,6 +123,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> 
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
     yield tmp_path / "store"
     shutil.rmtree(sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def local(store: Path, jp_serverapp: Any, jp_asyncio_loop: Any) -> Iterator[Local]:
+    """The local backend beside the server; what a test leaves is deleted."""
+    made = Local(jp_asyncio_loop)
+    yield made
+    for workload in made.run(made.backend.list()):
+        made.run(made.backend.delete(workload.id))
+    made.run(made.backend.close())
 
 
 @pytest.fixture

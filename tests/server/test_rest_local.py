@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,74 +12,15 @@ from urllib.parse import quote
 
 import pytest
 
-from cnai_sdk.backends.local.backend import LocalBackend
 from cnai_sdk.backends.record.logbook import SEGMENT, LogWriter, headers_of, segments
-from cnai_sdk.config import load_config
-from cnai_sdk.model.spec import Payload, TrainSpec
-from cnai_sdk.model.workload import Workload
 from cnai_server_ext import logs
 from cnai_server_ext.activity import has_store, keep_alive
 from cnai_server_ext.messages import Follow, RowsSnapshot
 from cnai_server_ext.places import Places, local_backend
 
 from .conftest import Ask, Connect, Fetch
+from .local import Local
 from .page import until
-
-SCRIPT = """
-import os
-import cnai_sdk as cnai
-
-
-def work(word="first"):
-    print("it is", word, flush=True)
-    (cnai.output_dir() / "said.txt").write_text(word)
-    return word
-
-
-if __name__ == "__main__":
-    _cnai_result = work(word="first")
-"""
-
-
-class Local:
-    """Another process's view of the same store, as a notebook has it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.backend = LocalBackend(load_config())
-        self._loop = loop
-
-    def submit(self, script: str = SCRIPT) -> str:
-        """Start a job, and give its id."""
-        payload = Payload(entry="work", files={"script.py": script.encode()})
-        spec = TrainSpec(name="work", payload=payload)
-        return self.run(self.backend.submit(spec, secrets={})).id  # type: ignore[no-any-return]
-
-    def ended(self, id: str) -> Workload:
-        """The workload once it has ended."""
-        until(self._loop, lambda: self.get(id).phase.ended)
-        return self.get(id)
-
-    def get(self, id: str) -> Workload:
-        """As the index has it; read where the server's loop runs already."""
-        return self.backend._true(self.backend._index.get(id))
-
-    def folder(self, id: str) -> Path:
-        """Of the outputs."""
-        return Path(self.run(self.backend.folder(id)))
-
-    def run(self, work: Any) -> Any:
-        """What comes of a call of the backend."""
-        return self._loop.run_until_complete(work)
-
-
-@pytest.fixture
-def local(store: Path, jp_serverapp: Any, jp_asyncio_loop: Any) -> Iterator[Local]:
-    """The local backend beside the server; what a test leaves is deleted."""
-    made = Local(jp_asyncio_loop)
-    yield made
-    for workload in made.run(made.backend.list()):
-        made.run(made.backend.delete(workload.id))
-    made.run(made.backend.close())
 
 
 @pytest.fixture
