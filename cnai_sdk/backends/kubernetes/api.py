@@ -61,6 +61,9 @@ DEADLINE = 30.0
 WATCH_SECONDS = (240, 300)
 """Within so long a watch is asked for anew, so that a peer that died unseen is noticed."""
 
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+"""The server never heard of it: nobody was there, or the proxy did not let it through."""
+
 _PATCHES = {
     "merge": "application/merge-patch+json",
     "strategic": "application/strategic-merge-patch+json",
@@ -320,7 +323,7 @@ class Api:
                         method, path, params=dict(params or {}), content=data, headers=headers
                     )
             except httpx2.HTTPError as error:
-                unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+                unsent = isinstance(error, _UNSENT)
                 failure = self._unreachable(error, sent=not unsent)
                 again = self._answered and failure.cause != "certificate" if unsent else twice
                 if not again or time.monotonic() + pause > until:

@@ -183,12 +183,13 @@ async def test_a_proxy_may_want_a_password_and_never_shows_it(
     server: Server, authority: Authority, tmp_path: Path
 ) -> None:
     data = {"certificate-authority-data": base64_of(authority.pem)}
-    with tunnel(password="me:sesame") as (address, _):
+    with tunnel(password="me:sesame") as (address, asked):
         good = {**data, "proxy-url": f"http://me:sesame@{address}"}
         assert await ask(target_of(server.url, tmp_path, **good)) == {}
         error = await refused(
             target_of(server.url, tmp_path, **data, **{"proxy-url": f"http://me:wrong@{address}"})
         )
+    assert len(asked) == 2, "a wrong password was tried again"
     assert error.cause == "proxy"
     assert "407" in error.why
     assert "wrong" not in str(error)
