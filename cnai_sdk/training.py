@@ -60,6 +60,12 @@ _DEFAULTS: dict[str, Any] = {
     "queue": None,
     "priority": None,
 }
+_Say = Callable[[Sequence[str]], None]
+
+
+def _say(notices: Sequence[str]) -> None:
+    for notice in dict.fromkeys(notices):
+        print(f"Note: {notice}", file=sys.stderr)
 
 
 class TrainJob(Handle):
@@ -155,16 +161,22 @@ def train(
 
 
 def train_script(
-    backend: Backend, path: Path, *, argv: Sequence[str] = (), **options: Any
+    backend: Backend,
+    path: Path,
+    *,
+    argv: Sequence[str] = (),
+    say: _Say = _say,
+    **options: Any,
 ) -> TrainJob:
-    """Submit a script as it is, with the local modules that it imports."""
+    """Submit a script as it is, with the local modules that it imports; `say` takes notices."""
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.", next_step="Name a Python script.")
     for number, argument in enumerate(argv, start=1):
         check_secret("", argument, where=f"argument {number}")
     wish = _wish(options, "train")
     payload = _script_payload(path)
-    return _submit(backend, wish, payload=payload, title=path.stem, cell=path.name, argv=argv)
+    about = {"title": path.stem, "cell": path.name}
+    return _submit(backend, wish, payload=payload, argv=argv, say=say, **about)
 
 
 _FITTING = (
@@ -249,6 +261,7 @@ def _submit(
     cell: str,
     argv: Sequence[str] = (),
     notices: Sequence[str] = (),
+    say: _Say = _say,
 ) -> TrainJob:
     label, display = label_for(title)
     spec = TrainSpec(
@@ -263,7 +276,7 @@ def _submit(
         **wish.fields,
     )
     job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=wish.secrets)))
-    _say([*notices, *wish.notices, *job._last.notices])
+    say([*notices, *wish.notices, *job._last.notices])
     return job
 
 
@@ -385,8 +398,3 @@ def _script_payload(path: Path) -> Payload:
     span = Span(first=1, last=text.count("\n") + 1, source=path.name)
     files = {"script.py": text.encode()} | carried.files
     return Payload(entry=path.stem, files=files, spans=(span,))
-
-
-def _say(notices: Sequence[str]) -> None:
-    for notice in dict.fromkeys(notices):
-        print(f"Note: {notice}", file=sys.stderr)

@@ -113,14 +113,14 @@ def python_packages(uv: str, *, purpose: str) -> None:
 
 def torch(uv: str) -> None:
     """torch, small where there is no GPU and its own index is reachable."""
-    asked = [BIN / "python", "-c", "import importlib.metadata as m; m.version('torch')"]
+    asked = [str(BIN / "python"), "-c", "import importlib.metadata as m; m.version('torch')"]
     if succeeds(asked):
         return
     gpu = shutil.which("nvidia-smi") is not None
     small = f"--torch-backend={'auto' if gpu else 'cpu'}"
     asking = {"UV_HTTP_TIMEOUT": "5", "UV_HTTP_CONNECT_TIMEOUT": "5", "UV_HTTP_RETRIES": "0"}
     say("looking for torch on its own index")
-    trying = [uv, "pip", "install", "--python", BIN / "python", "--dry-run", small, "torch"]
+    trying = [uv, "pip", "install", "--python", str(BIN / "python"), "--dry-run", small, "torch"]
     if succeeds(trying, env={**environment(), **asking}):
         say(f"installing torch {'for the GPU (5 GB)' if gpu else 'for CPUs (200 MB)'}")
         install(uv, [small, "torch"])
@@ -129,7 +129,7 @@ def torch(uv: str) -> None:
     install(uv, ["torch"])
 
 
-def succeeds(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> bool:
+def succeeds(command: Sequence[str], env: Mapping[str, str] | None = None) -> bool:
     """Whether a command ends well; what it prints is not shown."""
     return subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0
 

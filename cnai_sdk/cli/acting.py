@@ -13,6 +13,7 @@ import click
 from cnai_sdk.cli.following import follow_to_end
 from cnai_sdk.cli.names import client_of, complete_job, job_of, jobs_of
 from cnai_sdk.cli.printing import json_option, print_json
+from cnai_sdk.cli.speaking import say_notices
 from cnai_sdk.cli.wishes import arguments, script_path, wishes
 from cnai_sdk.errors import InvalidRequest
 
@@ -66,7 +67,7 @@ def train(
     path = script_path(script)
     _refuse_secrets(args)
     client = client_of(ctx)
-    job = client.train_script(path, argv=args, **arguments(given))
+    job = client.train_script(path, argv=args, say=say_notices, **arguments(given))
     if not detach:
         if not as_json:
             click.echo(f"{job.name} was submitted. Ctrl-C leaves it running.", err=True)

@@ -19,6 +19,7 @@ from cnai_sdk.cli.pausing import resume, suspend
 from cnai_sdk.cli.printing import print_error
 from cnai_sdk.cli.room import fits, quota
 from cnai_sdk.cli.settings import secrets, use
+from cnai_sdk.cli.speaking import speak
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
 _INTERRUPTED = 130
@@ -55,7 +56,7 @@ class App(click.Group):
         try:
             return int(super().main(words, program, complete_var, False, **extra) or 0)
         except CnaiError as error:
-            print_error(error, as_json=as_json)
+            print_error(speak(error), as_json=as_json)
             return 2 if isinstance(error, InvalidRequest) else 1
         except click.ClickException as error:
             if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnai_sdk.cli.printing import in_colour, print_error
+from cnai_sdk.cli.speaking import speak, verdict_in_terminal
 from cnai_sdk.errors import InvalidRequest, JobFailed
 from cnai_sdk.model.phase import Phase
 
@@ -99,20 +100,20 @@ def follow_to_end(backend: Backend, job: Handle, *, as_json: bool) -> int:
         say_it_goes_on(job)
         return INTERRUPTED
     except JobFailed as failure:
-        _print_verdict(failure, as_json=as_json)
+        _print_verdict(job.name, failure, as_json=as_json)
     ended = job.workload
     if ended.phase is not Phase.FAILED and not as_json:
         click.echo(in_colour(f"{ended.shown}: {ended.phase.label}", ended.phase), err=True)
     return exit_code(ended)
 
 
-def _print_verdict(failure: JobFailed, *, as_json: bool) -> None:
+def _print_verdict(name: str, failure: JobFailed, *, as_json: bool) -> None:
     if as_json:
-        print_error(failure, as_json=True)
+        print_error(speak(failure, name), as_json=True)
         return
     from cnai_sdk.text import verdict_text
 
-    click.echo(verdict_text(failure.diagnosis), err=True)
+    click.echo(verdict_text(verdict_in_terminal(failure.diagnosis, name, whole=True)), err=True)
 
 
 def exit_code(workload: Workload) -> int:

@@ -12,6 +12,7 @@ import click
 from cnai_sdk.cli.following import INTERRUPTED, print_log, say_it_goes_on
 from cnai_sdk.cli.names import client_of, complete_job, job_of
 from cnai_sdk.cli.printing import in_colour, json_option, padded, print_json
+from cnai_sdk.cli.speaking import verdict_in_terminal
 from cnai_sdk.errors import JobFailed
 from cnai_sdk.model.phase import Kind, Phase
 
@@ -104,10 +105,15 @@ def status(ctx: click.Context, name: str, as_json: bool) -> None:
         workload = job.workload
         print_json(workload)
     else:
+        import msgspec
+
         from cnai_sdk.text import job_text
 
         view = job.view()
         workload = view.workload
+        if view.diagnosis is not None:
+            said = verdict_in_terminal(view.diagnosis, job.name, whole=False)
+            view = msgspec.structs.replace(view, diagnosis=said)
         click.echo(job_text(view))
     ctx.exit(1 if workload.phase is Phase.FAILED else 0)
 
@@ -137,8 +143,14 @@ def events(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def explain(ctx: click.Context, name: str, as_json: bool) -> None:
     """Say what happened to a job, why, and what to do, with the lines that prove it."""
-    explanation = job_of(ctx, name).explain()
+    job = job_of(ctx, name)
+    explanation = job.explain()
     if as_json:
         print_json(explanation.diagnosis)
-    else:
+    elif explanation.diagnosis is None:
         click.echo(str(explanation))
+    else:
+        from cnai_sdk.text import verdict_text
+
+        said = verdict_in_terminal(explanation.diagnosis, job.name, whole=False)
+        click.echo(verdict_text(said))

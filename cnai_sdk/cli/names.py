@@ -30,12 +30,7 @@ def job_of(ctx: click.Context, name: str) -> Handle:
     Raises:
         NotFound: there is none.
     """
-    client = client_of(ctx)
-    try:
-        job: Handle = client.job(name)
-    except CnaiError as error:
-        error.next_step = error.next_step.replace("cnai.jobs() lists", "cnai jobs lists")
-        raise
+    job: Handle = client_of(ctx).job(name)
     return job
 
 

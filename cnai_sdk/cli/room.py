@@ -8,6 +8,7 @@ import click
 
 from cnai_sdk.cli.names import client_of
 from cnai_sdk.cli.printing import json_option, print_json
+from cnai_sdk.cli.speaking import spoken
 from cnai_sdk.cli.wishes import arguments, sizes
 
 
@@ -20,7 +21,7 @@ def quota(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(view.quota)
     else:
-        click.echo(repr(view))
+        click.echo(spoken(repr(view)))
 
 
 @click.command()
@@ -37,5 +38,5 @@ def fits(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     if as_json:
         print_json(view.fit)
     else:
-        click.echo(repr(view))
+        click.echo(spoken(repr(view)))
     ctx.exit(0 if view else 1)

@@ -136,11 +136,14 @@ def _started(memory: MemoryBackend, id: str) -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--workers", "0"), "workers=0"),
-        (("--memory", "8GB"), "8Gi"),
+        (("--workers", "0"), "--workers 0 is not a number of workers."),
+        (("--workers", "0"), "such as --workers 2."),
+        (("--memory", "8GB"), "--memory 8G"),
         (("--timeout", "soon"), "length of time"),
         (("--env", "hf_abcdefghijklmnopqrstuvwxyz0123456789"), "NAME=VALUE"),
-        (("--cpu", "-1"), "cpu=-1"),
+        (("--cpu", "-1"), "or leave --cpu out."),
+        (("--secret", "NOT_KEPT"), "cnai secrets set NOT_KEPT"),
+        (("--image", "Not An Image"), "Write --image pytorch/pytorch:"),
         (("--data", "nowhere.csv"), "nothing is there"),
     ],
 )

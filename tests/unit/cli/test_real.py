@@ -42,9 +42,24 @@ def test_the_exit_code_is_the_jobs_and_a_failure_is_explained(terminal: Terminal
     assert answer.returncode == 3
     assert "What happened" in answer.stderr
     assert "Traceback" not in answer.stderr
+    assert "job." not in answer.stderr, "a terminal has commands"
     again = terminal("train", "bad.py", "--json")
     assert again.returncode == 3
     assert json.loads(again.stderr.splitlines()[-1])["what"]
+
+
+def test_what_to_change_is_named_as_it_is_typed(terminal: Terminal) -> None:
+    terminal.write("greedy.py", ["held = bytearray(400 * 2**20)", "print(len(held))"])
+    said = terminal("train", "greedy.py", "--memory", "200Mi").stderr
+    assert "memory=" not in said
+    assert "--memory 400Mi" in said
+    again = terminal("explain", "greedy").stdout
+    assert "cnai rerun greedy --memory 400Mi" in again
+
+
+def test_a_notice_names_options_too(terminal: Terminal) -> None:
+    terminal.write("short.py", ["print(1)"])
+    assert "--shm concerns a cluster" in terminal("train", "short.py", "--shm", "1Gi").stderr
 
 
 def test_a_worker_that_a_signal_ended_gives_128_and_its_number(terminal: Terminal) -> None:
