@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -19,33 +18,14 @@ from cnai_sdk.backends.kubernetes.api import Unreachable
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.config import Config
 from cnai_sdk.errors import BackendUnavailable, DoesNotFit, InvalidRequest, NameInUse
-from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from cnai_sdk.model.spec import Payload, Resources
+from tests.cluster.submitted import LARGE, large_spec, objects, spec_of
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.faults import Faults, Rule
 from tests.cluster.testbed.fixtures import External
 from tests.cluster.verdicts import QUEUES, stage_of
 
 ROOT = Path(__file__).parents[2]
-LARGE = os.urandom(200_000)
-
-
-def spec_of(**fields: Any) -> TrainSpec:
-    """A job that prints, unless the fields say otherwise."""
-    fields = {
-        "name": "sent",
-        "image": "python:3",
-        "payload": Payload(entry="work", files={"script.py": b"print('here')\n"}),
-        "resources": Resources(cpu=0.1, memory=2**28),
-        **fields,
-    }
-    return TrainSpec(**fields)
-
-
-def large_spec(**fields: Any) -> TrainSpec:
-    """One whose code does not fit into the job object, with a secret."""
-    files = {"script.py": b"print('here')\n", "values/1.bin": LARGE}
-    payload = Payload(entry="work", files=files)
-    return spec_of(payload=payload, secrets=("HF_TOKEN",), **fields)
 
 
 @pytest_asyncio.fixture
@@ -68,18 +48,6 @@ async def asked(backend: KubernetesBackend) -> list[str]:
 
     api._http.event_hooks["request"].append(note)
     return found
-
-
-async def objects(backend: KubernetesBackend, kind: str) -> list[str]:
-    """The names of what the SDK made in the namespace."""
-    session = await backend._session()
-    namespace = session.target.namespace
-    base = "/apis/kubeflow.org/v1" if kind == "pytorchjobs" else "/api/v1"
-    found = await session.api.list(
-        f"{base}/namespaces/{namespace}/{kind}", params={"labelSelector": naming.SELECTOR}
-    )
-    items: list[Any] = found.items
-    return sorted(item["metadata"]["name"] for item in items)
 
 
 async def test_the_usual_job_takes_two_requests(
@@ -198,8 +166,8 @@ async def test_a_quota_that_is_full_now_is_a_notice_and_the_job_waits(
 async def test_the_name_of_a_running_job_is_refused_and_that_of_an_ended_one_gets_a_number(
     backend: KubernetesBackend,
 ) -> None:
-    sleeps = Payload(entry="work", files={"script.py": b"import time; time.sleep(60)\n"})
-    first = await backend.submit(spec_of(payload=sleeps, named=True), secrets={})
+    """Its worker has not begun: one that has just begun would take its time to be told to end."""
+    first = await backend.submit(spec_of(image="private.example.com/a:1", named=True), secrets={})
     with pytest.raises(NameInUse):
         await backend.submit(spec_of(named=True), secrets={})
     await backend.stop(first.id)
@@ -347,6 +315,20 @@ async def test_a_server_that_fails_is_told_as_that_and_leaves_nothing(
     assert "Nothing was created." in told.value.what
     assert "the test's fault" in told.value.why
     assert "Try again" in told.value.next_step
+    for kind in ("pytorchjobs", "configmaps", "secrets"):
+        assert await objects(backend, kind) == []
+
+
+async def test_a_cut_before_the_job_was_asked_for_says_that_there_is_none(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    faults, backend = faulty
+    with (
+        faults.rule(Rule(method="POST", path="/secrets$", lost=True)),
+        pytest.raises(BackendUnavailable) as told,
+    ):
+        await backend.submit(large_spec(), secrets={"HF_TOKEN": "hf_not_a_real_one"})
+    assert told.value.what.endswith("No job was made.")
     for kind in ("pytorchjobs", "configmaps", "secrets"):
         assert await objects(backend, kind) == []
 

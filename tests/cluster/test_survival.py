@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.api import (
     DEADLINE,
     Api,
@@ -18,10 +21,14 @@ from cnai_sdk.backends.kubernetes.api import (
     Refused,
     Unreachable,
 )
+from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.backends.kubernetes.objects import Pod
+from cnai_sdk.config import Config
 from tests.cluster.proxy import Proxy
+from tests.cluster.submitted import large_spec, objects
 from tests.cluster.surviving import Gate, Seen, connected, may, note, notes, until
 from tests.cluster.testbed.cluster import Cluster
+from tests.cluster.testbed.faults import Rule
 from tests.cluster.testbed.fixtures import own_cluster_or_skip
 
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
@@ -88,6 +95,40 @@ async def test_creates_around_a_restart_are_made_once_or_told(
     assert all(spent > DEADLINE / 2 for spent in patient), "what was not sent is sent again"
     there = (item.metadata.name for item in (await api.list(notes(room), type=Pod)).items)
     assert set(there) - {"kube-root-ca.crt"} == {*made, *unsure}
+
+
+async def test_jobs_whose_making_meets_a_restart_are_made_once_and_whole(
+    broken: Cluster, room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two have been tried and not been made yet; two are made, and their answers never come."""
+    broken.add_definitions("training-operator")
+    ended = threading.Event()
+
+    def end() -> None:
+        broken.stop_api_server(kill=True)
+        ended.set()
+
+    all_there = threading.Barrier(4, action=end)
+    before = Rule(method="POST", path=r"/pytorchjobs$", times=2, meanwhile=all_there.wait)
+    after = Rule(method="POST", path=r"/pytorchjobs$", times=2, meanwhile=all_there.wait, lost=True)
+    config = Config(home=tmp_path / "store", operator="pytorchjob")
+    with broken.faults(room) as (faults, kubeconfig), faults.rule(before), faults.rule(after):
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        backend = KubernetesBackend(config)
+        secrets = {"HF_TOKEN": "hf_not_a_real_one"}
+        sent = [
+            asyncio.create_task(backend.submit(large_spec(name=f"job-{n}"), secrets=secrets))
+            for n in range(4)
+        ]
+        await until(ended.is_set)
+        await asyncio.to_thread(broken.start_api_server)
+        made = await asyncio.gather(*sent)
+        assert len(before.met) == len(after.met) == 2
+        assert await objects(backend, "pytorchjobs") == [f"job-{n}" for n in range(4)]
+        for kind, name in (("configmaps", naming.payload_name), ("secrets", naming.secret_name)):
+            assert await objects(backend, kind) == sorted(name(each.id) for each in made)
+            assert await objects(backend, kind, owned=True) == await objects(backend, kind)
+        await backend.close()
 
 
 async def test_a_slow_answer_is_waited_for(broken: Cluster, api: Api, room: str) -> None:

@@ -13,13 +13,21 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from cnai_sdk.backends.forecast import never
 from cnai_sdk.backends.kubernetes import naming, pods, room_fit
-from cnai_sdk.backends.kubernetes.api import Api, Exists, Missing, Refused, Unreachable
+from cnai_sdk.backends.kubernetes.api import (
+    DEADLINE,
+    Api,
+    Exists,
+    Missing,
+    Refused,
+    Unreachable,
+)
 from cnai_sdk.backends.kubernetes.discovery import distrust
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.plan import Plan, planned, queue_of
@@ -45,6 +53,7 @@ from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import without_credentials
 
 _TRIES = 50
+_PAUSE = 0.5
 
 
 def only_train(spec: Spec) -> TrainSpec:
@@ -84,6 +93,13 @@ class Submitter:
         Raises:
             Unsure: the exception to that: no answer tells whether the job was made.
         """
+        try:
+            return await self._submit(spec, secrets)
+        except Unreachable as error:
+            what = f"{error.what} No job was made."
+            raise BackendUnavailable(what, why=error.why, next_step=error.next_step) from error
+
+    async def _submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
         check_name(spec.name)
         id, notices = naming.new_id(), _remarks(spec)
         name = self._free_name(spec, ())
@@ -262,20 +278,28 @@ class Submitter:
         )
 
     async def _create(self, kind: TrainingKind, body: dict[str, Any], plan: Plan) -> dict[str, Any]:
-        try:
-            return await self._api.create(kind.path(plan.namespace), body)
-        except (Unreachable, Refused) as error:
-            if not _may_be_made(error):
-                raise
+        """Make the job; it is looked for where a failure does not tell whether it was made.
+
+        A server that was away is asked again, with the same name, so that there is one job at most.
+        """
+        until = time.monotonic() + DEADLINE
+        while True:
             try:
-                found = await self._ours(kind, plan)
-            except (Unreachable, Refused) as unknown:
-                if isinstance(error, Exists):
+                return await self._api.create(kind.path(plan.namespace), body)
+            except (Unreachable, Refused) as error:
+                if not _may_be_made(error):
                     raise
-                raise _unsure(unknown, plan) from error
-            if found is None:
-                raise
-            return found
+                try:
+                    found = await self._ours(kind, plan)
+                except (Unreachable, Refused) as unknown:
+                    if isinstance(error, Exists):
+                        raise
+                    raise _unsure(unknown, plan) from error
+                if found is not None:
+                    return found
+                if not _was_away(error) or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(_PAUSE)
 
     async def _ours(self, kind: TrainingKind, plan: Plan) -> dict[str, Any] | None:
         """The job, when a request whose answer was lost, or an error's, has made it after all."""
@@ -340,6 +364,11 @@ def _may_be_made(error: Unreachable | Refused) -> bool:
     if isinstance(error, Unreachable):
         return error.sent
     return isinstance(error, Exists) or error.status >= 500
+
+
+def _was_away(error: Unreachable | Refused) -> bool:
+    """Whether it ended, or has not come up yet, as in a restart."""
+    return isinstance(error, Unreachable) or error.status == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _unsure(error: Unreachable | Refused, plan: Plan) -> Unsure:

@@ -10,7 +10,7 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,8 @@ class Rule:
             server is asked, None not at all.
         lost: the server is asked, and its answer is lost.
         hold: the request waits until this is set.
+        meanwhile: is called, and may take its time, before the server is asked; where its answer is
+            lost, when it has answered.
         met: requests that met the rule so far.
     """
 
@@ -65,6 +67,7 @@ class Rule:
     after: int | None = None
     lost: bool = False
     hold: threading.Event | None = None
+    meanwhile: Callable[[], object] | None = None
     met: list[Request] = field(default_factory=list)
 
     def takes(self, request: Request) -> bool:
@@ -204,6 +207,8 @@ async def _wait(rule: Rule) -> None:
     if rule.hold is not None:
         while not rule.hold.is_set():
             await asyncio.sleep(0.01)
+    if rule.meanwhile is not None and not rule.lost:
+        await asyncio.to_thread(rule.meanwhile)
 
 
 async def _answer(client: Streams, head: Head, rule: Rule) -> None:
@@ -236,6 +241,8 @@ async def _exchange(client: Streams, upstream: Streams, head: Head, rule: Rule |
         await upstream.write(chunk)
     answer = await read_head(upstream)
     if rule is not None and rule.lost:
+        if rule.meanwhile is not None:
+            await asyncio.to_thread(rule.meanwhile)
         raise _Cut
     if rule is not None and rule.asked:
         async for _ in body_of(upstream.reader, answer, request=head):
