@@ -18,10 +18,11 @@ import msgspec
 from cnai_sdk import runtime
 from cnai_sdk.asked import check_rank, check_tail, check_wait
 from cnai_sdk.errors import BackendUnavailable, JobFailed, NotFound, WaitTimeout
+from cnai_sdk.events import EventList
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
-from cnai_sdk.model.event import LOG_GAPS, Event
+from cnai_sdk.model.event import LOG_GAPS
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
@@ -94,9 +95,9 @@ class Handle:
         granted = self.workload.granted
         return GrantedView(granted) if granted is not None else None
 
-    def events(self) -> list[Event]:
+    def events(self) -> EventList:
         """What happened to it, oldest first."""
-        return list(runtime.call(self._backend.events(self.id)))
+        return EventList(runtime.call(self._backend.events(self.id)))
 
     def logs(
         self, *, follow: bool = False, rank: int | None = None, tail: int | None = None

@@ -98,10 +98,22 @@ def _holders(item: QuotaItem) -> str:
     if rest > 1e-6 * max(item.used, 1.0):
         named.append(f"others {_amount(item, rest)}")
     named += [f"other programs {_amount(item, item.others)}"] if item.others else []
-    named += [f"{_amount(item, item.queued)} waiting"] if item.queued else []
+    named += [_wanted(item)] if item.queued else []
     bounds = (("least", item.least), ("most", item.most))
     named += [f"one worker at {word} {_amount(item, b)}" for word, b in bounds if b is not None]
     return ", ".join(named)
+
+
+def _wanted(item: QuotaItem) -> str:
+    """What those in line ask for, told from how many they are."""
+    amount = _amount(item, item.queued)
+    unit = item.unit or {"cpu": "cores", "gpu": "GPUs"}.get(item.resource, "")
+    if unit not in ("", "bytes"):
+        amount += f" {unit.removesuffix('s') if item.queued == 1 else unit}"
+    if not item.waiting:
+        return f"jobs in line want {amount}"
+    count = len(item.waiting)
+    return f"{count} {'job waits' if count == 1 else 'jobs wait'} for {amount}"
 
 
 def _line(line: Line) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -126,15 +125,15 @@ def events(ctx: click.Context, name: str, as_json: bool) -> None:
     """List what happened to a job, oldest first."""
     found = job_of(ctx, name).events()
     if as_json:
-        print_json(found)
+        print_json(list(found))
         return
-    from cnai_sdk.text import clean
-
-    reasons = padded([event.reason for event in found])
-    for event, reason in zip(found, reasons, strict=True):
-        clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+    rows = found.rows()
+    times, reasons = padded([when for when, _, _ in rows]), padded([word for _, word, _ in rows])
+    for event, clock, reason, (_, _, said) in zip(found, times, reasons, rows, strict=True):
         marked = click.style(reason, fg="yellow") if event.warning else reason
-        click.echo(f"{clock}  {marked}  {clean(event.message, colours=False)}")
+        click.echo(f"{clock}  {marked}  {said}")
+    if not rows:
+        click.echo(repr(found), err=True)
 
 
 @click.command()

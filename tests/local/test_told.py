@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import textwrap
 import time
@@ -125,6 +126,9 @@ def test_the_events_tell_the_story_in_order(client: Client) -> None:
     assert events[0].reason == "Admitted"
     assert events[-1].reason == "Succeeded"
     assert [e.rank for e in events if e.reason == "WorkerExited"] in ([0, 1], [1, 0])
+    shown = repr(events).splitlines()
+    assert len(shown) == len(events)
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d  Succeeded", shown[-1])
 
 
 def test_a_log_reads_as_text_and_as_lines(client: Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cnai_sdk import runtime
@@ -47,8 +48,20 @@ def test_a_row_says_how_much_by_whom_and_what_is_borrowed() -> None:
     assert said == [
         "team-a on lab",
         "GPU, a100  3 of 2, 1 borrowed, 4 more to borrow  "
-        "digits 1, others 2, 2 waiting, one worker at most 1",
+        "digits 1, others 2, jobs in line want 2 GPUs, one worker at most 1",
     ]
+
+
+def test_what_is_waited_for_is_no_number_of_jobs() -> None:
+    waiting = tuple(Holder(name=f"slow-{n}", amount=2) for n in range(4))
+    cores = QuotaItem(resource="cpu", label="CPU cores", limit=2, used=2, queued=8)
+    assert repr(view(cores)).endswith("jobs in line want 8 cores")
+    named = msgspec.structs.replace(cores, waiting=waiting)
+    assert repr(view(named)).endswith("4 jobs wait for 8 cores")
+    one = msgspec.structs.replace(cores, waiting=waiting[:1], queued=1)
+    assert repr(view(one)).endswith("1 job waits for 1 core")
+    memory = QuotaItem(resource="memory", unit="bytes", limit=GIB, queued=2 * GIB)
+    assert repr(view(memory)).endswith("jobs in line want 2\xa0GiB")
 
 
 def test_a_limit_that_is_not_known_is_said() -> None:
