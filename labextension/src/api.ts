@@ -31,11 +31,6 @@ export function problemOf(error: unknown): Problem {
   return { what: error instanceof Error ? error.message : String(error) };
 }
 
-/** A problem in one line: what happened, why, and what to do. */
-export function problemText({ what, why, next_step }: Problem): string {
-  return [what, why, next_step].filter(Boolean).join(' ');
-}
-
 /**
  * Ask the server extension; the only place from which the page talks to it by HTTP.
  *

@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { oneLine } from './foreign';
 import { Phase, Progress, Row, Workload } from './generated/wire';
+import { said } from './sentences';
 
 /** A number as it crosses the wire: JSON has no NaN. */
 export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
@@ -86,13 +87,13 @@ export function stateText(row: Row, now: number, trans: TranslationBundle): stri
     case 'Stopped':
       return joined(stoppedText(workload, trans), progressOr(workload, trans));
     case 'Starting':
-      return joined(trans.__('Starting'), oneLine(workload.message ?? ''));
+      return joined(trans.__('Starting'), said(workload.message, trans));
     case 'Ready':
-      return joined(trans.__('Ready'), oneLine(workload.message ?? ''), metricOf(workload));
+      return joined(trans.__('Ready'), said(workload.message, trans), metricOf(workload));
     default:
       return joined(
         trans.__('Unknown (%1)', oneLine(workload.phase)),
-        oneLine(workload.message ?? ''),
+        said(workload.message, trans),
         metricOf(workload)
       );
   }
@@ -103,7 +104,7 @@ function joined(...parts: string[]): string {
 }
 
 function failedText(row: Row, trans: TranslationBundle): string {
-  const cause = oneLine(row.short || causeOf(row.workload, trans));
+  const cause = row.short ? said(row.short, trans) : causeOf(row.workload, trans);
   return cause ? trans.__('Failed: %1', cause) : trans.__('Failed');
 }
 
@@ -122,9 +123,16 @@ function causeOf(workload: Workload, trans: TranslationBundle): string {
     return trans.__('not done within %1', durationText(workload.timeout, trans));
   }
   if (message) {
-    return message[0]!.toLowerCase() + message.slice(1);
+    return inside(said(message, trans));
   }
-  return (workload.reason ?? '').replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase();
+  return oneLine(workload.reason ?? '')
+    .replace(/([a-z])(?=[A-Z])/g, '$1 ')
+    .toLowerCase();
+}
+
+/** A sentence as it stands after a colon. */
+function inside(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 function memoryText(
@@ -145,10 +153,8 @@ function queuedText(workload: Workload, trans: TranslationBundle): string {
     return trans.__('Queued, paused');
   }
   if (!workload.queued) {
-    const why = oneLine(workload.message ?? '');
-    return workload.reason && why
-      ? trans.__('Queued: %1', why[0]!.toLowerCase() + why.slice(1))
-      : trans.__('Queued');
+    const why = said(workload.message, trans);
+    return workload.reason && why ? trans.__('Queued: %1', inside(why)) : trans.__('Queued');
   }
   return trans.__('Queued, %1 in line', ordinal(workload.queued.position, trans));
 }
@@ -192,8 +198,7 @@ function succeededText(workload: Workload, now: number, trans: TranslationBundle
 }
 
 function stoppedText(workload: Workload, trans: TranslationBundle): string {
-  const message = oneLine(workload.message ?? '');
-  return message === 'Stopped by you' ? trans.__('Stopped by you') : message || trans.__('Stopped');
+  return said(workload.message, trans) || trans.__('Stopped');
 }
 
 function progressOr(workload: Workload, trans: TranslationBundle): string {

@@ -4,10 +4,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
-import { problemOf, problemText } from '../api';
+import { problemOf } from '../api';
 import { Act, Acted, Refused, Workload } from '../generated/wire';
 import { JobTab } from '../panels/job/widget';
 import { refusalText } from '../panels/side/switcher';
+import { problemText } from '../sentences';
 import { Commands, IKey, IStore } from '../tokens';
 import { hasEnded, shownName } from '../words';
 
@@ -93,7 +94,7 @@ async function sayRefusal(doing: Promise<Acted>, trans: TranslationBundle): Prom
   let acted: Acted = {};
   try {
     acted = await doing;
-    why = (acted.refused ?? []).map(({ problem }) => problemText(problem)).join(' ');
+    why = (acted.refused ?? []).map(({ problem }) => problemText(problem, trans)).join(' ');
   } catch (reason) {
     why = refusalText(reason, trans);
   }

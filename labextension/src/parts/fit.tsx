@@ -1,9 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useRef, useState } from 'react';
 
-import { problemOf, problemText } from '../api';
-import { oneLine } from '../foreign';
+import { problemOf } from '../api';
 import { Fit, Problem, Wished } from '../generated/wire';
+import { problemText, said, saidTogether } from '../sentences';
 import { IPlace, IStore } from '../tokens';
 import { durationText } from '../words';
 import { PhaseMark } from './marks';
@@ -88,7 +88,7 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
           {fitText(answer.fit, trans)}
         </>
       )}
-      {answer && 'problem' in answer && oneLine(problemText(answer.problem))}
+      {answer && 'problem' in answer && problemText(answer.problem, trans)}
     </>
   );
 }
@@ -130,33 +130,32 @@ export function wishedOf(size: ISize): Wished {
 /** 'Fits now', '3 of 4 fit now', 'Waits behind 3, about 12 m by the running jobs\u2019 deadlines';
  *  and what else should be known, a sentence each. */
 export function fitText(fit: Fit, trans: TranslationBundle): string {
-  const said = answerText(fit, trans);
-  const besides = (fit.notices ?? []).map(oneLine).join(' ');
-  return besides ? `${said.replace(/\.$/, '')}. ${besides}` : said;
+  const answer = answerText(fit, trans);
+  const besides = saidTogether(fit.notices ?? [], trans);
+  return besides ? trans.__('%1. %2', answer.replace(/[.。]$/, ''), besides) : answer;
 }
 
 function answerText(fit: Fit, trans: TranslationBundle): string {
   const { answer, count = 1, now = 0, position, seconds, unsure } = fit;
-  const why = oneLine(fit.why ?? '');
-  const and = (said: string) => (why ? trans.__('%1: %2', said, why) : said);
+  const why = said(fit.why, trans);
+  const and = (told: string) => (why ? trans.__('%1: %2', told, why) : told);
   if (answer === 'never') {
-    const next = oneLine(fit.next_step ?? '');
-    return trans.__('Never fits: %1', [why, next].filter(Boolean).join(' '));
+    return trans.__('Never fits: %1', saidTogether([fit.why, fit.next_step], trans));
   }
   if (answer === 'now') {
     return and(nowText(count, unsure, trans));
   }
-  let said = waitsText(position, trans);
+  let told = waitsText(position, trans);
   if (now > 0) {
-    said = unsure
+    told = unsure
       ? trans.__('At most %1 of %2 fit now, the others wait', String(now), String(count))
       : trans.__('%1 of %2 fit now, the others wait', String(now), String(count));
   }
   if (typeof seconds === 'number') {
     const about = durationText(rounded(seconds), trans);
-    said = trans.__('%1, about %2 by the deadlines of what runs', said, about);
+    told = trans.__('%1, about %2 by the deadlines of what runs', told, about);
   }
-  return and(said);
+  return and(told);
 }
 
 function waitsText(position: Fit['position'], trans: TranslationBundle): string {

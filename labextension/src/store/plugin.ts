@@ -1,6 +1,7 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { learnFrom } from '../sentences';
 import { IStore } from '../tokens';
 import { Store } from './store';
 
@@ -11,9 +12,13 @@ export const storePlugin: JupyterFrontEndPlugin<IStore> = {
   optional: [ITranslator],
   provides: IStore,
   activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load('cnai_lab');
-    const store = new Store(app.serviceManager.serverSettings, trans);
-    void app.restored.then(() => store.start());
+    const { serverSettings } = app.serviceManager;
+    const words = translator ?? nullTranslator;
+    const trans = words.load('cnai_lab');
+    const store = new Store(serverSettings, trans);
+    // First the language, so that nothing is shown in another one.
+    const learned = learnFrom(serverSettings, words, trans);
+    void Promise.all([app.restored, learned]).then(() => store.start());
     return store;
   }
 };

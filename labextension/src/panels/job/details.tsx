@@ -3,6 +3,7 @@ import * as React from 'react';
 import { oneLine } from '../../foreign';
 import { Event, Granted, Job, Replica, Row } from '../../generated/wire';
 import { PhaseMark } from '../../parts/marks';
+import { said } from '../../sentences';
 import {
   bytesOfText,
   bytesText,
@@ -87,7 +88,7 @@ function Workers(props: { services: IServices; job: Job | null; row: Row }): JSX
       </thead>
       <tbody>
         {replicas.map(each => (
-          <tr key={each.rank} title={oneLine(each.message ?? '') || undefined}>
+          <tr key={each.rank} title={said(each.message, trans) || undefined}>
             <td>{each.rank}</td>
             <td>
               <span className="cnai-JobWorker">
@@ -158,7 +159,7 @@ function Grant({ services, granted }: { services: IServices; granted: Granted })
       {granted.asked && (
         <>
           <dt>{trans.__('Asked')}</dt>
-          <dd>{oneLine(granted.asked)}</dd>
+          <dd>{said(granted.asked, trans)}</dd>
         </>
       )}
       <dt>{trans.__('Granted')}</dt>
@@ -168,7 +169,7 @@ function Grant({ services, granted }: { services: IServices; granted: Granted })
           <dt>{trans.__('How')}</dt>
           <dd>
             {granted.how!.map((sentence, n) => (
-              <div key={n}>{oneLine(sentence)}</div>
+              <div key={n}>{said(sentence, trans)}</div>
             ))}
           </dd>
         </>
@@ -220,14 +221,15 @@ function Events({ services, events }: { services: IServices; events: Event[] }):
 }
 
 function eventText({ reason, message, rank }: Event, { trans }: IServices): string {
-  const said = oneLine(message || reason);
   if (reason === 'Succeeded' || reason === 'Failed') {
     return phaseName(reason, trans); // why was told by the event before it
   }
+  const told = said(message || reason, trans);
   if (reason === 'Admitted') {
-    return trans.__('Admitted: %1', said);
+    return trans.__('Admitted: %1', told);
   }
-  return known(rank) && !/worker/i.test(said) ? trans.__('Worker %1: %2', rank, said) : said;
+  const named = /worker/i.test(message || reason);
+  return known(rank) && !named ? trans.__('Worker %1: %2', rank, told) : told;
 }
 
 function Outputs({ model, services, job }: IPart & { job: Job }): JSX.Element {

@@ -3,6 +3,7 @@ import * as React from 'react';
 import { oneLine } from '../../foreign';
 import { Progress, Row, Workload } from '../../generated/wire';
 import { PhaseMark } from '../../parts/marks';
+import { said, saidTogether } from '../../sentences';
 import {
   clockText,
   dateText,
@@ -48,7 +49,7 @@ export function Head({ model, services, row }: IHead): JSX.Element {
       )}
       {(workload.notices ?? []).map((notice, n) => (
         <p className="cnai-JobHead-notice" key={n}>
-          {oneLine(notice)}
+          {said(notice, trans)}
         </p>
       ))}
     </>
@@ -66,8 +67,8 @@ export function NoticeLine({ model, services }: IPart): JSX.Element | null {
     <div className="cnai-JobNotice" role={notice.kind === 'refused' ? 'alert' : 'status'}>
       {notice.kind === 'refused' ? (
         <span>
-          <strong>{oneLine(notice.problem.what)}</strong>{' '}
-          {oneLine(`${notice.problem.why ?? ''} ${notice.problem.next_step ?? ''}`)}
+          <strong>{said(notice.problem.what, trans)}</strong>{' '}
+          {saidTogether([notice.problem.why, notice.problem.next_step], trans)}
         </span>
       ) : (
         <>
@@ -99,14 +100,14 @@ function Time({ services, workload }: { services: IServices; workload: Workload 
   }
   const until = ended ? workload.ended || from : store.now();
   const lasted = durationText(ended ? until - from : Math.floor(until - from), trans);
-  const said = !ended
+  const ran = !ended
     ? lasted
     : workload.started
       ? trans.__('ran %1 · %2 to %3', lasted, clockText(from), clockText(until))
       : trans.__('never started · %1', clockText(until));
   return (
     <time className="cnai-JobHead-time" title={dateText(from)}>
-      {said}
+      {ran}
     </time>
   );
 }

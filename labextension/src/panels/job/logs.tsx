@@ -2,6 +2,7 @@ import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Job, Row } from '../../generated/wire';
+import { said } from '../../sentences';
 import { Glyph, GlyphButton } from './glyphs';
 import { LogView } from './logview';
 import { ISearch, useSearch } from './search';
@@ -193,7 +194,7 @@ function countText({ text, found }: ISearch, { trans }: IPart['services']): stri
     return '';
   }
   if (found.problem) {
-    return found.problem;
+    return said(found.problem, trans);
   }
   if (found.total === 0) {
     return found.complete ? trans.__('No match') : '';

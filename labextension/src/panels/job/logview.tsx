@@ -1,8 +1,7 @@
 import { useVirtualizer, Virtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
-import { problemText } from '../../api';
-import { oneLine } from '../../foreign';
+import { problemText } from '../../sentences';
 import { Evidence, Job } from '../../generated/wire';
 import { LineView, Proof } from './line';
 import { LogBook, LogRow } from './logbook';
@@ -103,7 +102,7 @@ function Said({ model, services }: IPart): JSX.Element | null {
   if (book.problem) {
     return (
       <p className="cnai-JobLog-said" role="alert">
-        {oneLine(problemText(book.problem))}{' '}
+        {problemText(book.problem, trans)}{' '}
         <button className="cnai-Job-link" onClick={() => book.choose(book.rank)}>
           {trans.__('Try again')}
         </button>

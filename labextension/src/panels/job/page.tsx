@@ -2,7 +2,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { PanelLayout } from '@lumino/widgets';
 import * as React from 'react';
 
-import { oneLine } from '../../foreign';
+import { said, saidTogether } from '../../sentences';
 import { clockText, shownName } from '../../words';
 import { Details } from './details';
 import { Head, NoticeLine } from './head';
@@ -111,9 +111,9 @@ function Gone({ model, services, close }: IPart & { close: () => void }): JSX.El
   return (
     <div className="cnai-JobNothing" role="status">
       <p className="cnai-Job-strong">
-        {gone === 'deleted' || !gone ? trans.__('This job was deleted.') : oneLine(gone.what)}
+        {gone === 'deleted' || !gone ? trans.__('This job was deleted.') : said(gone.what, trans)}
       </p>
-      {gone && gone !== 'deleted' && <p>{oneLine(`${gone.why ?? ''} ${gone.next_step ?? ''}`)}</p>}
+      {gone && gone !== 'deleted' && <p>{saidTogether([gone.why, gone.next_step], trans)}</p>}
       {gone === 'deleted' && (
         <p>{trans.__('Its log, metrics and outputs were deleted with it.')}</p>
       )}

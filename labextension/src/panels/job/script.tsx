@@ -6,6 +6,7 @@ import * as React from 'react';
 import { problemOf } from '../../api';
 import { oneLine } from '../../foreign';
 import { Problem, Script } from '../../generated/wire';
+import { said } from '../../sentences';
 import { IPart } from './services';
 
 /** What runs on every worker, read only, and what came with it. */
@@ -26,7 +27,7 @@ export function ScriptView({ model, services }: IPart): JSX.Element {
   if (problem) {
     return (
       <p className="cnai-JobNothing" role="alert">
-        {problem.what}
+        {said(problem.what, trans)}
       </p>
     );
   }

@@ -4,8 +4,9 @@ import * as React from 'react';
 
 import { oneLine } from '../../foreign';
 import { Diagnosis, Evidence } from '../../generated/wire';
+import { said } from '../../sentences';
 import { Glyph } from './glyphs';
-import { IPart } from './services';
+import { IPart, IServices } from './services';
 
 /** What happened, why, what to do with the button that does it, and the lines that prove it. */
 export function Verdict(props: IPart & { diagnosis: Diagnosis }): JSX.Element {
@@ -20,16 +21,16 @@ export function Verdict(props: IPart & { diagnosis: Diagnosis }): JSX.Element {
     >
       <dl>
         <dt>{trans.__('What happened')}</dt>
-        <dd className="cnai-Job-strong">{oneLine(diagnosis.happened)}</dd>
+        <dd className="cnai-Job-strong">{said(diagnosis.happened, trans)}</dd>
         {diagnosis.why && (
           <>
             <dt>{trans.__('Why')}</dt>
-            <dd>{oneLine(diagnosis.why)}</dd>
+            <dd>{said(diagnosis.why, trans)}</dd>
           </>
         )}
         <dt>{trans.__('What to do')}</dt>
         <dd>
-          <Fix diagnosis={diagnosis} />
+          <Fix {...{ services, diagnosis }} />
           <Buttons {...props} />
         </dd>
         {evidence.length > 0 && (
@@ -49,11 +50,12 @@ export function Verdict(props: IPart & { diagnosis: Diagnosis }): JSX.Element {
   );
 }
 
-function Fix({ diagnosis }: { diagnosis: Diagnosis }): JSX.Element {
+function Fix(props: { services: IServices; diagnosis: Diagnosis }): JSX.Element {
+  const { services, diagnosis } = props;
   const { fix = '', code = '' } = diagnosis;
   return (
     <>
-      {oneLine(fix)} {code && !fix.includes(code) && <code>{oneLine(code)}</code>}
+      {said(fix, services.trans)} {code && !fix.includes(code) && <code>{oneLine(code)}</code>}
     </>
   );
 }
@@ -93,7 +95,7 @@ function Buttons({ model, services, diagnosis }: IPart & { diagnosis: Diagnosis 
 }
 
 function EvidenceLine({ model, services, line }: IPart & { line: Evidence }): JSX.Element {
-  const where = oneLine(line.where);
+  const where = said(line.where, services.trans);
   return (
     <li className={line.root === false ? 'cnai-mod-consequence' : undefined}>
       {line.line ? (
@@ -129,16 +131,19 @@ export function callText(changes: object): string {
 
 /** The verdict as plain text, for a message to someone who may help. */
 export function verdictText(diagnosis: Diagnosis, { trans }: IPart['services']): string {
-  const said: [string, string | undefined][] = [
-    [trans.__('What happened'), diagnosis.happened],
-    [trans.__('Why'), diagnosis.why],
-    [trans.__('What to do'), [diagnosis.fix, diagnosis.code].filter(Boolean).join(' ')]
-  ];
-  const parts = said
+  const told = [
+    [trans.__('What happened'), said(diagnosis.happened, trans)],
+    [trans.__('Why'), said(diagnosis.why, trans)],
+    [
+      trans.__('What to do'),
+      `${said(diagnosis.fix, trans)} ${oneLine(diagnosis.code ?? '')}`.trim()
+    ]
+  ] as const;
+  const parts = told
     .filter(([, text]) => text)
-    .map(([name, text]) => trans.__('%1: %2', name, oneLine(text!)));
+    .map(([name, text]) => trans.__('%1: %2', name, text));
   const lines = rootFirst(diagnosis.evidence ?? []).map(
-    line => `  ${oneLine(line.where)}  ${oneLine(line.text)}`
+    line => `  ${said(line.where, trans)}  ${oneLine(line.text)}`
   );
   const proofs = trans.__('%1: %2', trans.__('Evidence'), '').trimEnd();
   return [...parts, ...(lines.length ? [proofs, ...lines] : [])].join('\n');

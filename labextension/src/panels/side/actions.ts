@@ -3,8 +3,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Menu } from '@lumino/widgets';
 
-import { problemText } from '../../api';
 import { Acted } from '../../generated/wire';
+import { problemText } from '../../sentences';
 import { Commands, IEntry, IKey, IStore, keyText } from '../../tokens';
 import { hasEnded } from '../../words';
 import { PanelModel } from './model';
@@ -117,7 +117,7 @@ export class JobActions {
     for (const { id, problem } of refused) {
       const key = keys.find(one => one.id === id);
       if (key) {
-        this.model.refuse([keyText(key)], problemText(problem));
+        this.model.refuse([keyText(key)], problemText(problem, this.trans));
       }
     }
   }

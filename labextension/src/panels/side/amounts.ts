@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Device, QuotaItem, Row } from '../../generated/wire';
+import { said } from '../../sentences';
 import { IEntry, IPlace } from '../../tokens';
 import { bytesOfText, bytesText, gpusOf, numberText } from '../../words';
 
@@ -48,7 +49,9 @@ export function labelOf(item: QuotaItem, trans: TranslationBundle): string {
     return /gpu/i.test(item.label ?? '') ? trans.__('GPU memory') : trans.__('Memory');
   }
   const model = (item.label ?? '').replace(/^GPU,?\s*/, '');
-  return isGpu(item) && model ? trans.__('GPU %1', model) : item.label || item.resource;
+  return isGpu(item) && model
+    ? trans.__('GPU %1', model)
+    : said(item.label, trans) || item.resource;
 }
 
 /** '6 of 8', '11 of 16 cores', '3.2 of 8 GiB'. */

@@ -4,6 +4,7 @@ import React from 'react';
 import { Device, QuotaItem } from '../../generated/wire';
 import { IPlace } from '../../tokens';
 import { oneLine } from '../../foreign';
+import { said } from '../../sentences';
 import {
   boundsText,
   cellShares,
@@ -45,7 +46,7 @@ export function Gauge({ item, place, pressed, onPick, trans }: IGaugeProps): JSX
       </button>
       <span
         className="cnai-Gauge-value"
-        title={item.source && oneLine(`${item.source}: ${item.key ?? ''}`)}
+        title={item.source && `${said(item.source, trans)}: ${oneLine(item.key ?? '')}`}
       >
         {usedText(item, trans)}
       </span>

@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Serving, Source } from '../../generated/wire';
+import { said } from '../../sentences';
 import { IPlace, IStore } from '../../tokens';
 
 /** Where notebooks that start from now on run; the first place until the server has said it. */
@@ -50,6 +51,6 @@ export function whyText(serving: Serving, trans: TranslationBundle): string {
     case 'CNAI_BACKEND':
       return trans.__('Set by the variable %1', 'CNAI_BACKEND');
     default:
-      return serving.why;
+      return said(serving.why, trans);
   }
 }

@@ -3,6 +3,7 @@ import React from 'react';
 
 import { oneLine } from '../../foreign';
 import { Line, QuotaItem } from '../../generated/wire';
+import { said } from '../../sentences';
 import { labelOf, usedText } from './amounts';
 import { PanelModel } from './model';
 
@@ -48,7 +49,7 @@ function Queue({ line, model, trans }: IQueueProps): JSX.Element {
           ? trans._n('Queue %2: %1 waits', 'Queue %2: %1 wait', waiting, oneLine(name))
           : trans.__('Queue %1', oneLine(name))}
       </span>
-      {stopped && <span className="cnai-Note">{oneLine(stopped)}</span>}
+      {stopped && <span className="cnai-Note">{said(stopped, trans)}</span>}
       {items.map(item => (
         <span key={item.resource}>{amountOf(item, trans)}</span>
       ))}

@@ -5,6 +5,7 @@ import React, { useState } from 'react';
 import { QuotaItem } from '../../generated/wire';
 import { PlaceMark } from '../../parts/marks';
 import { useStore } from '../../parts/useStore';
+import { said } from '../../sentences';
 import { IPlace, IStore } from '../../tokens';
 import { numberText } from '../../words';
 import { isCpu, isGpu, labelOf, namesBehind, Part } from './amounts';
@@ -112,7 +113,9 @@ function Unseen({ place, trans }: { place: IPlace; trans: TranslationBundle }): 
       )}
       {unseen.map(name => (
         <p className="cnai-Note" key={name}>
-          {/\s/.test(name) ? name : trans.__('%1: not visible to you', resourceName(name, trans))}
+          {/\s/.test(name)
+            ? said(name, trans)
+            : trans.__('%1: not visible to you', resourceName(name, trans))}
         </p>
       ))}
     </>

@@ -3,8 +3,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useRef, useState } from 'react';
 
-import { ApiError, problemText } from '../../api';
+import { ApiError } from '../../api';
 import { Serving } from '../../generated/wire';
+import { problemText, said } from '../../sentences';
 import { IStore } from '../../tokens';
 import { choiceText } from './places';
 
@@ -84,10 +85,10 @@ function consequence(serving: Serving, trans: TranslationBundle): string {
 /** Why something was refused, in the server's words where it has some. */
 export function refusalText(reason: unknown, trans: TranslationBundle): string {
   if (reason instanceof ApiError) {
-    return problemText(reason.refusal);
+    return problemText(reason.refusal, trans);
   }
   if (reason instanceof Error && !(reason instanceof ServerConnection.NetworkError)) {
-    return reason.message;
+    return said(reason.message, trans);
   }
   return trans.__('The server does not answer. Nothing was changed.');
 }
