@@ -79,17 +79,51 @@ def remove_secret(name: str, as_json: bool) -> None:
         click.echo(f"{name} was removed.")
 
 
+def _complete_place(ctx: click.Context, parameter: Any, incomplete: str) -> list[CompletionItem]:
+    from cnai_sdk.config import load_config
+    from cnai_sdk.places import noted
+
+    try:
+        names = [place.name for place in noted(load_config())]
+    except CnaiError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _forget(name: str, as_json: bool) -> None:
+    from cnai_sdk import places
+    from cnai_sdk.config import load_config
+
+    config = load_config()
+    place = places.named(config, name)
+    places.forget(config, place)
+    if as_json:
+        print_json({"forgotten": place.name, "id": place.id})
+    else:
+        click.echo(
+            f"{place.name} is not in the panel any more. Nothing on it was touched; "
+            "the next use of it brings it back."
+        )
+
+
 @click.command()
 @click.argument("backend", required=False, metavar="[local | kubernetes]")
 @click.option("--context", metavar="NAME", help="Of the kubeconfig; its current one otherwise.")
 @click.option("--namespace", "-n", metavar="NAME", help="Of the cluster.")
 @click.option("--operator", metavar="pytorchjob|trainjob", help="What runs training there.")
+@click.option(
+    "--forget",
+    metavar="NAME",
+    shell_complete=_complete_place,
+    help="Take a cluster off the panel's list; nothing on it is touched.",
+)
 @json_option
 def use(
     backend: str | None,
     context: str | None,
     namespace: str | None,
     operator: str | None,
+    forget: str | None,
     as_json: bool,
 ) -> None:
     """Choose where jobs run by default, or say where they do.
@@ -98,6 +132,11 @@ def use(
     """
     from cnai_sdk.config import config_path, load_config, write_setting
 
+    if forget is not None:
+        if backend or context or namespace or operator:
+            raise click.UsageError("--forget stands alone.")
+        _forget(forget, as_json)
+        return
     given = {"context": context, "namespace": namespace, "operator": operator}
     wishes = {name: value for name, value in given.items() if value is not None}
     said = ""

@@ -17,6 +17,7 @@ import {
   Script,
   Serving,
   Source,
+  Sources,
   Wished
 } from './generated/wire';
 
@@ -121,6 +122,8 @@ export interface IStore {
    */
   act(source: string, act: Act): Promise<Acted>;
   choose(source: string): Promise<Serving>;
+  /** Take a cluster off the list of those that were used; nothing on it is touched. */
+  forget(source: string): Promise<Sources>;
   /**
    * Whether jobs of a size would start; nothing is made.
    *

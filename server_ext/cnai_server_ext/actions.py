@@ -16,8 +16,10 @@ from cnai_server_ext.answers import (
     Acted,
     Choose,
     Fitting,
+    Forget,
     Refused,
     Serving,
+    Sources,
     Wished,
 )
 from cnai_server_ext.operation import Call, Operation
@@ -112,6 +114,13 @@ def _write(source: str) -> None:
     write_setting("backend", source if place is None else "kubernetes")
 
 
+async def forget(call: Call) -> Sources:
+    """Watch a cluster no more; those that are left."""
+    asked: Forget = call.body
+    await call.places.forget(asked.source)
+    return Sources(sources=call.places.sources, serving=call.places.serving)
+
+
 async def fits(call: Call) -> Fitting:
     """Whether jobs of that size would start now, later or never."""
     asked: Wished = call.body
@@ -145,5 +154,13 @@ OPERATIONS = (
         answer=Serving,
         summary="Choose the backend of notebooks that start from now on.",
         call=choose,
+    ),
+    Operation(
+        method="POST",
+        path="sources/forget",
+        body=Forget,
+        answer=Sources,
+        summary="Take a cluster off the list; nothing on it is touched.",
+        call=forget,
     ),
 )

@@ -260,3 +260,9 @@ class Choose(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Write where notebooks that start from now on run into the configuration."""
 
     source: SourceId
+
+
+class Forget(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Take a cluster off the list of those that were used; nothing is done to it."""
+
+    source: SourceId

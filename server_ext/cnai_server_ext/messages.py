@@ -57,6 +57,12 @@ class SourceChanged(
     now: float
 
 
+class SourceGone(Said, frozen=True, kw_only=True, omit_defaults=True, tag="gone", tag_field="type"):
+    """A place is not watched any more: a cluster that was forgotten."""
+
+    source: SourceId
+
+
 class ServingChanged(
     Said, frozen=True, kw_only=True, omit_defaults=True, tag="serving", tag_field="type"
 ):
@@ -148,6 +154,7 @@ class Beat(Said, frozen=True, kw_only=True, omit_defaults=True, tag="beat", tag_
 Spoken = (
     Hello
     | SourceChanged
+    | SourceGone
     | ServingChanged
     | RowsSnapshot
     | RowsChange

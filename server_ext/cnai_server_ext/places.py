@@ -8,16 +8,16 @@ import functools
 import importlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from cnai_sdk.backends.base import Backend
 from cnai_sdk.client import Client
-from cnai_sdk.config import Config, config_path, load_config
+from cnai_sdk.config import config_path, load_config
 from cnai_sdk.errors import CnaiError, InvalidRequest, NotFound
-from cnai_sdk.places import Place, noted, places_path
+from cnai_sdk.places import Place, forget, named, noted, places_path, serving
 from cnai_server_ext.answers import Serving, Source
 from cnai_server_ext.hub import Hub
 from cnai_server_ext.pace import Pace
@@ -57,9 +57,11 @@ class Places:
         self._hubs: dict[str, Hub] = {}
         self._told: dict[str, Told] = {}
         self._readers: set[Reader] = set()
+        self._noted: set[str] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         for id, make in makers.items():
             self._add(id, make)
-        self._add_noted()
+        self._follow_noted()
         self._serving: Serving | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -71,7 +73,7 @@ class Places:
     @property
     def sources(self) -> tuple[Source, ...]:
         """The places, each with its problem where it has one."""
-        self._add_noted()
+        self._follow_noted()
         return tuple(hub.source for hub in self._hubs.values())
 
     @property
@@ -96,19 +98,53 @@ class Places:
         for reader in self._readers:
             hub.join(reader)
 
-    def _add_noted(self) -> None:
-        """The clusters that were used, those since the last look among them."""
+    def _follow_noted(self) -> None:
+        """The clusters that were used, those since the last look among them, less the forgotten."""
         with contextlib.suppress(CnaiError):
-            for place in noted(load_config()):
+            known = noted(load_config())
+            for place in known:
                 if place.id not in self._hubs:
                     names = (place.context, place.namespace)
                     self._add(place.id, functools.partial(cluster_backend, place), names)
+                    self._noted.add(place.id)
+            for id in self._noted - {place.id for place in known}:
+                self._drop(id)
+
+    def _drop(self, id: str) -> None:
+        """Watch a place no more; every page is told so in its turn."""
+        self._noted.discard(id)
+        self._told.pop(id)
+        hub = self._hubs.pop(id)
+        closing = asyncio.get_running_loop().create_task(hub.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        for reader in tuple(self._readers):
+            reader.wake()
+
+    async def forget(self, id: str) -> None:
+        """Take a cluster off the list, and so from every page.
+
+        Raises:
+            NotFound: there is no such source.
+            InvalidRequest: it is none that was used, or notebooks to come go there.
+        """
+        self._follow_noted()
+        source = self.hub(id).source
+        if id not in self._noted:
+            raise InvalidRequest(
+                f"{source.place or id} stays: it is no cluster that was used.",
+                next_step="Forget a cluster; what the server is configured with is always shown.",
+            )
+        config = load_config()
+        await asyncio.to_thread(forget, config, named(config, id))
+        self._follow_noted()
+        self.serving_changed()
 
     # -- pages -------------------------------------------------------------------
 
     def join(self, reader: Reader) -> None:
         """Wake this one when something may be new, until `leave`."""
-        self._add_noted()
+        self._follow_noted()
         self._readers.add(reader)
         for hub in self._hubs.values():
             hub.join(reader)
@@ -133,7 +169,7 @@ class Places:
             now = _written()
             if now != before:
                 before = now
-                self._add_noted()
+                self._follow_noted()
                 self.serving_changed()
 
     # -- by id -------------------------------------------------------------------
@@ -174,6 +210,7 @@ class Places:
             self.leave(reader)
         for hub in self._hubs.values():
             await hub.close()
+        await asyncio.gather(*self._closing)
 
 
 def serving_now() -> Serving:
@@ -182,27 +219,14 @@ def serving_now() -> Serving:
         config = load_config()
     except CnaiError as error:
         return Serving(backend="", why=error.what, choices=("local",))
-    known = noted(config)
     why = config.backend_why
     return Serving(
         backend=config.backend,
-        source=_source_of(config, known),
+        source=serving(config) if config.backend == "kubernetes" else config.backend,
         why=why,
         fixed=why == _FIXED,
-        choices=("local", *(place.id for place in known)),
+        choices=("local", *(place.id for place in noted(config))),
     )
-
-
-def _source_of(config: Config, known: Sequence[Place]) -> str:
-    """The place that serves: the one last used of those that the settings do not rule out."""
-    if config.backend != "kubernetes":
-        return config.backend
-    fits = (
-        place.id
-        for place in known
-        if config.context in ("", place.context) and config.namespace in ("", place.namespace)
-    )
-    return next(fits, "")
 
 
 def _written() -> tuple[object, ...]:

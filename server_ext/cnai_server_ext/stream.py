@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest
+from cnai_sdk.errors import BackendUnavailable, CnaiError, InvalidRequest, NotFound
 from cnai_server_ext.allowance import Allowance
 from cnai_server_ext.logfeed import LogFeed
 from cnai_server_ext.messages import (
@@ -28,6 +28,7 @@ from cnai_server_ext.messages import (
     NotDone,
     Open,
     ServingChanged,
+    SourceGone,
     Spoken,
     Start,
     Unfollow,
@@ -84,6 +85,7 @@ class Conversation:
         self._opened: dict[tuple[str, str], OpenJob] = {}
         self._feeds: dict[str, LogFeed] = {}
         self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._wanted: dict[object, Open | Follow] = {}
         self._over = False
 
     # -- what the page says ------------------------------------------------------
@@ -238,8 +240,19 @@ class Conversation:
             if id not in self._seen:  # a place that was first used after the page had come
                 hub, told = self._places.hub(id), self._places.told(id)
                 self._seen[id] = Seen(hub, told, source=None)
+        for id in self._seen.keys() - set(self._places.ids):
+            yield from self._leave(id)
         for seen in self._seen.values():
             yield from seen.news()
+
+    def _leave(self, source: str) -> Iterator[bytes]:
+        """A place that is not watched any more, and what the page had asked for of it."""
+        del self._seen[source]
+        yield encode(SourceGone(source=source))
+        for key, wanted in list(self._wanted.items()):
+            if wanted.source == source:
+                self._forget(key)
+                yield encode(_not_done(wanted, _forgotten()))
 
     async def _tell_one_that_waits(self) -> None:
         message, sent = self._waiting.popleft()
@@ -262,7 +275,7 @@ class Conversation:
 
     def _begin(self, key: object, wanted: Open | Follow, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._carry_out(wanted, work))
-        self._tasks[key] = task
+        self._tasks[key], self._wanted[key] = task, wanted
         task.add_done_callback(lambda done: self._is_done(key, done))
 
     async def _carry_out(self, wanted: Open | Follow, work: Coroutine[Any, Any, None]) -> None:
@@ -281,6 +294,7 @@ class Conversation:
     def _forget(self, key: Any) -> None:
         self._opened.pop(key, None)
         self._feeds.pop(key, None)
+        self._wanted.pop(key, None)
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()
@@ -312,6 +326,14 @@ def _not_understood(error: Exception) -> InvalidRequest:
         "The server does not understand a message of this page.",
         why=str(error)[:_SHOWN],
         next_step="Reload the page; it may be older than the server.",
+    )
+
+
+def _forgotten() -> CnaiError:
+    return NotFound(
+        "The place of this job is not shown any more.",
+        why="It was taken off the list of clusters. What runs there goes on.",
+        next_step='Call cnai.use("kubernetes") in a notebook, and it is shown again.',
     )
 
 

@@ -15,7 +15,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cnai_sdk.backends.memory import MemoryBackend
+from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, TrainSpec
+from cnai_sdk.places import Place, note
 from cnai_server_ext.openapi import document
 from cnai_server_ext.operation import File, Operation
 from cnai_server_ext.rest import OPERATIONS
@@ -24,9 +26,11 @@ from cnai_server_ext.schema import stream_schema
 from .conftest import Fetch
 
 ROOT = Path(__file__).resolve().parents[2]
+USED = Place(context="gpu-lab", namespace="team-a")
 BODIES: Mapping[str, Any] = {
     "jobs/{source}/actions": {"do": "rerun", "ids": ["never-was"]},
     "serving": {"source": "local"},
+    "sources/forget": {"source": USED.id},
     "fits/{source}": {"wishes": {"cpu": 1}, "count": 2},
 }
 
@@ -127,6 +131,7 @@ def test_what_is_really_answered_is_what_the_document_says(
     jp_asyncio_loop: asyncio.AbstractEventLoop,
 ) -> None:
     id = jp_asyncio_loop.run_until_complete(_busy(memory))
+    note(load_config(), USED)
     places = {"source": "memory", "id": id, "path*": "model.pt", "name": "01-train.ipynb"}
     address = re.sub(r"\{([^}]+)\}", lambda found: places[found[1]], operation.path)
     address += "?text=x" if operation.path.endswith("/search") else ""

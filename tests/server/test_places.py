@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from cnai_sdk.config import load_config
-from cnai_sdk.places import Place, note
-from cnai_server_ext.messages import Hello, ServingChanged, SourceChanged
+from cnai_sdk.places import Place, forget, note, noted
+from cnai_server_ext.messages import (
+    Follow,
+    Hello,
+    Look,
+    NotDone,
+    ServingChanged,
+    SourceChanged,
+    SourceGone,
+)
 
 from .conftest import Ask, Connect, Fetch
 
@@ -90,6 +98,51 @@ def test_a_place_that_was_never_used_cannot_be_chosen(fetch: Fetch) -> None:
     answer = fetch("serving", method="PUT", body={"source": "kubernetes-00000000"})
     assert answer.code == 400
     assert load_config().backend_why == "default"
+
+
+def test_a_forgotten_cluster_leaves_every_page_and_what_was_open_of_it(
+    connect: Connect, fetch: Fetch
+) -> None:
+    note(load_config(), TEAM)
+    pages = connect(), connect()
+    for page in pages:
+        page.start()
+        assert TEAM.id in {source.id for source in page.hear(Hello).sources}
+    pages[0].say(Follow(channel="log-1", source=TEAM.id, id="never-was"))
+    pages[0].hear(NotDone, lambda each: each.channel == "log-1")
+
+    answer = fetch("sources/forget", method="POST", body={"source": TEAM.id})
+    left = json.loads(answer.body)
+    assert [source["id"] for source in left["sources"]] == ["local"]
+    assert left["serving"]["choices"] == ["local"]
+    for page in pages:
+        assert page.hear(SourceGone).source == TEAM.id
+    assert noted(load_config()) == ()
+    pages[0].say(Look(source=TEAM.id, ids=()))
+    assert "watches no place" in pages[0].hear(NotDone).problem.what
+    note(load_config(), TEAM)
+    pages[1].hear(SourceChanged, lambda each: each.source.id == TEAM.id)
+
+
+def test_a_cluster_that_another_program_forgets_leaves_the_page(connect: Connect) -> None:
+    note(load_config(), TEAM)
+    page = connect()
+    page.start()
+    assert TEAM.id in {source.id for source in page.hear(Hello).sources}
+    forget(load_config(), TEAM)
+    assert page.hear(SourceGone).source == TEAM.id
+
+
+def test_what_notebooks_use_and_what_is_no_cluster_cannot_be_forgotten(fetch: Fetch) -> None:
+    note(load_config(), TEAM)
+    fetch("serving", method="PUT", body={"source": TEAM.id})
+    answers = {
+        source: fetch("sources/forget", method="POST", body={"source": source})
+        for source in (TEAM.id, "local", "mars")
+    }
+    assert [answer.code for answer in answers.values()] == [400, 400, 404]
+    assert "where new jobs go" in json.loads(answers[TEAM.id].body)["what"]
+    assert noted(load_config()) == (TEAM,)
 
 
 def test_a_list_of_places_that_cannot_be_read_shows_this_machine(ask: Ask, store: Path) -> None:

@@ -17,6 +17,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from cnai_sdk.backends.memory import MemoryBackend
+from cnai_sdk.config import load_config
+from cnai_sdk.places import Place, note
 from cnai_server_ext.openapi import document
 from cnai_server_ext.operation import Operation
 from cnai_server_ext.rest import BODY, OPERATIONS
@@ -26,9 +28,11 @@ from .conftest import Fetch
 
 SHAPE = {"what", "why", "next_step"}
 ACT = {"do": "stop", "ids": ["never-was"]}
+USED = Place(context="gpu-lab", namespace="team-a")
 BODIES = {
     "jobs/{source}/actions": ACT,
     "serving": {"source": "local"},
+    "sources/forget": {"source": USED.id},
     "fits/{source}": {"wishes": {"cpu": 1}, "count": 2},
 }
 
@@ -113,6 +117,7 @@ class TestWhoMayAsk:
         assert xsrf is not None
         headers = {"Cookie": signed_in, "X-XSRFToken": xsrf[1]}
         body = BODIES[operation.path]
+        note(load_config(), USED)
         answer = fetch(address_of(operation), method=operation.method, body=body, headers=headers)
         assert answer.code == 200
 

@@ -10,6 +10,7 @@ import {
   Script,
   Serving,
   Source,
+  Sources,
   Wished,
   Workload
 } from '../generated/wire';
@@ -124,6 +125,7 @@ export class FakeStore implements IStore {
   readonly opened: FakeOpenJob[] = [];
   readonly feeds: FakeLogFeed[] = [];
   readonly chosen: string[] = [];
+  readonly forgotten: string[] = [];
   readonly wished: { source: string; wished: Wished }[] = [];
   /** What a question whether something fits is answered; may throw. */
   fitting: (wished: Wished) => Fit = () => ({ answer: 'now' });
@@ -197,6 +199,11 @@ export class FakeStore implements IStore {
       why: 'configuration file',
       choices: ['local']
     });
+  }
+
+  forget(source: string): Promise<Sources> {
+    this.forgotten.push(source);
+    return Promise.resolve({ sources: [], serving: this.serving! });
   }
 
   script(): Promise<Script> {

@@ -21,6 +21,7 @@ export interface Stream {
   spoken?:
     | Hello
     | SourceChanged
+    | SourceGone
     | ServingChanged
     | RowsSnapshot
     | RowsChange
@@ -101,6 +102,13 @@ export interface SourceChanged {
   type: 'source';
   source: Source;
   now: number;
+}
+/**
+ * A place is not watched any more: a cluster that was forgotten.
+ */
+export interface SourceGone {
+  type: 'gone';
+  source: string;
 }
 /**
  * The backend of notebooks to come was switched.

@@ -11,6 +11,7 @@ import {
   Matches,
   Script,
   Serving,
+  Sources,
   Wished
 } from '../generated/wire';
 import { IKey } from '../tokens';
@@ -45,6 +46,10 @@ export class Requests {
 
   choose(source: string): Promise<Serving> {
     return this._send('serving', 'PUT', { source });
+  }
+
+  forget(source: string): Promise<Sources> {
+    return this._send('sources/forget', 'POST', { source });
   }
 
   async fits(source: string, wished: Wished): Promise<Fit> {

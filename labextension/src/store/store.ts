@@ -16,6 +16,7 @@ import {
   Script,
   Serving,
   Source,
+  Sources,
   Wished
 } from '../generated/wire';
 import { Heard, IListener, Spoken, Stream } from '../stream';
@@ -141,6 +142,10 @@ export class Store implements IStore, IListener, IDisposable {
     return this._requests.choose(backend);
   }
 
+  forget(source: string): Promise<Sources> {
+    return this._requests.forget(source);
+  }
+
   fits(source: string, wished: Wished): Promise<Fit> {
     return this._requests.fits(source, wished);
   }
@@ -226,7 +231,7 @@ export class Store implements IStore, IListener, IDisposable {
         this._serving = message.serving;
         this._serverRests = message.rest_after ?? 0;
         this.restAfter(this._restAfter);
-        this._keepOnly(message.sources);
+        this._keepOnly(message.sources.map(source => source.id));
         this._setSources(message.sources);
         return;
       case 'source':
@@ -234,6 +239,9 @@ export class Store implements IStore, IListener, IDisposable {
         if (!message.source.problem) {
           this._asked.tryAgain(message.source.id);
         }
+        return;
+      case 'gone':
+        this._keepOnly([...this._places.keys()].filter(id => id !== message.source));
         return;
       case 'serving':
         this._serving = message.serving;
@@ -259,13 +267,14 @@ export class Store implements IStore, IListener, IDisposable {
     }
   }
 
-  /** A server that was started anew may watch fewer places. */
-  private _keepOnly(sources: readonly Source[]): void {
-    const there = new Set(sources.map(source => source.id));
+  /** A place may be forgotten, and a server that was started anew may watch fewer. */
+  private _keepOnly(sources: readonly string[]): void {
+    const there = new Set(sources);
     const gone = [...this._places.keys()].filter(id => !there.has(id));
     gone.forEach(id => this._places.delete(id));
     if (gone.length) {
-      this._frame.note({ rows: null });
+      this._shown = this._entries = null;
+      this._frame.note({ places: true, quota: true, rows: null });
     }
   }
 

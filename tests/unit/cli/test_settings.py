@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from cnai_sdk.config import config_path, load_config
+from cnai_sdk.places import Place, note, noted
 from cnai_sdk.secrets import SecretStore
 
 from .conftest import Cnai
 
+TEAM = Place(context="gpu-lab", namespace="team-a")
 VALUE = "not-for-anybody-8cf1"
 
 
@@ -56,6 +58,28 @@ def test_use_writes_the_default_of_later_programs_and_says_so(cnai: Cnai) -> Non
         "why": "configuration file",
         "file": str(config_path()),
     }
+
+
+def test_use_forgets_a_cluster_by_its_name(cnai: Cnai) -> None:
+    note(load_config(), TEAM)
+    said = cnai("use", "--forget", "team-a on gpu-lab").stdout
+    assert "Nothing on it was touched" in said
+    assert noted(load_config()) == ()
+    note(load_config(), TEAM)
+    assert json.loads(cnai("use", "--forget", "team-a", "--json").stdout) == {
+        "forgotten": "team-a on gpu-lab",
+        "id": TEAM.id,
+    }
+
+
+def test_use_refuses_to_forget_what_it_does_not_know_or_more_than_that(cnai: Cnai) -> None:
+    note(load_config(), TEAM)
+    unknown = cnai("use", "--forget", "mars")
+    assert unknown.exit_code != 0
+    assert "team-a on gpu-lab" in unknown.stderr
+    assert cnai("use", "local", "--forget", "team-a").exit_code == 2
+    assert noted(load_config()) == (TEAM,)
+    assert not config_path().exists()
 
 
 def test_use_refuses_a_backend_that_is_not_there_and_writes_nothing(cnai: Cnai) -> None:

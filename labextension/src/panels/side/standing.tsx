@@ -1,8 +1,10 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useState } from 'react';
+import React, { useId, useState } from 'react';
 
-import { Problem } from '../../generated/wire';
+import { Problem, Source } from '../../generated/wire';
 import { PhaseMark } from '../../parts/marks';
+import { said } from '../../sentences';
 import { IPlace, IStore } from '../../tokens';
 import { clockText } from '../../words';
 import { isThisMachine, placeText } from './places';
@@ -75,32 +77,65 @@ interface IPlaceAwayProps extends IStandingProps {
   readonly place: IPlace;
 }
 
-function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element | null {
+/** One line; what happened, why and what to do unfold below it, with what can be done here. */
+function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element {
+  const { source } = place;
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  const name = placeText(source, trans);
+  const line = source.since
+    ? trans.__('%1 does not answer, since %2', name, minuteText(source.since))
+    : trans.__('%1 does not answer', name);
+  return (
+    <div className="cnai-Away cnai-mod-place">
+      <p className="cnai-Away-line">
+        <span role="alert">{line}</span>
+        <span aria-hidden="true"> · </span>
+        <button
+          type="button"
+          className="cnai-Link"
+          aria-label={trans.__('Details of %1', name)}
+          aria-expanded={open}
+          aria-controls={id}
+          onClick={() => setOpen(!open)}
+        >
+          {trans.__('details')}
+        </button>
+      </p>
+      <div id={id} hidden={!open}>
+        <Said problem={source.problem as Problem} trans={trans} />
+        <PlaceActs {...{ place, store, trans }} />
+      </div>
+    </div>
+  );
+}
+
+/** New jobs go elsewhere, or the place leaves the panel: whichever can be done. */
+function PlaceActs({ place, store, trans }: IPlaceAwayProps): JSX.Element {
   const { source } = place;
   const [error, setError] = useState('');
   const { serving } = store;
-  const offersLocal =
-    serving?.source === source.id &&
-    !serving.fixed &&
-    !isThisMachine(source) &&
-    serving.choices?.includes('local');
-  const useLocal = () => {
+  const serves = serving?.source === source.id;
+  const chosen = serving?.choices?.includes(source.id) && !isThisMachine(source);
+  const offersLocal = serves && !serving?.fixed && serving?.choices?.includes('local');
+  const run = (doing: Promise<unknown>) => {
     setError('');
-    store.choose('local').catch(reason => setError(refusalText(reason, trans)));
+    doing.catch(reason => setError(refusalText(reason, trans)));
   };
   return (
-    <Away
-      trans={trans}
-      problem={source.problem as Problem}
-      since={
-        source.since
-          ? trans.__('%1, since %2', placeText(source, trans), minuteText(source.since))
-          : placeText(source, trans)
-      }
-    >
-      {offersLocal && (
-        <button type="button" className="cnai-Button" onClick={useLocal}>
+    <div className="cnai-Acts">
+      {offersLocal && !isThisMachine(source) && (
+        <button type="button" className="cnai-Button" onClick={() => run(store.choose('local'))}>
           {trans.__('Use this machine')}
+        </button>
+      )}
+      {chosen && !serves && (
+        <button
+          type="button"
+          className="cnai-Button"
+          onClick={() => run(forgetPlace(source, store, trans))}
+        >
+          {trans.__('Forget…')}
         </button>
       )}
       {error && (
@@ -108,38 +143,60 @@ function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element | null
           {error}
         </p>
       )}
-    </Away>
+    </div>
   );
+}
+
+/** After a question that says what it does not do. */
+async function forgetPlace(source: Source, store: IStore, trans: TranslationBundle): Promise<void> {
+  const { button } = await showDialog({
+    title: trans.__('Forget %1?', placeText(source, trans)),
+    body: trans.__(
+      'It leaves this panel. Nothing on the cluster is touched: its jobs go on, and nothing is deleted. The next use of it, in a notebook or a terminal, brings it back.'
+    ),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.okButton({ label: trans.__('Forget') })
+    ],
+    defaultButton: 0
+  });
+  if (button.accept) {
+    await store.forget(source.id);
+  }
 }
 
 interface IAwayProps {
   readonly problem: Problem;
-  readonly since?: string;
   readonly trans: TranslationBundle;
   readonly children: React.ReactNode;
 }
 
-function Away({ problem, since, trans, children }: IAwayProps): JSX.Element {
+function Away({ problem, trans, children }: IAwayProps): JSX.Element {
   return (
     <div className="cnai-Away" role="alert">
-      <dl>
-        <dt>{trans.__('What happened')}</dt>
-        <dd className="cnai-Away-what">{problem.what}</dd>
-        {problem.why && (
-          <>
-            <dt>{trans.__('Why')}</dt>
-            <dd>{problem.why}</dd>
-          </>
-        )}
-        {problem.next_step && (
-          <>
-            <dt>{trans.__('What to do')}</dt>
-            <dd>{problem.next_step}</dd>
-          </>
-        )}
-      </dl>
-      {since && <p className="cnai-Away-since">{since}</p>}
+      <Said problem={problem} trans={trans} />
       <div className="cnai-Acts">{children}</div>
     </div>
+  );
+}
+
+function Said({ problem, trans }: Omit<IAwayProps, 'children'>): JSX.Element {
+  return (
+    <dl>
+      <dt>{trans.__('What happened')}</dt>
+      <dd className="cnai-Away-what">{said(problem.what, trans)}</dd>
+      {problem.why && (
+        <>
+          <dt>{trans.__('Why')}</dt>
+          <dd>{said(problem.why, trans)}</dd>
+        </>
+      )}
+      {problem.next_step && (
+        <>
+          <dt>{trans.__('What to do')}</dt>
+          <dd>{said(problem.next_step, trans)}</dd>
+        </>
+      )}
+    </dl>
   );
 }

@@ -109,6 +109,17 @@ describe('what the page knows', () => {
     expect(names()).toEqual(['a']);
   });
 
+  it('drops a place that was forgotten, with its jobs', () => {
+    const socket = begun(made('a'));
+    const place = 'team-a on gpu-lab';
+    socket.say({ type: 'source', source: { id: 'k8s', name: 'kubernetes', place }, now: NOW });
+    socket.say(Object.assign(snapshot([made('b')]), { source: 'k8s' }));
+    expect(names().sort()).toEqual(['a', 'b']);
+    socket.say({ type: 'gone', source: 'k8s' });
+    expect(names()).toEqual(['a']);
+    expect(store.places.map(({ source }) => source.id)).toEqual(['local']);
+  });
+
   it("counts time by the server's clock", () => {
     begun().say({ type: 'beat', now: NOW + 120 });
     jest.advanceTimersByTime(5_000);

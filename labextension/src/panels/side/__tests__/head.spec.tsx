@@ -1,4 +1,4 @@
-import { act, fireEvent, render, screen } from '@testing-library/react';
+import { act, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import React from 'react';
 
 import { FakeStore, LOCAL } from '../../../__tests__/fakes';
@@ -6,6 +6,7 @@ import { ApiError } from '../../../api';
 import { Head } from '../head';
 import { click, trans } from './mounted';
 
+const PROBLEM = { what: 'The cluster gpu-lab does not answer.', why: 'The VPN is off.' };
 const CLUSTER = { id: 'k8s', name: 'kubernetes', place: 'team-a on gpu-lab' };
 
 function mount(store = new FakeStore()): FakeStore {
@@ -134,13 +135,72 @@ describe('how the page stands with the server', () => {
     expect(screen.getByRole('alert').textContent).toContain('does not answer');
   });
 
-  test('a place that is away: its problem, and this machine in its stead', () => {
-    const problem = { what: 'The cluster gpu-lab does not answer', why: 'The VPN is off.' };
-    const store = mount(onCluster({ problem, since: 1_800_000_000 }));
-    const alert = screen.getByRole('alert');
-    expect(alert.textContent).toContain('The cluster gpu-lab does not answer');
-    expect(alert.textContent).toMatch(/team-a on gpu-lab, since \d\d:\d\d/);
+  test('a place that is away: one line, that unfolds to what happened and what can be done', () => {
+    const store = mount(onCluster({ problem: PROBLEM, since: 1_800_000_000 }));
+    expect(screen.getByRole('alert').textContent).toMatch(
+      /^team-a on gpu-lab does not answer, since \d\d:\d\d$/
+    );
+    const details = screen.getByRole('button', { name: 'Details of team-a on gpu-lab' });
+    expect(details.getAttribute('aria-expanded')).toBe('false');
+    expect(screen.queryByRole('button', { name: 'Use this machine' })).toBeNull();
+    fireEvent.click(details);
+    expect(details.getAttribute('aria-expanded')).toBe('true');
+    const verdict = document.getElementById(details.getAttribute('aria-controls')!)!;
+    expect(verdict.textContent).toContain(PROBLEM.what);
+    expect(verdict.textContent).toContain(PROBLEM.why);
     fireEvent.click(screen.getByRole('button', { name: 'Use this machine' }));
     expect(store.chosen).toEqual(['local']);
+    fireEvent.click(details);
+    expect(verdict.hidden).toBe(true);
+  });
+});
+
+describe('a cluster that is gone for good', () => {
+  function away(): FakeStore {
+    const store = onCluster({ problem: PROBLEM, since: 1_800_000_000 });
+    store.serving = { ...store.serving!, backend: 'local', source: 'local' };
+    mount(store);
+    fireEvent.click(screen.getByRole('button', { name: 'Details of team-a on gpu-lab' }));
+    return store;
+  }
+
+  async function ask(answer: string): Promise<string | null> {
+    await click(screen.getByRole('button', { name: 'Forget…' }));
+    const dialog = await waitFor(() => document.querySelector('.jp-Dialog')!);
+    const button = [...dialog.querySelectorAll('button')].find(
+      each => each.textContent === answer
+    )!;
+    const text = dialog.textContent;
+    await click(button);
+    return text;
+  }
+
+  test('is forgotten, after a question that says what is not touched', async () => {
+    const store = away();
+    expect(await ask('Forget')).toMatch(/Nothing on the cluster is touched/);
+    await waitFor(() => expect(store.forgotten).toEqual(['k8s']));
+  });
+
+  test('stays when the answer is no', async () => {
+    const store = away();
+    await ask('Cancel');
+    await waitFor(() => expect(document.querySelector('.jp-Dialog')).toBeNull());
+    expect(store.forgotten).toEqual([]);
+  });
+
+  test('stays when the server refuses, which says why', async () => {
+    const store = away();
+    store.forget = () =>
+      Promise.reject(
+        new ApiError(400, { what: 'The list cannot be written.', why: '', next_step: '' })
+      );
+    await ask('Forget');
+    expect(await screen.findByText('The list cannot be written.')).toBeTruthy();
+  });
+
+  test('is not offered where notebooks still go there', () => {
+    mount(onCluster({ problem: PROBLEM }));
+    fireEvent.click(screen.getByRole('button', { name: 'Details of team-a on gpu-lab' }));
+    expect(screen.queryByRole('button', { name: 'Forget…' })).toBeNull();
   });
 });
