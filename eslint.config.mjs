@@ -32,6 +32,14 @@ export default tseslint.config(
     }
   },
   {
+    files: ['tests/browser/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['window', 'CanvasRenderingContext2D', 'Path2D'].map(name => [name, 'readonly'])
+      )
+    }
+  },
+  {
     files: ['*.js', 'labextension/testing/*.js'],
     languageOptions: {
       sourceType: 'commonjs',
