@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import ssl
@@ -26,6 +27,7 @@ from tests.cluster.testbed.external import External
 from tests.cluster.testbed.faults import Rule
 from tests.cluster.testbed.processes import until
 
+ROOT = Path(__file__).parents[2]
 READ = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
 
 
@@ -278,7 +280,7 @@ def test_nothing_outlives_a_process_that_is_killed() -> None:
     starter = subprocess.Popen(
         [sys.executable, "-c", lines],
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         text=True,
     )
     with starter:
@@ -290,6 +292,57 @@ def test_nothing_outlives_a_process_that_is_killed() -> None:
     assert not re.search(r"^tb\d", links.stdout, re.MULTILINE)
     folder.remove_left_over()
     assert not Path(told["run"]).exists()
+
+
+def test_what_make_cluster_prints_is_how_to_use_what_it_keeps_up() -> None:
+    fixtures.own_cluster_or_skip(operators=()).stop()
+    asked = ["make", "--dry-run", "--no-print-directory", "cluster"]
+    recipe = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    python, *command = shlex.split(recipe.splitlines()[-1])
+    assert (python, command) == ("python", ["-m", "tests.cluster.testbed", "up"])
+    with subprocess.Popen(
+        [sys.executable, *command, "jobset"], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as kept_up:
+        try:
+            said = all_that_is_said(kept_up)
+            done = typed(said)
+        finally:
+            kept_up.send_signal(signal.SIGINT)
+    assert kept_up.returncode == 0
+    for row in (r"node-a +8 +16Gi +4 +Ready", r"jobset +v0\.12\.0 +jobset-system/\S+ +Running"):
+        assert re.search(f"^ +{row}$", said, re.MULTILINE), said
+    assert done == ["node/node-a", "node/node-b", "serviceaccount/default", "team-a"]
+    (folder_named,) = re.findall("logs are in (\\S+)\\. Ctrl-C", said)
+    assert not Path(folder_named).exists()
+
+
+def all_that_is_said(kept_up: subprocess.Popen[str]) -> str:
+    """What a cluster that comes up prints, when it is up."""
+    assert kept_up.stdout is not None
+    said = ""
+    while "Ctrl-C ends it." not in said:
+        line = kept_up.stdout.readline()
+        assert line, f"it ended after {said!r}"
+        said += line
+    return said
+
+
+def typed(said: str) -> list[str]:
+    """What kubectl tells in a fresh shell, in which only the lines that were printed were typed."""
+    lines = [
+        *re.findall("export .*", said),
+        "kubectl get nodes -o name && kubectl get serviceaccounts -o name",
+        "kubectl config view --minify -o jsonpath={..namespace}",
+    ]
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
 def test_a_node_whose_api_server_is_gone_ends_while_it_starts(
@@ -412,7 +465,7 @@ def test_where_it_cannot_be_built_the_tests_are_skipped_and_say_so_loudly(tmp_pa
     test = f"{Path(__file__).name}::{test_kinds_stand_without_their_operator.__name__}"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", f"tests/cluster/{test}"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={
             "PATH": str(bare),
             "HOME": str(tmp_path),
