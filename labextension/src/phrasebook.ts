@@ -11,13 +11,22 @@ interface IPhrase {
   readonly firm: number;
 }
 
-const FIELDS = /\{(\w+)\}/g;
+/** What a text says in the other language, and how many of its characters stand in templates. */
+type Reading = { readonly said: string; readonly known: number } | null;
+
 const LATIN = /[A-Za-z]{2}/;
 const WORD = /\w+/g;
 const ENDED = /[.!?…。！？：:]['"’”)`]*$/;
 /** Where one sentence may end and the next begin; what belongs together is put together again. */
 const BREAK = /(?<=[.!?]['"’”)`]*) (?=\S)/;
+const HAN_AT_END = /[\u3001-\u9fff\uff00-\uffef]$/;
+const HAN_AT_START = /^[\u3001-\u9fff\uff00-\uffef]/;
 const LISTED = '; ';
+/** What a field of such a name can hold: 'rank' holds no sentence. */
+const SHAPES: Readonly<Record<string, RegExp>> = {
+  rank: /^\d+$/,
+  worker: /^(a |the )?workers? ?[\d, and]*$/i
+};
 /** What stands in quotes is a name. */
 const QUOTE = /['"`‘“]$/;
 const IN_PARENTHESES = / \([^()]*\)$/;
@@ -28,7 +37,7 @@ const ENOUGH = 8;
 const PLENTY = 14;
 const FEW = 3;
 const SHORT = 64;
-const LONG = 4_000;
+const LONG = 2_000;
 const DEEP = 4;
 const MOST_SENTENCES = 24;
 const REMEMBERED = 5_000;
@@ -51,11 +60,12 @@ export class Phrasebook {
   translate(text: string): string {
     let found = this._known.get(text);
     if (found === undefined) {
-      found = this._text(text, 0) ?? text;
+      found = this._read(text, 0)?.said ?? text;
       if (this._known.size >= REMEMBERED) {
         this._known.clear();
       }
       this._known.set(text, found);
+      this._readings.clear();
     }
     return found;
   }
@@ -85,131 +95,118 @@ export class Phrasebook {
     });
   }
 
-  /** Null where nothing of it is known. */
-  private _text(text: string, depth: number): string | null {
+  /** The reading that knows most of the text; null where nothing of it is known. */
+  private _read(text: string, depth: number): Reading {
     if (depth > DEEP || text.length > LONG || !LATIN.test(text)) {
       return null;
     }
-    const found = this._cutShort(text, depth) ?? this._sentence(text, depth, true);
-    if (found !== null) {
-      return found;
+    let found = this._readings.get(text);
+    if (found === undefined) {
+      const whole = this._cutShort(text, depth) ?? this._sentence(text, depth);
+      const parts = this._parts(text, depth);
+      found = knownOf(parts) > knownOf(whole) ? parts : whole;
+      this._readings.set(text, found);
     }
-    const parts = this._parts(text, depth);
-    const whole = parts?.complete ? null : this._sentence(text, depth, false);
-    return whole ?? parts?.said ?? null;
+    return found;
   }
 
-  /**
-   * One sentence, or several that are one template.
-   *
-   * @param strict - no field holds the end of one sentence and the beginning of another
-   */
-  private _sentence(text: string, depth: number, strict: boolean): string | null {
+  /** One sentence, or several that are one template. */
+  private _sentence(text: string, depth: number): Reading {
     const core = undotted(text);
     const end = core === text ? '' : '。';
-    let found = this._fixed.get(uncapped(core));
-    for (const phrase of found === undefined ? this._candidates(core) : []) {
+    const fixed = this._fixed.get(uncapped(core));
+    let best: Reading = fixed === undefined ? null : { said: fixed, known: core.length };
+    for (const phrase of best ? [] : this._candidates(core)) {
       // Of a template that ends with a field the full stop may stand before it.
       const fields = fit(phrase.pieces, core) ?? (end ? fit(phrase.pieces, text) : null);
-      if (fields && this._holds(phrase, fields, strict, depth)) {
-        found = this._fill(phrase, fields, depth);
-        break;
-      }
+      const reading = fields && this._fill(phrase, fields, depth);
+      best = knownOf(reading) > knownOf(best) ? reading : best;
     }
-    return found === undefined ? null : end && ENDED.test(found) ? found : found + end;
+    return best && end && !ENDED.test(best.said) ? { ...best, said: best.said + end } : best;
   }
 
-  /** Whether the text is of this template; of one that says little, anything would be. */
-  private _holds({ firm }: IPhrase, fields: Fields, strict: boolean, depth: number): boolean {
-    const values = [...fields.values()];
-    const few = (value: string) =>
-      value.split(' ').length <= FEW || this._text(value, depth + 1) !== null;
-    return (!strict || values.every(isWhole)) && (firm >= PLENTY || values.every(few));
-  }
-
-  /** Sentence by sentence, as many at once as one template has; those that are unknown stay. */
-  private _parts(text: string, depth: number): { said: string; complete: boolean } | null {
+  /** Sentence by sentence, several at once where a template has them; those unknown stay. */
+  private _parts(text: string, depth: number): Reading {
     const sentences = BREAK.test(text);
+    const between = sentences ? ' ' : LISTED;
     const parts = text.split(sentences ? BREAK : LISTED);
     if (parts.length < 2 || parts.length > MOST_SENTENCES) {
       return null;
     }
-    const said: string[] = [];
-    let [some, complete] = [false, true];
-    for (let from = 0; from < parts.length;) {
-      const [found, until] = this._longest(parts, from, sentences ? ' ' : LISTED, depth);
-      some ||= found !== null;
-      complete &&= found !== null || !LATIN.test(parts[from]!);
-      said.push(found ?? parts[from]!);
-      from = until;
-    }
-    return some ? { said: sentences ? joined(said) : said.join('；'), complete } : null;
-  }
-
-  /** What is said by as many of the parts as one template has, and where the next begins. */
-  private _longest(
-    parts: readonly string[],
-    from: number,
-    between: string,
-    depth: number
-  ): [string | null, number] {
-    for (let until = parts.length; until > from + 1; until--) {
-      // All of them together were tried before.
-      const found =
-        until - from < parts.length
-          ? this._sentence(parts.slice(from, until).join(between), depth, true)
-          : null;
-      if (found !== null) {
-        return [found, until];
+    // From each part to the end: what is said, and how much of it is known.
+    const rest: { said: string[]; known: number }[] = [{ said: [], known: 0 }];
+    for (let from = parts.length - 1; from >= 0; from--) {
+      let best = { said: [parts[from]!, ...rest[0]!.said], known: rest[0]!.known };
+      for (let until = from + 1; until <= parts.length; until++) {
+        const some = parts.slice(from, until).join(between);
+        const reading = some === text ? null : this._sentence(some, depth + 1);
+        const known = knownOf(reading) + rest[until - from - 1]!.known;
+        if (reading && known > best.known) {
+          best = { said: [reading.said, ...rest[until - from - 1]!.said], known };
+        }
       }
+      rest.unshift(best);
     }
-    return [this._text(parts[from]!, depth + 1), from + 1];
+    const { said, known } = rest[0]!;
+    return known ? { said: sentences ? joined(said) : said.join('；'), known } : null;
   }
 
   /** A short form of which only the beginning is left. */
-  private _cutShort(text: string, depth: number): string | null {
+  private _cutShort(text: string, depth: number): Reading {
     if (!text.endsWith('…') || text.length > SHORT || text.length <= ENOUGH) {
       return null;
     }
     const left = text.slice(0, -1).trimEnd();
-    for (const [phrase, other] of this._fixed) {
+    for (const [phrase, said] of this._fixed) {
       if (phrase.startsWith(uncapped(left))) {
-        return other;
+        return { said, known: left.length };
       }
     }
-    let [best, most]: [string | null, number] = [null, ENOUGH - 1];
+    let best: Reading = null;
     for (const phrase of this._open) {
       const found = fitCut(phrase.pieces, left);
-      if (found && found[1] > most) {
-        [best, most] = [this._fill(phrase, found[0], depth), found[1]];
+      if (found && found[1] >= ENOUGH && found[1] > knownOf(best)) {
+        const reading = this._fill(phrase, found[0], depth);
+        best = reading && { ...reading, known: found[1] };
       }
     }
     return best;
   }
 
+  /** Those that begin with a field last: 'Waits for {what}' goes before '{amount} more cores'. */
   private _candidates(text: string): IPhrase[] {
     const words = new Set(text.toLowerCase().match(WORD));
     const found = ['', ...words].flatMap(word => this._byWord.get(word) ?? []);
-    return found.sort((a, b) => b.firm - a.firm);
+    const heads = found.filter(({ pieces }) => pieces[0] !== '');
+    return [...heads, ...found.filter(({ pieces }) => pieces[0] === '')];
   }
 
-  private _fill({ pieces, other }: IPhrase, fields: Fields, depth: number): string {
-    return other.replace(FIELDS, (whole, name: string) => {
-      const value = fields.get(name);
-      if (value === undefined) {
-        return pieces.includes(name) ? '…' : whole;
-      }
+  /** Null where the template says so little that anything would be of it. */
+  private _fill({ pieces, other, firm }: IPhrase, fields: Fields, depth: number): Reading {
+    let known = firm;
+    const values = new Map<string, string>();
+    for (const [name, value] of fields) {
       const before = pieces[pieces.indexOf(name) - 1] ?? '';
-      return QUOTE.test(before) ? value : this._value(value, depth);
-    });
+      const reading = QUOTE.test(before) ? null : this._value(value, depth);
+      const odd = SHAPES[name.toLowerCase()]?.test(value) === false;
+      if (odd || (firm < PLENTY && !reading && value.split(' ').length > FEW)) {
+        return null;
+      }
+      known += knownOf(reading);
+      values.set(name, reading?.said ?? value);
+    }
+    const parts = phraseOf(other).map((part, n) =>
+      n % 2 === PIECE ? part : (values.get(part) ?? (pieces.includes(part) ? '…' : `{${part}}`))
+    );
+    return { said: parts.reduce(beside), known };
   }
 
   /** What a field holds: ': bad label', ' It used 2 GiB.', 'worker 3'. */
-  private _value(value: string, depth: number): string {
-    if (value.startsWith(': ')) {
-      return `：${this._value(value.slice(2), depth)}`;
-    }
-    return this._text(value.trim(), depth + 1) ?? value;
+  private _value(value: string, depth: number): Reading {
+    const reading = this._read(value.replace(/^: /, '').trim(), depth + 1);
+    return value.startsWith(': ')
+      ? { said: `：${reading?.said ?? value.slice(2)}`, known: knownOf(reading) }
+      : reading;
   }
 
   private readonly _fixed = new Map<string, string>();
@@ -217,6 +214,8 @@ export class Phrasebook {
   private readonly _open: IPhrase[] = [];
   private readonly _byWord = new Map<string, IPhrase[]>();
   private readonly _known = new Map<string, string>();
+  /** While one text is read. */
+  private readonly _readings = new Map<string, Reading>();
 }
 
 /** Sentences one after the other; after a Chinese full stop there is no space. */
@@ -249,7 +248,12 @@ function wordsOf(pieces: readonly string[]): string[] {
   });
 }
 
-/** Nothing of one sentence and of another, unless it is both of them to their ends. */
-function isWhole(value: string): boolean {
-  return !BREAK.test(value) || ENDED.test(value);
+function knownOf(reading: Reading): number {
+  return reading?.known ?? 0;
+}
+
+/** Two pieces of a sentence; between Chinese and Chinese there is no space. */
+function beside(before: string, next: string): string {
+  const [left, right] = [before.trimEnd(), next.trimStart()];
+  return HAN_AT_END.test(left) && HAN_AT_START.test(right) ? left + right : before + next;
 }

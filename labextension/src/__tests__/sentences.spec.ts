@@ -21,6 +21,10 @@ const TEMPLATES = {
   'Ask for less. Or wait.': '请减少请求，或等待。',
   'out of memory in {worker} ({limit})': '{worker} 内存不足（{limit}）',
   "There is no job '{name}'.": "没有任务 '{name}'。",
+  'Waits for {0}': '等待：{0}',
+  'Waits, first in line: {0}': '等待，排在首位：{0}',
+  '{missing} more cores; {used} of {all} are in use by {who}':
+    '再空出 {missing} 个核（共 {all} 个，{who} 占用 {used} 个）',
   'ran out of disk while it wrote its outputs': '写出输出时磁盘已满'
 };
 
@@ -40,17 +44,17 @@ describe('A text', () => {
     [
       'takes the template that says most',
       'Worker 1 ended after 3 s with exit code 9.',
-      '第 1 号 worker 在 3 s 后以 退出码 9 结束。'
+      '第 1 号 worker 在 3 s 后以退出码 9 结束。'
     ],
     [
       'has two fields side by side',
       'Your code raised ValueError in worker 0: bad label 7',
-      '您的代码在 第 0 号 worker 中引发 ValueError：bad label 7'
+      '您的代码在第 0 号 worker 中引发 ValueError：bad label 7'
     ],
     [
       'has a field that is empty',
       'Your code raised ValueError in a worker',
-      '您的代码在 某个 worker 中引发 ValueError'
+      '您的代码在某个 worker 中引发 ValueError'
     ],
     ['has a number with a point', 'Worker 0 was given 1.5 GiB.', '第 0 号 worker 得到 1.5 GiB。'],
     [
@@ -78,6 +82,16 @@ describe('A text', () => {
       'has sentences in a field',
       'The cluster refused it: Worker 1 ended. Waiting for room.',
       '集群拒绝了它：第 1 号 worker 已结束。等待空位。'
+    ],
+    [
+      'says one thing of another',
+      'Waits, first in line: 0.5 more cores; 1 of 2 are in use by worker 1.',
+      '等待，排在首位：再空出 0.5 个核（共 2 个，第 1 号 worker 占用 1 个）。'
+    ],
+    [
+      'says one thing of another in the middle',
+      'Waits for 0.5 more cores; 1 of 2 are in use by digits-3',
+      '等待：再空出 0.5 个核（共 2 个，digits-3 占用 1 个）'
     ],
     ['has lost its parentheses', 'out of memory in worker 12', '第 12 号 worker 内存不足'],
     ['is cut', 'ran out of disk while it wrote…', '写出输出时磁盘已满'],
