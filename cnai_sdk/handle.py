@@ -23,7 +23,7 @@ from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
 from cnai_sdk.model.event import LOG_GAPS
-from cnai_sdk.model.metric import Metric
+from cnai_sdk.model.metric import Metric, of_last_attempt
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
 from cnai_sdk.model.stream import Interruption, Snapshot
@@ -261,7 +261,7 @@ class Handle:
                 result = await backend.result(self.id)
         return JobView(
             workload=workload,
-            metrics=tuple(_thinned(reports)),
+            metrics=tuple(_thinned(of_last_attempt(reports))),
             tail=tuple(tail[-_TAIL:]),
             diagnosis=await diagnose_workload(backend, workload) if ended else None,
             result=result.decode() if result is not None else None,

@@ -76,7 +76,7 @@ class TrainJob(Handle):
 
     @property
     def metrics(self) -> Any:
-        """What rank 0 reported: one row a step. A pandas DataFrame where pandas is installed."""
+        """What rank 0 reported: one row a step, and an attempt. A DataFrame where pandas is."""
         return self.reports().table()
 
     def reports(self, rank: int = 0) -> MetricTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -51,3 +52,14 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rank: int = 0
     attempt: int = 0
     seq: int = 0
+
+
+def of_last_attempt(reports: Sequence[Metric]) -> Sequence[Metric]:
+    """Those of the run that is the newest, since a retry may begin again at the first step.
+
+    >>> [each.step for each in of_last_attempt([Metric(values={}, step=5), \
+        Metric(values={}, step=0, attempt=1)])]
+    [0]
+    """
+    newest = max((report.attempt for report in reports), default=0)
+    return [report for report in reports if report.attempt == newest] if newest else reports

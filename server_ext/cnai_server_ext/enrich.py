@@ -170,17 +170,22 @@ def _ending(workload: Workload) -> _Ending:
 
 
 class _Spark:
-    """The last values of one metric, and how far the reports were read."""
+    """The last values of one metric in the newest attempt, and how far the reports were read."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.values: tuple[Number, ...] = ()
         self.drawn = 0.0
+        self._attempt = 0
         self._seen = 0
 
     async def read_on(self, backend: Backend, id: str) -> None:
         reports = await backend.metrics(id, since=self._seen)
         if reports:
             self._seen = reports[-1].seq
-            fresh = [r.values[self.name] for r in reports if not r.rank and self.name in r.values]
-            self.values = (*self.values, *fresh)[-_SPARK:]
+            mine = [r for r in reports if not r.rank and self.name in r.values]
+            newest = max((r.attempt for r in mine), default=self._attempt)
+            known = self.values if newest == self._attempt else ()
+            self._attempt = newest
+            fresh = [r.values[self.name] for r in mine if r.attempt == newest]
+            self.values = (*known, *fresh)[-_SPARK:]

@@ -81,6 +81,55 @@ def test_a_report_without_a_step_is_counted(client: Client) -> None:
     assert job.reports()["step"] == [0.0, 1.0, 2.0]
 
 
+def flaky() -> Callable[[], None]:
+    def fails_once() -> None:
+        again = (cnai.checkpoint_dir() / "again").exists()
+        for step in range(2):
+            cnai.report(step=step, loss=10.0 * again + step)
+        if not again:
+            (cnai.checkpoint_dir() / "again").touch()
+            raise RuntimeError("once")
+
+    return fails_once
+
+
+def test_after_a_retry_the_table_says_which_run_a_row_is_of(client: Client) -> None:
+    job = client.train(flaky(), retries=1)
+    job.wait(PATIENCE)
+    table = job.metrics
+    assert list(table.index) == [0, 1, 0, 1]
+    assert list(table.columns) == ["attempt", "loss"]
+    assert table["attempt"].tolist() == [0, 0, 1, 1]
+    assert table["loss"].tolist() == [0.0, 1.0, 10.0, 11.0]
+    assert "attempt" in repr(job.reports()).splitlines()[0]
+
+
+def test_after_a_retry_a_chart_has_a_line_for_each_run_and_the_card_the_last(
+    client: Client,
+) -> None:
+    pytest.importorskip("matplotlib")
+    job = client.train(flaky(), retries=1)
+    job.wait(PATIENCE)
+    (axes,) = job.plot("loss").axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[0.0, 1.0], [10.0, 11.0]]
+    assert [text.get_text() for text in axes.get_legend().texts] == ["first run", "retry 1"]
+    assert [each.values["loss"] for each in job.view().metrics] == [10.0, 11.0]
+
+
+def test_a_metric_of_that_name_keeps_its_values(client: Client) -> None:
+    def fails_once() -> None:
+        again = (cnai.checkpoint_dir() / "again").exists()
+        cnai.report(attempt=7)
+        (cnai.checkpoint_dir() / "again").touch()
+        if not again:
+            raise RuntimeError("once")
+
+    job = client.train(fails_once, retries=1)
+    job.wait(PATIENCE)
+    assert job.reports()["attempt"] == [7.0, 7.0]
+    assert job.reports()["attempt_"] == [0.0, 1.0]
+
+
 def test_a_job_that_reported_nothing_has_an_empty_table(client: Client) -> None:
     job = client.train(lambda: None, name="silent")
     job.wait(PATIENCE)

@@ -52,8 +52,8 @@ def jp_server_config(memory: MemoryBackend) -> dict[str, Any]:
 def submit(memory: MemoryBackend, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Submit:
     """Create a workload, and give its id."""
 
-    def submitted(name: str = "digits", *, workers: int = 1) -> str:
-        spec = TrainSpec(name=name, workers=workers, payload=Payload(entry=name))
+    def submitted(name: str = "digits", **fields: Any) -> str:
+        spec = TrainSpec(name=name, payload=Payload(entry=name), **fields)
         return jp_asyncio_loop.run_until_complete(memory.submit(spec, secrets={})).id
 
     return submitted
@@ -210,6 +210,21 @@ class TestRows:
             memory.report(id, step=step, loss=9.0, accuracy=step / 100)
         spark = page.hear(RowsChange, lambda c: c.rows[0].spark != ()).rows[0].spark
         assert spark == tuple(step / 100 for step in range(6, 30))
+
+    def test_after_a_retry_a_row_draws_the_run_that_is_on(
+        self, connect: Connect, submit: Submit, memory: MemoryBackend
+    ) -> None:
+        page, id = connect(), submit(retries=1)
+        memory.start(id)
+        memory.report(id, step=0, accuracy=0.5)
+        page.start()
+        page.hear(RowsSnapshot)
+        page.say(Look(source="local", ids=(id,)))
+        page.hear(RowsChange, lambda c: c.rows[0].spark == (0.5,))
+        memory.fail(id)
+        memory.start(id)
+        memory.report(id, step=0, accuracy=0.1)
+        assert page.hear(RowsChange, lambda c: c.rows[0].spark != (0.5,)).rows[0].spark == (0.1,)
 
     def test_the_quota_is_told_when_it_is_another(
         self, connect: Connect, submit: Submit, memory: MemoryBackend
