@@ -157,6 +157,8 @@ export const Commands = {
   logs: 'cnai:open-logs',
   /** Args: { keys: IKey[] }. */
   stop: 'cnai:stop',
+  suspend: 'cnai:suspend',
+  resume: 'cnai:resume',
   rerun: 'cnai:rerun',
   delete: 'cnai:delete',
   /** Args: IKey; inserts the line that attaches to the job. */

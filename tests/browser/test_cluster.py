@@ -200,8 +200,9 @@ def test_a_cluster_that_goes_away_is_said_and_caught_up_with(
     with team.faults.rule(Rule(after=0)):
         team.faults.cut()
         away = panel.root.get_by_role("alert")
-        expect(away).to_contain_text("gpu-lab cannot be reached at https://")
-        expect(away).to_contain_text(f"{team.place}, since")
+        expect(away).to_contain_text(f"{team.place} does not answer, since")
+        panel.root.get_by_role("button", name=f"Details of {team.place}").click()
+        expect(panel.root).to_contain_text("gpu-lab cannot be reached at https://")
         expect(panel.row("far")).to_contain_text("Running")
         page.get_by_role("tab", name="away.ipynb").click()
         said = card(page, "Running").get_by_text(
@@ -218,6 +219,32 @@ def test_a_cluster_that_goes_away_is_said_and_caught_up_with(
     page.screenshot(path=shots / "cluster-back.png")
     panel.act("far", "Stop")
     panel.says("far", "Stopped")
+
+
+def test_a_job_is_suspended_and_resumed_from_its_page_its_row_and_in_bulk(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    cells = (team.use, TRAINING, call("patient", more='name="pauses"'))
+    panel = notebook(page, lab, "pauses.ipynb", *cells)
+    panel.says("pauses", "Running", timeout=STARTS)
+    job = panel.open_job("pauses")
+    job.button("Suspend").click()
+    panel.says("pauses", "Queued, paused")
+    page.screenshot(path=shots / "cluster-suspended.png")
+
+    panel.act("pauses", "More actions")
+    page.get_by_role("menuitem", name="Resume").click()
+    panel.says("pauses", "Running", timeout=STARTS)
+    expect(job.button("Suspend")).to_be_visible()
+
+    panel.row("pauses").click(modifiers=["Control"])
+    bulk = panel.root.get_by_role("toolbar", name="Selected jobs")
+    expect(bulk.get_by_role("button", name="Resume")).to_have_count(0)
+    bulk.get_by_role("button", name="Suspend").click()
+    panel.says("pauses", "Queued, paused")
+    expect(bulk.get_by_role("button", name="Resume")).to_be_visible()
+    bulk.get_by_role("button", name="Stop").click()
+    panel.says("pauses", "Stopped")
 
 
 def test_copy_as_a_cell_attaches_to_the_job_from_a_notebook_of_this_machine(

@@ -5,11 +5,12 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
 import { problemOf } from '../api';
+import { canBeDone, commandOf, Deed } from '../deeds';
 import { Act, Acted, Refused, Workload } from '../generated/wire';
 import { JobTab } from '../panels/job/widget';
 import { refusalText } from '../panels/side/switcher';
 import { problemText } from '../sentences';
-import { Commands, IKey, IStore } from '../tokens';
+import { IKey, IStore } from '../tokens';
 import { hasEnded, shownName } from '../words';
 
 const NAMED = 5;
@@ -20,19 +21,13 @@ export function addJobCommands(
   store: IStore,
   trans: TranslationBundle
 ): void {
-  const fits: Record<Deed, (workload: Workload) => boolean> = {
-    stop: ({ phase }) => !hasEnded(phase),
-    rerun: ({ phase }) => hasEnded(phase),
-    delete: () => true
-  };
-  const add = (command: string, deed: Deed, words: { label: string; caption: string }) => {
+  const add = (deed: Deed, words: { label: string; caption: string }) => {
     const keysFor = (args: ReadonlyPartialJSONObject) => {
       const keys = keysOf(args);
       return keys.length ? keys : keyOfPage(app.shell.currentWidget);
     };
-    const why = (args: ReadonlyPartialJSONObject) =>
-      whyNot(keysFor(args), store, fits[deed], trans);
-    app.commands.addCommand(command, {
+    const why = (args: ReadonlyPartialJSONObject) => whyNot(keysFor(args), store, deed, trans);
+    app.commands.addCommand(commandOf[deed], {
       label: words.label,
       caption: args => why(args) || words.caption,
       isEnabled: args => why(args) === '',
@@ -46,41 +41,48 @@ export function addJobCommands(
       }
     });
   };
-  add(Commands.stop, 'stop', {
+  add('stop', {
     label: trans.__('Stop'),
     caption: trans.__('Ask the job to end')
   });
-  add(Commands.rerun, 'rerun', {
+  add('suspend', {
+    label: trans.__('Suspend'),
+    caption: trans.__('Pause the job, and give its room to others')
+  });
+  add('resume', {
+    label: trans.__('Resume'),
+    caption: trans.__('Let the job go on as soon as there is room')
+  });
+  add('rerun', {
     label: trans.__('Run again'),
     caption: trans.__('Start a new job with the same code and arguments')
   });
-  add(Commands.delete, 'delete', {
+  add('delete', {
     label: trans.__('Delete…'),
     caption: trans.__('Remove the job with its logs and outputs')
   });
 }
 
-type Deed = 'stop' | 'rerun' | 'delete';
-
 /** Why nothing can be done to these jobs now; '' when it can. */
 function whyNot(
   keys: readonly IKey[],
   store: IStore,
-  fits: (workload: Workload) => boolean,
+  deed: Deed,
   trans: TranslationBundle
 ): string {
   if (store.connection !== 'live' && store.connection !== 'resting') {
     return trans.__('Waits for the server, which does not answer');
   }
-  const found = keys.flatMap(key => store.find(key)?.row.workload ?? []);
+  const found = keys.flatMap(key => store.find(key) ?? []);
   if (!found.length) {
     return trans.__('Choose a job in the panel, or open its page');
   }
-  const own = found.filter(({ managed }) => managed ?? true);
-  if (!own.length) {
+  if (found.every(({ row }) => row.workload.managed === false)) {
     return trans.__('Not made by cnai, read-only');
   }
-  return own.some(fits) ? '' : trans.__('Not in this phase of the job');
+  return found.some(entry => canBeDone(deed, entry, store))
+    ? ''
+    : trans.__('Not in this phase of the job');
 }
 
 /** From the palette or by a key, a command is about the job whose page is in front. */

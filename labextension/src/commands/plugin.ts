@@ -9,6 +9,7 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { hasImport, insertBelow } from '../cells/notebook';
 import { attachCode, withImport } from '../cells/python';
+import { commandOf, DEEDS } from '../deeds';
 import { cardUrl, kindIcons } from '../icons';
 import { Commands, IStore } from '../tokens';
 import { openExample } from './documents';
@@ -89,9 +90,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       Commands.showPanel,
       Commands.openExample,
       Commands.insertExample,
-      Commands.stop,
-      Commands.rerun,
-      Commands.delete,
+      ...DEEDS.map(deed => commandOf[deed]),
       Commands.refreshConnection
     ];
     shown.forEach(command =>

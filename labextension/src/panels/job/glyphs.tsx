@@ -9,6 +9,8 @@ const PATHS = {
   wrap: 'M2 4h12M2 8h9.5a2.25 2.25 0 0 1 0 4.5H8M9.75 10.75L8 12.5l1.75 1.75M2 12h3',
   download: 'M8 2.5v7.75M4.75 7.25L8 10.5l3.25-3.25M3 13.5h10',
   rerun: 'M12.9 6A5.4 5.4 0 1 0 13.4 9M13.25 2.5V6h-3.5',
+  suspend: 'M5.5 3.5v9M10.5 3.5v9',
+  resume: 'M5 3.25v9.5L12.5 8z',
   cell: 'M2 4.5h12v7H2zM4.5 8h0M4.5 6.5L6 8 4.5 9.5M8 9.5h3.5',
   script: 'M2.5 3.5h11M2.5 6.5h11M2.5 9.5h11M2.5 12.5h6',
   notebook: 'M3 2h10v12H3zM6 2v12M8 5h3M8 7.5h3',
@@ -50,6 +52,8 @@ export function GlyphButton(props: {
 /** The same for JupyterLab's own buttons, in the grey of its icons. */
 export const toolIcons = {
   rerun: icon('rerun'),
+  suspend: icon('suspend'),
+  resume: icon('resume'),
   cell: icon('cell'),
   script: icon('script'),
   notebook: icon('notebook'),

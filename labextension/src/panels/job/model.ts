@@ -100,7 +100,7 @@ export class JobModel implements IDisposable {
     return this._traces;
   }
 
-  async act(act: 'stop' | 'rerun', changes: Act['changes'] = {}): Promise<void> {
+  async act(act: Exclude<Act['do'], 'delete'>, changes: Act['changes'] = {}): Promise<void> {
     this._acting = act;
     this._say(null);
     try {

@@ -10,6 +10,7 @@ import * as React from 'react';
 
 import { problemOf } from '../../api';
 import { oneLine } from '../../foreign';
+import { canBeDone } from '../../deeds';
 import { Acted } from '../../generated/wire';
 import { Commands } from '../../tokens';
 import { hasEnded } from '../../words';
@@ -18,6 +19,7 @@ import { IPart, useSignal } from './services';
 
 /** How long Stop stays where it was before Run again takes its place. */
 const SETTLING = 1000;
+const PAUSES = ['suspend', 'resume'] as const;
 
 /** The buttons of a page; those that another plugin carries out only where it is there. */
 export function addTools(toolbar: Toolbar<Widget>, part: IPart): void {
@@ -28,6 +30,7 @@ export function addTools(toolbar: Toolbar<Widget>, part: IPart): void {
   };
   toolbar.node.setAttribute('aria-label', part.services.trans.__('What to do with this job'));
   add('run', StopOrRerun);
+  add('pause', SuspendOrResume);
   add('cell', CopyAsCell);
   add('notebook', OpenNotebook);
   add('script', ShowScript);
@@ -63,6 +66,27 @@ export function StopOrRerun({ model, services }: IPart): JSX.Element | null {
       waits={!model.reachable}
       trans={trans}
       act={() => void model.act('stop')}
+    />
+  );
+}
+
+/** Where the job's place can pause it and let it go on. */
+export function SuspendOrResume({ model, services }: IPart): JSX.Element | null {
+  useSignal(model.changed);
+  const { store, trans } = services;
+  const entry = model.row && { ...model.key, row: model.row };
+  const deed = entry && PAUSES.find(each => canBeDone(each, entry, store));
+  if (!deed || model.gone) {
+    return null;
+  }
+  return (
+    <Tool
+      icon={toolIcons[deed]}
+      label={deed === 'suspend' ? trans.__('Suspend') : trans.__('Resume')}
+      enabled={model.reachable && model.acting === null}
+      waits={!model.reachable}
+      trans={trans}
+      act={() => void model.act(deed)}
     />
   );
 }

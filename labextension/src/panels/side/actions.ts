@@ -3,14 +3,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Menu } from '@lumino/widgets';
 
+import { canBeDone, commandOf, Deed, DEEDS } from '../../deeds';
 import { Acted } from '../../generated/wire';
 import { problemText } from '../../sentences';
 import { Commands, IEntry, IKey, IStore, keyText } from '../../tokens';
-import { hasEnded } from '../../words';
 import { PanelModel } from './model';
 import { refusalText } from './switcher';
-
-type Several = typeof Commands.stop | typeof Commands.rerun | typeof Commands.delete;
 
 /** What the list can do with jobs; all of it by JupyterLab's commands. */
 export class JobActions {
@@ -50,20 +48,16 @@ export class JobActions {
   }
 
   /** @returns true once it was done to at least one. */
-  async several(command: Several, keys: readonly IKey[]): Promise<boolean> {
+  async several(deed: Deed, keys: readonly IKey[]): Promise<boolean> {
     if (keys.length === 0 || this.waits) {
       return false;
     }
-    return this._run(command, { keys: keys.map(argsOf) }, keys);
+    return this._run(commandOf[deed], { keys: keys.map(argsOf) }, keys);
   }
 
-  /** Those of the entries to which a command applies. */
-  fitting(command: Several, entries: readonly IEntry[]): IEntry[] {
-    return entries.filter(({ row: { workload } }) => {
-      const ended = hasEnded(workload.phase);
-      const fits = { [Commands.stop]: !ended, [Commands.rerun]: ended, [Commands.delete]: true };
-      return (workload.managed ?? true) && fits[command];
-    });
+  /** Those of the entries to which it can be done. */
+  fitting(deed: Deed, entries: readonly IEntry[]): IEntry[] {
+    return entries.filter(entry => canBeDone(deed, entry, this.store));
   }
 
   /** All that can be done to these, as a menu that is opened at a place in the window. */
@@ -82,10 +76,10 @@ export class JobActions {
       menu.addItem({ type: 'separator' });
     }
     if (!this.waits) {
-      ([Commands.stop, Commands.rerun, Commands.delete] as const).forEach(command => {
-        const fitting = this.fitting(command, entries);
+      DEEDS.forEach(deed => {
+        const fitting = this.fitting(deed, entries);
         if (fitting.length > 0) {
-          add(command, { keys: fitting.map(argsOf) });
+          add(commandOf[deed], { keys: fitting.map(argsOf) });
         }
       });
     }

@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
-import { Commands } from '../../tokens';
+import { Deed, DEEDS } from '../../deeds';
 import { JobActions } from './actions';
 import { ISelection } from './useSelection';
 
@@ -19,18 +19,24 @@ export function Bulk({ selection, actions, trans }: IBulkProps): JSX.Element | n
     return null;
   }
   const { waits } = actions;
-  const button = (
-    command: typeof Commands.stop | typeof Commands.rerun | typeof Commands.delete,
-    label: string
-  ) => {
-    const fitting = actions.fitting(command, entries);
+  const labels: Record<Deed, string> = {
+    stop: trans.__('Stop'),
+    suspend: trans.__('Suspend'),
+    resume: trans.__('Resume'),
+    rerun: trans.__('Run again'),
+    delete: trans.__('Delete…')
+  };
+  const button = (deed: Deed) => {
+    const fitting = actions.fitting(deed, entries);
+    const label = labels[deed];
     return fitting.length === 0 ? null : (
       <button
+        key={deed}
         type="button"
         className="cnai-Button"
         aria-disabled={waits !== ''}
         title={waits || undefined}
-        onClick={() => void actions.several(command, fitting)}
+        onClick={() => void actions.several(deed, fitting)}
       >
         {fitting.length === entries.length
           ? label
@@ -43,9 +49,7 @@ export function Bulk({ selection, actions, trans }: IBulkProps): JSX.Element | n
       <span className="cnai-Bulk-count">
         {trans._n('%1 selected', '%1 selected', entries.length)}
       </span>
-      {button(Commands.stop, trans.__('Stop'))}
-      {button(Commands.rerun, trans.__('Run again'))}
-      {button(Commands.delete, trans.__('Delete…'))}
+      {DEEDS.map(button)}
       <button
         type="button"
         className="cnai-Tool"

@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import React, { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
-import { Commands, IEntry, IStore, keyText } from '../../tokens';
+import { IEntry, IStore, keyText } from '../../tokens';
 import { shownName } from '../../words';
 import { JobActions } from './actions';
 import { Intent, intentOf, TypeAhead } from './keyboard';
@@ -132,7 +132,7 @@ function useDeeds(props: IJobListProps): IRowDeeds {
       open: key => actions().open(key),
       logs: key => actions().logs(key),
       copyAsCell: key => actions().copyAsCell(key),
-      act: (command, key) => actions().several(command, [key]),
+      act: (deed, key) => actions().several(deed, [key]),
       menu: (entry, x, y) => actions().menu([entry], x, y)
     };
   }, []);
@@ -211,7 +211,7 @@ function useGridKeys(
       case 'all':
         return selection.all();
       case 'delete':
-        return void actions.several(Commands.delete, actions.fitting(Commands.delete, targets()));
+        return void actions.several('delete', actions.fitting('delete', targets()));
       case 'menu': {
         const { left, bottom } = row.getBoundingClientRect();
         return actions.menu(targets(), left, bottom);

@@ -2,7 +2,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ellipsesIcon, LabIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useState } from 'react';
 
-import { Commands, IEntry, IKey } from '../../tokens';
+import { Deed } from '../../deeds';
+import { IEntry, IKey } from '../../tokens';
 import { hasEnded } from '../../words';
 import { cellIcon, logsIcon, openIcon } from './symbols';
 
@@ -14,7 +15,7 @@ export interface IRowDeeds {
   logs(key: IKey): void;
   copyAsCell(key: IKey): void;
   /** @returns false when it was refused. */
-  act(command: typeof Commands.stop | typeof Commands.rerun, key: IKey): Promise<boolean>;
+  act(deed: Deed, key: IKey): Promise<boolean>;
   menu(entry: IEntry, x: number, y: number): void;
 }
 
@@ -71,10 +72,10 @@ function StopOrRerun({ entry, waits, deeds, trans }: IRowToolsProps): JSX.Elemen
   if (workload.managed === false) {
     return null;
   }
-  const command = shown ? Commands.rerun : Commands.stop;
+  const deed = shown ? 'rerun' : 'stop';
   const act = async () => {
     setAsked(true);
-    if (!(await deeds.act(command, entry)) || command === Commands.rerun) {
+    if (!(await deeds.act(deed, entry)) || deed === 'rerun') {
       setAsked(false);
     }
   };

@@ -7,13 +7,13 @@ import { Widget } from '@lumino/widgets';
 import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import * as React from 'react';
 
-import { FakeOpenJob, FakeStore, NOW, row } from '../../../__tests__/fakes';
+import { FakeOpenJob, FakeStore, LOCAL, NOW, row } from '../../../__tests__/fakes';
 import { Diagnosis, Job, LogLine, Metric, Workload } from '../../../generated/wire';
 import { Commands, IKey } from '../../../tokens';
 import { JobModel } from '../model';
 import { JobPage } from '../page';
 import { IServices } from '../services';
-import { addTools, StopOrRerun } from '../toolbar';
+import { addTools, StopOrRerun, SuspendOrResume } from '../toolbar';
 
 interface IPlot {
   options: uPlot.Options;
@@ -248,6 +248,29 @@ describe('the page of a job', () => {
       ]);
       fireEvent.click(screen.getByText('Open its page'));
       expect(opened.slice(-1)).toEqual([{ source: 'local', id: 'digits-2-1' }]);
+    });
+
+    it('that suspends, and resumes what is suspended, where the place can', async () => {
+      await show();
+      cleanup();
+      render(<SuspendOrResume {...{ model, services }} />);
+      await settle();
+      const button = (): HTMLElement | null => document.querySelector('jp-button');
+      expect(button()).toBeNull();
+      act(() => store.setPlace({ source: { ...LOCAL, suspend: true } }));
+      await settle();
+      expect(button()!.textContent).toBe('Suspend');
+      fireEvent.click(button()!, { button: 0 });
+      expect(store.acts[0]!.act).toEqual({ do: 'suspend', ids: [KEY.id] });
+      const paused = row('digits', { phase: 'Queued', suspended: true, seq: 9 });
+      act(() => store.setRows([paused]));
+      await settle();
+      expect(button()!.textContent).toBe('Resume');
+      fireEvent.click(button()!, { button: 0 });
+      expect(store.acts[1]!.act).toEqual({ do: 'resume', ids: [KEY.id] });
+      act(() => store.setRows([row('digits', { phase: 'Stopped', suspended: true, seq: 10 })]));
+      await settle();
+      expect(button()).toBeNull();
     });
 
     it('whose refusal is said on the page', async () => {

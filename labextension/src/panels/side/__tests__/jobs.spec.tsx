@@ -1,6 +1,6 @@
 import { act, fireEvent, screen, within } from '@testing-library/react';
 
-import { FakeStore, NOW, row } from '../../../__tests__/fakes';
+import { FakeStore, LOCAL, NOW, row } from '../../../__tests__/fakes';
 import { ApiError } from '../../../api';
 import { Row } from '../../../generated/wire';
 import { Commands } from '../../../tokens';
@@ -418,6 +418,44 @@ describe('what can be done to a job', () => {
     expect(labels.filter(Boolean)).toEqual([
       ...[Commands.open, Commands.logs, Commands.copyAsCell, Commands.rerun, Commands.delete]
     ]);
+  });
+});
+
+describe('where the place can suspend jobs', () => {
+  function open(...rows: ReturnType<typeof row>[]): FakeStore {
+    const store = new FakeStore(rows, [{ ...LOCAL, suspend: true }]);
+    mountJobs(store);
+    return store;
+  }
+  const labels = () =>
+    [...document.querySelectorAll('.lm-Menu-itemLabel')].map(each => each.textContent);
+
+  test('the menu of a row suspends it, and lets it go on', () => {
+    open(row('a'), row('b', { phase: 'Queued', suspended: true }));
+    fireEvent.contextMenu(rowOf('a'));
+    expect(labels()).toContain(Commands.suspend);
+    expect(labels()).not.toContain(Commands.resume);
+    press('Escape');
+    document.querySelectorAll('.lm-Menu').forEach(menu => menu.remove());
+    fireEvent.contextMenu(rowOf('b'));
+    expect(labels()).toContain(Commands.resume);
+    expect(labels()).not.toContain(Commands.suspend);
+  });
+
+  test('several are suspended at once, and of them those that can be', () => {
+    const store = new FakeStore(
+      [row('a'), row('b'), row('c', { phase: 'Failed' })],
+      [{ ...LOCAL, suspend: true }]
+    );
+    const { called } = mountJobs(store);
+    focusRow('a');
+    press('a', { ctrlKey: true });
+    fireEvent.click(screen.getByRole('button', { name: 'Suspend (2)' }));
+    expect(called.mock.calls[0]).toEqual([
+      Commands.suspend,
+      { keys: ['a-1', 'b-1'].map(id => ({ source: 'local', id })) }
+    ]);
+    expect(screen.queryByRole('button', { name: /Resume/ })).toBeNull();
   });
 });
 
