@@ -22,10 +22,13 @@ const BREAK = /(?<=[.!?]['"’”)`]*) (?=\S)/;
 const HAN_AT_END = /[\u3001-\u9fff\uff00-\uffef]$/;
 const HAN_AT_START = /^[\u3001-\u9fff\uff00-\uffef]/;
 const LISTED = '; ';
+const COMMA = ', ';
 /** What a field of such a name can hold: 'rank' holds no sentence. */
 const SHAPES: Readonly<Record<string, RegExp>> = {
   rank: /^\d+$/,
-  worker: /^(a |the )?workers? ?[\d, and]*$/i
+  worker: /^(a |the )?workers? ?[\d, and]*$/i,
+  count: /^\d[\d.,]*$/,
+  amount: /^\d[\d.,]*\s?\w*$/
 };
 /** What stands in quotes is a name. */
 const QUOTE = /['"`‘“]$/;
@@ -103,8 +106,8 @@ export class Phrasebook {
     let found = this._readings.get(text);
     if (found === undefined) {
       const whole = this._cutShort(text, depth) ?? this._sentence(text, depth);
-      const parts = this._parts(text, depth);
-      found = knownOf(parts) > knownOf(whole) ? parts : whole;
+      const readings = [this._parts(text, depth), this._list(text, depth)];
+      found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a), whole);
       this._readings.set(text, found);
     }
     return found;
@@ -149,6 +152,21 @@ export class Phrasebook {
     }
     const { said, known } = rest[0]!;
     return known ? { said: sentences ? joined(said) : said.join('；'), known } : null;
+  }
+
+  /** What is counted up, where all of it is known: '2 workers, cpu 1'. */
+  private _list(text: string, depth: number): Reading {
+    const parts = text.split(COMMA);
+    if (parts.length < 2 || parts.length > MOST_SENTENCES) {
+      return null;
+    }
+    const readings = parts.map(part => this._sentence(part, depth + 1));
+    return readings.every(reading => reading !== null)
+      ? {
+          said: readings.map(reading => reading.said).join('，'),
+          known: readings.reduce((sum, reading) => sum + knownOf(reading), 0)
+        }
+      : null;
   }
 
   /** A short form of which only the beginning is left. */

@@ -14,6 +14,8 @@ const TEMPLATES = {
   'Worker {rank} ended after {time} with {exit}.':
     '第 {rank} 号 worker 在 {time} 后以 {exit} 结束。',
   'exit code {code}': '退出码 {code}',
+  '{count} workers': '{count} 个 worker',
+  'cpu {count}': 'CPU {count} 核',
   'Your code raised {type} in {worker}{message}': '您的代码在 {worker} 中引发 {type}{message}',
   '{Worker} was given {limit}.{used}': '{Worker} 得到 {limit}。{used}',
   'It used {amount}.': '它使用了 {amount}。',
@@ -78,6 +80,9 @@ describe('A text', () => {
       '等待空位。Nobody knows this. 第 2 号 worker 已结束。'
     ],
     ['is a list', 'waiting for room; worker 2 ended', '等待空位；第 2 号 worker 已结束'],
+    ['counts up what is all known', '2 workers, cpu 1.5', '2 个 worker，CPU 1.5 核'],
+    ['counts up what is not all known', '2 workers, exit code 9, x', '2 workers, exit code 9, x'],
+    ['has a count that is none', 'several workers', 'several workers'],
     [
       'has sentences in a field',
       'The cluster refused it: Worker 1 ended. Waiting for room.',
