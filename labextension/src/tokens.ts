@@ -24,7 +24,7 @@ import {
 /**
  * How the page stands with the server.
  *
- * `resting`: closed on purpose, since nobody looks; on return it catches up without a word.
+ * `resting`: closed on purpose, since nobody looks or moves anything; on return it catches up.
  * `stale`: lost for more than 3 seconds. `gone`: for more than 30, or refused.
  */
 export type Connection = 'connecting' | 'live' | 'resting' | 'stale' | 'gone';

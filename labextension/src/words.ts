@@ -341,6 +341,11 @@ export function clockText(unixSeconds: number): string {
   return new Date(unixSeconds * 1000).toLocaleTimeString('en-GB');
 }
 
+/** '14:03' */
+export function minuteText(unixSeconds: number): string {
+  return clockText(unixSeconds).slice(0, 5);
+}
+
 /** The full date and zone, for titles. */
 export function dateText(unixSeconds: number): string {
   return new Date(unixSeconds * 1000).toLocaleString(undefined, {

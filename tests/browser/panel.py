@@ -136,8 +136,12 @@ class JobPage:
         return self.root.get_by_role("region", name=name)
 
     def button(self, name: str) -> Locator:
-        """A button of its toolbar or its body."""
+        """A button of its body."""
         return self.root.get_by_role("button", name=name)
+
+    def tool(self, name: str) -> Locator:
+        """A button of its toolbar."""
+        return self.page.locator(".cnai-JobTab:visible").get_by_role("button", name=name)
 
     @property
     def log(self) -> Locator:

@@ -228,14 +228,14 @@ def test_a_job_is_suspended_and_resumed_from_its_page_its_row_and_in_bulk(
     panel = notebook(page, lab, "pauses.ipynb", *cells)
     panel.says("pauses", "Running", timeout=STARTS)
     job = panel.open_job("pauses")
-    job.button("Suspend").click()
+    job.tool("Suspend").click()
     panel.says("pauses", "Queued, paused")
     page.screenshot(path=shots / "cluster-suspended.png")
 
     panel.act("pauses", "More actions")
     page.get_by_role("menuitem", name="Resume").click()
     panel.says("pauses", "Running", timeout=STARTS)
-    expect(job.button("Suspend")).to_be_visible()
+    expect(job.tool("Suspend")).to_be_visible()
 
     panel.row("pauses").click(modifiers=["Control"])
     bulk = panel.root.get_by_role("toolbar", name="Selected jobs")

@@ -86,13 +86,21 @@ def test_a_page_without_input_rests_and_wakes_at_the_next(page: Page, tmp_path: 
         run_lab(tmp_path / "lab", command=command) as lab,
         terminal(lab.env, tmp_path / "outside") as outside,
     ):
+        outside.train("seen")
         panel = open_lab(page, lab)
+        panel.says("seen", "Running")
+        job = panel.open_job("seen")
         sockets.closes()
+        paused = re.compile(r"^Paused since \d\d:\d\d · goes on when you move the mouse$")
+        for resting in (panel, job):
+            expect(resting.root.get_by_text(paused)).to_be_visible()
         outside.train("unseen")
         expect(panel.row("unseen")).to_have_count(0)
         expect(panel.root.get_by_text("Reconnecting")).to_have_count(0)
         page.mouse.move(700, 400)
         panel.says("unseen", "Running")
+        for awake in (panel, job):
+            expect(awake.root.get_by_text(paused)).to_have_count(0)
 
 
 def test_a_hidden_page_rests_and_catches_up_without_a_word(page: Page, tmp_path: Path) -> None:

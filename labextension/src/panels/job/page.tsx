@@ -2,6 +2,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { PanelLayout } from '@lumino/widgets';
 import * as React from 'react';
 
+import { Paused } from '../../parts/paused';
 import { said, saidTogether } from '../../sentences';
 import { clockText, shownName } from '../../words';
 import { Details } from './details';
@@ -128,7 +129,7 @@ function Gone({ model, services, close }: IPart & { close: () => void }): JSX.El
 function Standing({ model, services }: IPart): JSX.Element | null {
   const { store, trans } = services;
   if (model.reachable) {
-    return null;
+    return <Paused store={store} trans={trans} />;
   }
   return (
     <div className="cnai-JobStanding" role={store.connection === 'gone' ? 'alert' : 'status'}>

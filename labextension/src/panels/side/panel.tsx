@@ -8,7 +8,7 @@ import React from 'react';
 
 import { cnaiIcon } from '../../icons';
 import { Connection, IChanges, IEntry, IStore } from '../../tokens';
-import { shownName, stateText } from '../../words';
+import { minuteText, shownName, stateText } from '../../words';
 import { JobActions } from './actions';
 import { Announcements, Announcer } from './announcer';
 import { Border } from './border';
@@ -17,7 +17,6 @@ import { Jobs } from './jobs';
 import { PanelModel } from './model';
 import { Quota } from './quota';
 import { Section, showCount, TitleRenderer } from './sections';
-import { minuteText } from './standing';
 import { fillToolbars } from './toolbars';
 
 /** The gauges get at most this part of the height, and with what was opened below them this part,

@@ -7,14 +7,13 @@ import { PlaceMark } from '../../parts/marks';
 import { useStore } from '../../parts/useStore';
 import { said } from '../../sentences';
 import { IPlace, IStore } from '../../tokens';
-import { numberText } from '../../words';
+import { minuteText, numberText } from '../../words';
 import { isCpu, isGpu, labelOf, namesBehind, Part } from './amounts';
 import { Gauge, Legend } from './gauge';
 import { Holders } from './holders';
 import { PanelModel, usePanel } from './model';
 import { isThisMachine, placeText, servingPlace } from './places';
 import { Queues } from './queues';
-import { minuteText } from './standing';
 import { WhatIf } from './whatIf';
 
 interface IQuotaProps {

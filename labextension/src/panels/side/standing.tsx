@@ -4,9 +4,10 @@ import React, { useId, useState } from 'react';
 
 import { Problem, Source } from '../../generated/wire';
 import { PhaseMark } from '../../parts/marks';
+import { Paused } from '../../parts/paused';
 import { said } from '../../sentences';
 import { IPlace, IStore } from '../../tokens';
-import { clockText } from '../../words';
+import { minuteText } from '../../words';
 import { isThisMachine, placeText } from './places';
 import { refusalText } from './switcher';
 
@@ -19,6 +20,9 @@ interface IStandingProps {
 export function Standing({ store, trans }: IStandingProps): JSX.Element | null {
   if (store.connection === 'stale') {
     return <StaleBar store={store} trans={trans} />;
+  }
+  if (store.connection === 'resting') {
+    return <Paused store={store} trans={trans} />;
   }
   if (store.connection === 'gone') {
     const problem = store.problem ?? unreached(trans);
@@ -36,11 +40,6 @@ export function Standing({ store, trans }: IStandingProps): JSX.Element | null {
       ))}
     </>
   );
-}
-
-/** '14:03' */
-export function minuteText(unixSeconds: number): string {
-  return clockText(unixSeconds).slice(0, 5);
 }
 
 function StaleBar({ store, trans }: IStandingProps): JSX.Element {

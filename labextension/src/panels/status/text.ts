@@ -2,10 +2,13 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { IStore } from '../../tokens';
 import { hasEnded, numberText } from '../../words';
-import { isGpu, sharesOf } from '../side/amounts';
+import { isGpu, labelOf, sharesOf } from '../side/amounts';
 import { servingPlace } from '../side/places';
 
-/** '2 running, 1 queued · 0.25 of 1 GPU free'; '' when nothing runs or waits. */
+/** Of GPUs; a bar is one line, and the panel has them all. */
+const KINDS = 2;
+
+/** '2 running, 1 queued · 1 of 4 H200 free'; '' when nothing runs or waits. */
 export function statusText(store: IStore, trans: TranslationBundle): string {
   const live = store.entries.map(({ row }) => row.workload.phase).filter(p => !hasEnded(p));
   const queued = live.filter(phase => phase === 'Queued').length;
@@ -20,9 +23,17 @@ function jobsText(running: number, queued: number, trans: TranslationBundle): st
   return running ? trans.__('%1 running', running) : queued ? trans.__('%1 queued', queued) : '';
 }
 
+/** Whole ones, turns and slices are not the same thing: each kind is said by its own name. */
 function gpus(store: IStore, trans: TranslationBundle): string {
-  const items = (servingPlace(store)?.quota?.items ?? []).filter(isGpu);
-  const all = items.reduce((sum, item) => sum + (item.limit ?? 0), 0);
-  const free = items.reduce((sum, item) => sum + sharesOf(item).free, 0);
-  return all ? trans.__('%1 of %2 GPU free', numberText(free), numberText(all)) : '';
+  const items = (servingPlace(store)?.quota?.items ?? []).filter(
+    item => isGpu(item) && (item.limit ?? 0) > 0
+  );
+  const kinds = items.slice(0, KINDS).map(item => {
+    const [free, all] = [numberText(sharesOf(item).free), numberText(item.limit ?? 0)];
+    return trans.__('%1 of %2 %3 free', free, all, labelOf(item, trans));
+  });
+  const more = items.length - kinds.length;
+  return (more > 0 ? [...kinds, trans._n('%1 more kind', '%1 more kinds', more)] : kinds).join(
+    ', '
+  );
 }

@@ -95,13 +95,33 @@ describe('the backend', () => {
 });
 
 describe('how the page stands with the server', () => {
-  test('well, or resting: not a word', () => {
+  test('well: not a word', () => {
     const store = mount();
-    for (const connection of ['live', 'resting', 'connecting'] as const) {
+    for (const connection of ['live', 'connecting'] as const) {
       act(() => store.setConnection(connection));
       expect(screen.queryByRole('alert')).toBeNull();
+      expect(screen.queryByRole('status')).toBeNull();
       expect(screen.queryByText(/Reconnecting/)).toBeNull();
     }
+  });
+
+  test('resting before the eyes of somebody: since when, and what makes it go on', () => {
+    const store = mount();
+    act(() => store.setConnection('resting'));
+    expect(screen.getByRole('status').textContent).toMatch(
+      /^Paused since \d\d:\d\d · goes on when you move the mouse$/
+    );
+    expect(screen.queryByText(/Reconnecting/)).toBeNull();
+    act(() => store.setConnection('connecting'));
+    expect(screen.queryByRole('status')).toBeNull();
+  });
+
+  test('resting in a hidden page: not a word, also in the moment in which it is shown', () => {
+    const visible = jest.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    const store = mount();
+    act(() => store.setConnection('resting'));
+    visible.mockRestore();
+    expect(screen.queryByRole('status')).toBeNull();
   });
 
   test('stale: a bar with the time of the last word, and Retry', () => {

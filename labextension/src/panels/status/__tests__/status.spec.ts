@@ -18,10 +18,28 @@ describe('the status bar', () => {
     const store = new FakeStore([row('a')]);
     const items = [
       { resource: 'cpu', limit: 8, used: 2 },
-      { resource: 'gpu', limit: 1, used: 0.75 }
+      { resource: 'gpu', label: 'GPU', limit: 1, used: 0.75 }
     ];
     store.setPlace({ quota: { backend: 'local', place: 'this machine', items } });
     expect(statusText(store, trans)).toBe('1 running · 0.25 of 1 GPU free');
+  });
+
+  it('adds no slice to a whole one: each kind is said by its own name', () => {
+    const store = new FakeStore([row('a')]);
+    const kinds = [
+      { resource: 'requests.nvidia.com/gpu', label: 'GPU H200', limit: 4, used: 3 },
+      { resource: 'requests.nvidia.com/mig-1g.18gb', label: 'GPU 1g.18gb', limit: 7, used: 2 }
+    ];
+    const of = (items: object[]) =>
+      store.setPlace({ quota: { backend: 'kubernetes', place: 'team', items: items as never } });
+    of(kinds);
+    expect(statusText(store, trans)).toBe(
+      '1 running · 1 of 4 GPU H200 free, 5 of 7 GPU 1g.18gb free'
+    );
+    of([...kinds, { resource: 'requests.nvidia.com/gpu.shared', limit: 8 }]);
+    expect(statusText(store, trans)).toMatch(/GPU 1g.18gb free, 1 more kind$/);
+    of([{ ...kinds[0], limit: null }]);
+    expect(statusText(store, trans)).toBe('1 running');
   });
 
   it('appears with the first job, and not at all when it is not wanted', () => {
