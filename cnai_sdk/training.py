@@ -32,6 +32,7 @@ from cnai_sdk.model.name import check_name, label_for
 from cnai_sdk.model.quantity import as_count, show_given
 from cnai_sdk.model.spec import DataLink, Origin, Payload, Resources, Span, TrainSpec
 from cnai_sdk.model.workload import Workload
+from cnai_sdk.notices import say, unsaid
 from cnai_sdk.remote import is_address
 from cnai_sdk.results import missing_result
 from cnai_sdk.secrets import SecretStore
@@ -61,11 +62,6 @@ _DEFAULTS: dict[str, Any] = {
     "priority": None,
 }
 _Say = Callable[[Sequence[str]], None]
-
-
-def _say(notices: Sequence[str]) -> None:
-    for notice in dict.fromkeys(notices):
-        print(f"Note: {notice}", file=sys.stderr)
 
 
 class TrainJob(Handle):
@@ -150,13 +146,16 @@ def train(
     given = parse_args(args)
     data = [link.path for link in wish.data]
     captured = capture(fn, given, data=data, limit=config.value_limit)
+    inherited = captured.inherited
+    if inherited and not runtime.call(backend.capabilities()).environment_inherited:
+        inherited = frozenset()
     return _submit(
         backend,
         wish,
         payload=captured.payload,
         title=captured.title,
         cell=captured.origin_cell,
-        notices=captured.notices,
+        notices=[each for each in captured.notices if each not in inherited],
     )
 
 
@@ -165,7 +164,7 @@ def train_script(
     path: Path,
     *,
     argv: Sequence[str] = (),
-    say: _Say = _say,
+    say: _Say = say,
     **options: Any,
 ) -> TrainJob:
     """Submit a script as it is, with the local modules that it imports; `say` takes notices."""
@@ -261,7 +260,7 @@ def _submit(
     cell: str,
     argv: Sequence[str] = (),
     notices: Sequence[str] = (),
-    say: _Say = _say,
+    say: _Say = say,
 ) -> TrainJob:
     label, display = label_for(title)
     spec = TrainSpec(
@@ -276,7 +275,7 @@ def _submit(
         **wish.fields,
     )
     job = TrainJob(backend, runtime.call(backend.submit(spec, secrets=wish.secrets)))
-    say([*notices, *wish.notices, *job._last.notices])
+    say([*unsaid(notices), *wish.notices, *job._last.notices])
     return job
 
 

@@ -41,6 +41,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         suspend: `suspend` and `resume` work.
         outputs_as_folder: `outputs` gives a local path as well as `read`.
         outputs_at_hand: listing them costs next to nothing, so that a view may do it by itself.
+        environment_inherited: workers begin with the environment of the process that submits.
         place: where it runs, for a person ('this machine').
     """
 
@@ -48,6 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     suspend: bool = False
     outputs_as_folder: bool = False
     outputs_at_hand: bool = True
+    environment_inherited: bool = False
     place: str = ""
 
 

@@ -33,12 +33,14 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         notices: sentences for a person, each with the cell that it is about.
+        inherited: those of them about the environment, which some workers begin with.
         origin_cell: 'cell [3]' or a file's name, where the function itself is defined; '' unknown.
         title: the function's name, for a workload's default name.
     """
 
     payload: Payload
     notices: tuple[str, ...]
+    inherited: frozenset[str] = frozenset()
     origin_cell: str
     title: str
 
@@ -92,15 +94,19 @@ def capture(
         spans=spans,
         python=PYTHON if files else None,
     )
+    left = list(effects(collector.origins(space).sources))
     notices = (
-        *effects(collector.origins(space).sources),
+        *(effect.sentence for effect in left),
         *paths_not_in_data(collector.pieces, collector.literals(), data=data, cwd=folder),
         *_about(collector),
     )
     origin = collector.cell(target.expression.split(".")[0])
     if target.expression.isidentifier() and not target.expression.startswith("_"):
         title = target.expression
-    return Captured(payload=payload, notices=notices, origin_cell=origin, title=title)
+    inherited = frozenset(effect.sentence for effect in left if effect.on_environment)
+    return Captured(
+        payload=payload, notices=notices, inherited=inherited, origin_cell=origin, title=title
+    )
 
 
 def _here() -> Path:

@@ -6,12 +6,14 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cnai_sdk.capture.cells import Piece, Source
 from cnai_sdk.capture.names import dotted_path
 from cnai_sdk.capture.statements import top_level, tree_of
 
+_ENVIRONMENT = "changes the environment"
 _EFFECTS: tuple[tuple[str, str, str], ...] = (
     (
         r"random\.seed|(np|numpy)\.random\.seed|torch\.(cuda\.)?manual_seed(_all)?|(\w+\.)?"
@@ -28,8 +30,8 @@ _EFFECTS: tuple[tuple[str, str, str], ...] = (
         "call it inside the function",
     ),
     (
-        r"os\.environ\.(update|setdefault|pop)|os\.(putenv|unsetenv)|(dotenv\.)?load_dotenv",
-        "changes the environment",
+        r"os\.environ(\.(update|setdefault|pop))?|os\.(putenv|unsetenv)|(dotenv\.)?load_dotenv",
+        _ENVIRONMENT,
         "use env={...}, or secrets=[...] for a secret",
     ),
     (
@@ -49,39 +51,54 @@ _EFFECTS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 _KNOWN = tuple((re.compile(pattern), said, fix) for pattern, said, fix in _EFFECTS)
-_MAGICS = {"cd": "os.chdir", "env": "os.environ.update", "set_env": "os.environ.update"}
+_MAGICS = {"cd": "os.chdir", "env": "os.environ", "set_env": "os.environ"}
 _OPENS = re.compile(
     r"(\w+\.)*(open|Path|PurePath|join|listdir|scandir|walk|glob|iglob|exists|load\w*|read\w*"
     r"|from_file|from_csv|\w*Folder|\w*Dataset|from_pretrained|memmap|genfromtxt|imread)"
 )
 
 
-def effects(sources: Iterable[Source]) -> Iterator[str]:
-    """A sentence for each known effect at the top level, from the newest cell that has it."""
-    newest: dict[str, str] = {}
+@dataclass(frozen=True)
+class Effect:
+    """A statement at the top level of a cell whose effect does not travel with a function.
+
+    Attributes:
+        sentence: says so, with its cell and what to do.
+        on_environment: it changes the environment, which workers of this machine inherit.
+    """
+
+    sentence: str
+    on_environment: bool
+
+
+def effects(sources: Iterable[Source]) -> Iterator[Effect]:
+    """Each known effect at the top level, from the newest cell that has it."""
+    newest: dict[str, Effect] = {}
     for source in sources:
         for node in top_level(tree_of(source.text).body):
-            call = _call(node)
+            call, written = _call(node)
             for pattern, said, fix in _KNOWN:
                 if call and pattern.fullmatch(call):
-                    newest.pop(call, None)
+                    newest.pop(written, None)
                     where = f"{source.label}, line {source.line(node.lineno)}"
-                    newest[call] = f"{where}: {call} {said}, and does not travel; {fix}."
+                    sentence = f"{where}: {written} {said}, and does not travel; {fix}."
+                    newest[written] = Effect(sentence, on_environment=said == _ENVIRONMENT)
     yield from newest.values()
 
 
-def _call(node: ast.stmt) -> str:
-    """The dotted name of what a statement calls or sets, with magics under their own names."""
+def _call(node: ast.stmt) -> tuple[str, str]:
+    """The dotted name of what a statement calls or sets, and as it is written."""
     if isinstance(node, ast.Assign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             if isinstance(target, ast.Subscript) and dotted_path(target.value) == "os.environ":
-                return "os.environ.update"
+                return "os.environ", ast.unparse(target)
     value = node.value if isinstance(node, ast.Expr | ast.Assign) else None
     if not isinstance(value, ast.Call):
-        return ""
-    magic = magic_of(value)
-    return _MAGICS.get(magic.lstrip("%"), "") if magic else dotted_path(value.func)
+        return "", ""
+    if magic := magic_of(value):
+        return _MAGICS.get(magic.lstrip("%"), ""), magic
+    return (path := dotted_path(value.func)), path
 
 
 def magic_of(call: ast.Call) -> str:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -116,6 +118,52 @@ def test_the_arguments_can_be_read_in_the_script(client: Client) -> None:
     assert "scales(lr=0.125)" in job.script
     assert "def scales" in job.script
     job.wait(PATIENCE)
+
+
+NOTED = """
+import os, random, sys
+from pathlib import Path
+from cnai_sdk.client import Client
+from cnai_sdk.config import Config
+from cnai_sdk.errors import CnaiError
+
+os.environ["COLOUR"] = "red"
+random.seed(7)
+
+def colour():
+    return os.environ["COLOUR"]
+
+if __name__ == "__main__":
+    client = Client(config=Config(home=Path(sys.argv[1]), warm=False))
+    try:
+        client.train(colour, memory="900Ti")
+    except CnaiError as refusal:
+        print("refused")
+    print("told by the first", file=sys.stderr)
+    print(client.train(colour).result())
+    print("told by the second", file=sys.stderr)
+    print(client.train(colour).result())
+"""
+
+
+def test_a_notice_is_told_once_and_not_where_it_does_not_hold(
+    client: Client, notebook: Path
+) -> None:
+    script = notebook / "noted.py"
+    script.write_text(NOTED)
+    kernel = subprocess.run(
+        [sys.executable, str(script), str(client.config.home)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert kernel.stdout.split() == ["refused", "red", "red"], "workers inherit the environment"
+    before, _, after = kernel.stderr.partition("told by the first\n")
+    first, _, second = after.partition("told by the second\n")
+    assert before == "", "nothing was made, and what is to be known of it is told when it is"
+    assert "noted.py, line 9: random.seed" in first
+    assert "environ" not in first
+    assert "random.seed" not in second
 
 
 def test_the_events_tell_the_story_in_order(client: Client) -> None:

@@ -75,7 +75,10 @@ class LocalBackend:
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
-            kinds=frozenset({Kind.TRAIN}), outputs_as_folder=True, place="this machine"
+            kinds=frozenset({Kind.TRAIN}),
+            outputs_as_folder=True,
+            environment_inherited=True,
+            place="this machine",
         )
 
     def warm_up(self) -> None:

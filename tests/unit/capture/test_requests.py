@@ -168,7 +168,7 @@ def test_effects_left_behind_are_said_with_their_cell(notebook):
         "cell [2], line 1: random.seed",
         "cell [2], line 2: torch.manual_seed",
         "cell [2], line 3: torch.set_default_dtype",
-        "cell [3], line 2: os.environ",
+        "cell [3], line 2: os.environ['CNAI_TEST_FLAG'] changes the environment",
         "cell [3], line 3: sys.path.append",
     ):
         assert wanted in notices
