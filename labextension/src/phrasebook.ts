@@ -26,6 +26,7 @@ const COMMA = ', ';
 /** What a field of such a name can hold: 'rank' holds no sentence. */
 const SHAPES: Readonly<Record<string, RegExp>> = {
   rank: /^\d+$/,
+  line: /^\d[\d,]*$/,
   worker: /^(a |the )?workers? ?[\d, and]*$/i,
   count: /^\d[\d.,]*$/,
   amount: /^\d[\d.,]*\s?\w*$/
@@ -75,7 +76,7 @@ export class Phrasebook {
 
   private _add(english: string, other: string): void {
     const pieces = phraseOf(undotted(english.replace(/\s+/g, ' ').trim()));
-    const said = other.trim().replace(/[。.]$/, '');
+    const said = other.trim().replace(/(?<!\.)[。.]$/, '');
     const [only] = pieces;
     const fast = pieces.filter((_, n) => n % 2 === PIECE).join('');
     if (pieces.length === 1) {
@@ -106,8 +107,9 @@ export class Phrasebook {
     let found = this._readings.get(text);
     if (found === undefined) {
       const whole = this._cutShort(text, depth) ?? this._sentence(text, depth);
-      const readings = [this._parts(text, depth), this._list(text, depth)];
-      found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a), whole);
+      const readings = [whole, this._parts(text, depth)];
+      const list = this._list(text, depth);
+      found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a), list);
       this._readings.set(text, found);
     }
     return found;

@@ -16,6 +16,8 @@ const TEMPLATES = {
   'exit code {code}': '退出码 {code}',
   '{count} workers': '{count} 个 worker',
   'cpu {count}': 'CPU {count} 核',
+  '{count} of {resource}': '{count} {resource}',
+  memory: '内存',
   'Your code raised {type} in {worker}{message}': '您的代码在 {worker} 中引发 {type}{message}',
   '{Worker} was given {limit}.{used}': '{Worker} 得到 {limit}。{used}',
   'It used {amount}.': '它使用了 {amount}。',
@@ -82,6 +84,7 @@ describe('A text', () => {
     ['is a list', 'waiting for room; worker 2 ended', '等待空位；第 2 号 worker 已结束'],
     ['counts up what is all known', '2 workers, cpu 1.5', '2 个 worker，CPU 1.5 核'],
     ['counts up what is not all known', '2 workers, exit code 9, x', '2 workers, exit code 9, x'],
+    ['counts up before it looks into fields', '1 of memory, cpu 2', '1 内存，CPU 2 核'],
     ['has a count that is none', 'several workers', 'several workers'],
     [
       'has sentences in a field',
