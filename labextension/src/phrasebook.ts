@@ -31,6 +31,12 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   count: /^\d[\d.,]*$/,
   amount: /^\d[\d.,]*\s?\w*$/
 };
+/** ' or ' or ' and ' before the last of several, and nowhere else. */
+const CHOICE = /^((?:(?! (?:or|and) |[.!?] ).)+) (or|and) ((?:(?! (?:or|and) |[.!?] ).)+)$/;
+/** No plain words: 'NVIDIA A100', 'ResourceSlices', 'digits-3'. */
+const NAME = /^(?:\S*[A-Z0-9_/.=-]\S*(?: |$)){1,6}$/;
+/** The field that holds what somebody's own code said. */
+const FOREIGN = 'message';
 /** What stands in quotes is a name. */
 const QUOTE = /['"`‘“]$/;
 const IN_PARENTHESES = / \([^()]*\)$/;
@@ -107,16 +113,21 @@ export class Phrasebook {
     let found = this._readings.get(text);
     if (found === undefined) {
       const whole = this._cutShort(text, depth) ?? this._sentence(text, depth);
-      const readings = [whole, this._parts(text, depth)];
+      const readings = [whole, this._parts(text, depth), this._choice(text, depth)];
       const list = this._list(text, depth);
       found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a), list);
+      found ??= this._sentence(text, depth, () => true);
       this._readings.set(text, found);
     }
     return found;
   }
 
-  /** One sentence, or several that are one template. */
-  private _sentence(text: string, depth: number): Reading {
+  /**
+   * One sentence, or several that are one template.
+   *
+   * @param may - what a field may hold
+   */
+  private _sentence(text: string, depth: number, may = isWhole): Reading {
     const core = undotted(text);
     const end = core === text ? '' : '。';
     const fixed = this._fixed.get(uncapped(core));
@@ -124,7 +135,8 @@ export class Phrasebook {
     for (const phrase of best ? [] : this._candidates(core)) {
       // Of a template that ends with a field the full stop may stand before it.
       const fields = fit(phrase.pieces, core) ?? (end ? fit(phrase.pieces, text) : null);
-      const reading = fields && this._fill(phrase, fields, depth);
+      const fits = fields && [...fields.values()].every(may);
+      const reading = fits ? this._fill(phrase, fields, depth) : null;
       best = knownOf(reading) > knownOf(best) ? reading : best;
     }
     return best && end && !ENDED.test(best.said) ? { ...best, said: best.said + end } : best;
@@ -171,6 +183,23 @@ export class Phrasebook {
       : null;
   }
 
+  /** 'A, B or C' in a field: of each something is known, or it is a name. */
+  private _choice(text: string, depth: number): Reading {
+    const [, before, word, last] = (depth > 0 && CHOICE.exec(text)) || [];
+    if (!before || !word || !last) {
+      return null;
+    }
+    const parts = [...before.split(COMMA), last];
+    const readings = parts.map(part => this._read(part, depth + 1));
+    if (!parts.every((part, n) => readings[n] || NAME.test(part))) {
+      return null;
+    }
+    const said = parts.map((part, n) => readings[n]?.said ?? part);
+    const known = readings.reduce((sum, reading) => sum + knownOf(reading), word.length);
+    const between = word === 'or' ? ' 或 ' : ' 和 ';
+    return { said: [said.slice(0, -1).join('、'), between, said[said.length - 1]!].reduce(beside), known }; // prettier-ignore
+  }
+
   /** A short form of which only the beginning is left. */
   private _cutShort(text: string, depth: number): Reading {
     if (!text.endsWith('…') || text.length > SHORT || text.length <= ENOUGH) {
@@ -207,7 +236,8 @@ export class Phrasebook {
     const values = new Map<string, string>();
     for (const [name, value] of fields) {
       const before = pieces[pieces.indexOf(name) - 1] ?? '';
-      const reading = QUOTE.test(before) ? null : this._value(value, depth);
+      const foreign = name === FOREIGN || QUOTE.test(before);
+      const reading = this._value(value, foreign ? DEEP : depth);
       const odd = SHAPES[name.toLowerCase()]?.test(value) === false;
       if (odd || (firm < PLENTY && !reading && value.split(' ').length > FEW)) {
         return null;
@@ -266,6 +296,11 @@ function wordsOf(pieces: readonly string[]): string[] {
     const sure = n > 0 ? right.replace(/^\w+/, '') : right;
     return sure.toLowerCase().match(WORD) ?? [];
   });
+}
+
+/** Nothing of one sentence and of another, unless it is both of them to their ends. */
+function isWhole(value: string): boolean {
+  return !BREAK.test(value) || ENDED.test(value);
 }
 
 function knownOf(reading: Reading): number {

@@ -101,6 +101,17 @@ describe('A text', () => {
       'Waits for 0.5 more cores; 1 of 2 are in use by digits-3',
       '等待：再空出 0.5 个核（共 2 个，digits-3 占用 1 个）'
     ],
+    [
+      'has one of several things in a field',
+      'Waits for worker 1, worker 2 or a worker',
+      '等待：第 1 号 worker、第 2 号 worker 或某个 worker'
+    ],
+    ['has one of several names in a field', 'no module X or y-1', '缺少模块 X 或 y-1'],
+    [
+      'has what a person’s own code said',
+      'Your code raised NameError in worker 0: waiting for room',
+      '您的代码在第 0 号 worker 中引发 NameError：waiting for room'
+    ],
     ['has lost its parentheses', 'out of memory in worker 12', '第 12 号 worker 内存不足'],
     ['is cut', 'ran out of disk while it wrote…', '写出输出时磁盘已满'],
     ['is cut in a field', 'no module a_very_long…', '缺少模块 a_very_long…'],
