@@ -310,7 +310,12 @@ def parse_args(args: object) -> dict[str, Any]:
 
 def _count(label: str, value: object, *, least: int) -> int:
     count = as_count(value)
-    if count is None or not least <= count <= MOST:
+    if count is not None and count > MOST:
+        raise InvalidRequest(
+            f"{label}={show_given(value)} is more than a job can have: {MOST} at most.",
+            next_step=f"Write a smaller number, such as {label}={max(least, 2)}.",
+        )
+    if count is None or count < least:
         raise InvalidRequest(
             f"{label}={show_given(value)} is not a number of {label}.",
             next_step=f"Write a whole number from {least}, such as {label}={max(least, 2)}.",

@@ -351,6 +351,21 @@ def test_timeout_is_a_duration(store: Store, timeout: Any) -> None:
     assert "timeout=" in store.refuse(timeout=timeout).what
 
 
+def test_more_workers_than_the_machine_can_run_are_refused_with_the_limit(store: Store) -> None:
+    most = LocalMachine().capacity(gpus=False)
+    error = store.refuse(DoesNotFit, workers=most.workers + 1)
+    assert f"{most.workers} at most" in error.what
+    assert error.why == most.workers_why
+    assert not store.client.fits(workers=most.workers + 1)
+    assert "Never fits" in repr(store.client.fits(workers=most.workers + 1))
+    assert store.client.fits(workers=most.workers).fit.answer != "never"
+
+
+@pytest.mark.parametrize("workers", [4097, 10**30])
+def test_no_job_has_so_many_workers_anywhere(store: Store, workers: int) -> None:
+    assert "4096 at most" in store.refuse(workers=workers).what
+
+
 @pytest.mark.parametrize("retries", [-1, 1.5, "twice", True, None])
 def test_retries_is_a_whole_number_from_zero(store: Store, retries: Any) -> None:
     assert f"retries={retries!r}" in store.refuse(retries=retries).what

@@ -6,15 +6,24 @@ The kernel's files are read below two roots, so that recorded ones can stand in 
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from cnai_sdk.model.quantity import show_bytes, show_number
 from cnai_sdk.model.quota import Device
+from cnai_sdk.model.spec import MOST
 
 _UNLIMITED_V1 = 2**60
+_A_CORE = 100
+"""So many workers start on a core within the minutes for which they wait for each other."""
+_WORKER = 8 * 2**20
+"""Bytes that a worker takes which does nothing."""
+_WORKER_FILES, _SUPERVISOR_FILES = 2, 24
+"""What a supervisor has open: a worker's output and its end, and the rest."""
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +36,8 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
         memory: bytes.
         memory_available: bytes that nobody uses now.
         memory_why: what decides `memory`: 'hardware' or 'cgroup limit'.
+        workers: the most that one job can have, whatever they ask for.
+        workers_why: what decides that, a sentence.
         gpus: cards and slices; empty when they were not asked for.
         gpu_looked: how GPUs were looked for, a sentence.
         gpu_present: a driver for GPUs is loaded; known without asking it.
@@ -39,6 +50,8 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     memory_available: int
     cpu_why: str = "hardware"
     memory_why: str = "hardware"
+    workers: int = MOST
+    workers_why: str = ""
     gpus: tuple[Device, ...] = ()
     gpu_looked: str = ""
     gpu_present: bool = False
@@ -58,6 +71,7 @@ class LocalMachine:
     Args:
         proc, cgroup: where the kernel's files are.
         affinity: the cores that this process may use.
+        files: how many files a process may have open.
     """
 
     def __init__(
@@ -66,15 +80,18 @@ class LocalMachine:
         proc: Path = Path("/proc"),
         cgroup: Path = Path("/sys/fs/cgroup"),
         affinity: Callable[[], set[int]] = lambda: os.sched_getaffinity(0),
+        files: Callable[[], int] = lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     ) -> None:
         self.proc = proc
         self.cgroup = cgroup
         self._affinity = affinity
+        self._files = files
 
     def capacity(self, *, gpus: bool = True) -> Capacity:
         """What there is now."""
         cpus, cpu, cpu_why = self._cores()
         memory, available, memory_why = self._memory()
+        most, most_why = min(self._bounds(cpu, memory))
         found, looked, pipes = self._gpus() if gpus else ((), "", "")
         return Capacity(
             cpus=cpus,
@@ -83,11 +100,37 @@ class LocalMachine:
             memory=memory,
             memory_available=available,
             memory_why=memory_why,
+            workers=most,
+            workers_why=most_why,
             gpus=found,
             gpu_looked=looked,
             gpu_present=(self.proc / "driver/nvidia/version").exists(),
             mps_pipes=pipes,
         )
+
+    def _bounds(self, cpu: float, memory: int) -> Iterator[tuple[int, str]]:
+        """What bounds the workers of a job, each with its sentence."""
+        yield (
+            max(int(cpu * _A_CORE), 1),
+            f"At most {_A_CORE} workers share a core, and it has {show_number(cpu)}, so that the "
+            "last has started before the first gives up waiting for it.",
+        )
+        if memory:
+            yield (
+                memory // _WORKER,
+                f"A worker takes {show_bytes(_WORKER)} of memory at least, and it has "
+                f"{show_bytes(memory)}.",
+            )
+        files = self._files()
+        if files != resource.RLIM_INFINITY:
+            yield (
+                (files - _SUPERVISOR_FILES) // _WORKER_FILES,
+                f"A process may have {files} files open here (ulimit -n), and a job needs "
+                f"{_WORKER_FILES} for each worker.",
+            )
+        for folder in cgroup_folders(self.proc, self.cgroup, "pids"):
+            if (processes := _number(folder / "pids.max")) is not None:
+                yield processes, f"A cgroup allows it {processes} processes (pids.max)."
 
     def _gpus(self) -> tuple[tuple[Device, ...], str, str]:
         from cnai_sdk.backends.local.nvml import read_gpus

@@ -26,6 +26,7 @@ def validate(resources: Resources, workers: int, capacity: Capacity) -> tuple[st
         if getattr(resources, argument) is not None:
             parse_memory(getattr(resources, argument), argument=argument)
     check_wish(resources, workers)
+    _fit_workers(workers, capacity)
     _fit_cpu(resources, workers, capacity)
     _fit_memory(resources, workers, capacity)
     return _cpu_notices(resources, workers, capacity) + _gpu_notices(resources, workers, capacity)
@@ -93,6 +94,18 @@ def _check_cpu(cpu: object) -> None:
             why="It is a number of at least 0.01, per worker.",
             next_step="Write cpu=2 for two cores per worker, or cpu=0.5 for half of one.",
         )
+
+
+def _fit_workers(workers: int, capacity: Capacity) -> None:
+    if workers <= capacity.workers:
+        return
+    each = max(int(capacity.cpu), 1)
+    raise DoesNotFit(
+        f"{workers} workers are more than this machine can run: {capacity.workers} at most.",
+        why=capacity.workers_why,
+        next_step=f"Write workers={each}, which is one for each core; or run it where there is "
+        'room: cnai.use("kubernetes").',
+    )
 
 
 def _fit_cpu(resources: Resources, workers: int, capacity: Capacity) -> None:

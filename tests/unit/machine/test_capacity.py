@@ -1,6 +1,7 @@
 """What the kernel's files say about the machine, on recorded trees."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ class Recorded:
     def __init__(self, root: Path, *, cores=8, memory=32 * GIB, available=24 * GIB):
         self.proc, self.cgroup = root / "proc", root / "cgroup"
         self.cores = set(range(cores))
+        self.files = 2**20
         self.put("proc/cpuinfo", "".join(f"processor\t: {n}\n\n" for n in range(cores)))
         self.put(
             "proc/meminfo",
@@ -29,7 +31,12 @@ class Recorded:
         place.write_text(text)
 
     def capacity(self):
-        machine = LocalMachine(proc=self.proc, cgroup=self.cgroup, affinity=lambda: self.cores)
+        machine = LocalMachine(
+            proc=self.proc,
+            cgroup=self.cgroup,
+            affinity=lambda: self.cores,
+            files=lambda: self.files,
+        )
         return machine.capacity(gpus=False)
 
 
@@ -43,6 +50,36 @@ def test_without_limits_the_hardware_decides(recorded):
     assert (found.cpu, found.cpu_why) == (8.0, "hardware")
     assert (found.memory, found.memory_available) == (32 * GIB, 24 * GIB)
     assert found.memory_why == "hardware"
+
+
+def test_the_cores_bound_the_workers_of_a_job(recorded):
+    recorded.cores = {0, 1}
+    found = recorded.capacity()
+    assert found.workers == 200
+    assert "share a core, and it has 2" in found.workers_why
+
+
+def test_the_least_of_what_bounds_the_workers_is_told(recorded):
+    recorded.files = 1024
+    found = recorded.capacity()
+    assert (found.workers, "1024 files open here (ulimit -n)" in found.workers_why) == (500, True)
+    recorded.put("proc/self/cgroup", "0::/\n")
+    recorded.put("cgroup/memory.max", str(GIB))
+    found = recorded.capacity()
+    assert (found.workers, "of memory" in found.workers_why) == (128, True)
+    recorded.put("cgroup/pids.max", "64\n")
+    found = recorded.capacity()
+    assert (found.workers, found.workers_why) == (
+        64,
+        "A cgroup allows it 64 processes (pids.max).",
+    )
+    recorded.put("cgroup/pids.max", "max\n")
+    assert recorded.capacity().workers == 128
+
+
+def test_without_a_limit_of_open_files_they_bound_nothing(recorded):
+    recorded.files = resource.RLIM_INFINITY
+    assert "files" not in recorded.capacity().workers_why
 
 
 def test_affinity_leaves_some_of_the_cores(recorded):
