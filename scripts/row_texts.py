@@ -142,6 +142,7 @@ def _sizes() -> list[Workload]:
     asked = Resources(cpu=2, memory=4 * GIB)
     two = (Replica(rank=0), Replica(rank=1))
     share = Resources(gpu_memory=10 * GIB)
+    quarter = Resources(gpu=0.25)
     return [
         _work(Phase.RUNNING),
         _work(Phase.RUNNING, replicas=two[:1], resources=asked),
@@ -149,6 +150,8 @@ def _sizes() -> list[Workload]:
         _work(Phase.RUNNING, replicas=two, resources=Resources(cpu=0.5, gpu=0.25)),
         _work(Phase.RUNNING, replicas=two, resources=share),
         _work(Phase.RUNNING, replicas=two, resources=asked, granted=Granted(cpu=1.5, gpu=1)),
+        _work(Phase.RUNNING, replicas=two, resources=quarter, granted=Granted(gpu=0.244)),
+        _work(Phase.RUNNING, replicas=two, resources=share, granted=Granted(gpu=0.0698)),
     ]
 
 

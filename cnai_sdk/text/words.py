@@ -35,18 +35,21 @@ def ordinal(number: int) -> str:
 
 
 def size_text(workload: Workload) -> str:
-    """How many workers, and what each was given: '2 workers × 2 CPU'; '' when there is none."""
+    """How many workers, and what each asked for: '2 workers × 2 CPU'; '' when there is none.
+
+    What was granted may be a little less, as slices and fractions go; `job.granted` says how much.
+    """
     count = len(workload.replicas)
     if not count:
         return ""
     granted, asked = workload.granted, workload.resources
-    cpu = (granted.cpu if granted else None) or asked.cpu
-    gpu = (granted.gpu if granted else 0.0) or asked.gpu
+    cpu = asked.cpu or (granted.cpu if granted else None)
+    gpu = asked.gpu or (granted.gpu if granted else 0.0)
     each = [f"{show_number(cpu)}{SPACE}CPU"] if cpu else []
-    if gpu:
-        each.append(f"{show_number(gpu)}{SPACE}GPU")
-    elif asked.gpu_memory is not None:
+    if asked.gpu_memory is not None and not asked.gpu:
         each.append(f"{show_bytes(asked.gpu_memory)} of a GPU")
+    elif gpu:
+        each.append(f"{show_number(gpu)}{SPACE}GPU")
     return " × ".join([f"{count} worker{'' if count == 1 else 's'}", *each])
 
 

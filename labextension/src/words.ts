@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { oneLine } from './foreign';
 import { Phase, Progress, Row, Workload } from './generated/wire';
-import { said } from './sentences';
+import { localeOf, said } from './sentences';
 
 /** A number as it crosses the wire: JSON has no NaN. */
 export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
@@ -347,35 +347,47 @@ export function minuteText(unixSeconds: number): string {
 }
 
 /** The full date and zone, for titles. */
-export function dateText(unixSeconds: number): string {
-  return new Date(unixSeconds * 1000).toLocaleString(undefined, {
+export function dateText(unixSeconds: number, trans: TranslationBundle): string {
+  return new Date(unixSeconds * 1000).toLocaleString(localeOf(trans), {
     dateStyle: 'full',
     timeStyle: 'long'
   });
 }
 
-/** How many workers, and what each was given: '2 workers × 2 CPU'; '' when there is none. */
+/** How many workers, and what each asked for: '2 workers × 2 CPU'; '' when there is none. */
 export function resourcesText(workload: Workload, trans: TranslationBundle): string {
   const count = workload.replicas?.length ?? 0;
   if (!count) {
     return '';
   }
   const { granted, resources } = workload;
-  const cpu = granted?.cpu || resources?.cpu;
-  const gpu = granted?.gpu || resources?.gpu;
+  const cpu = resources?.cpu || granted?.cpu;
   const each = cpu ? [tight(trans.__('%1 CPU', numberText(cpu)))] : [];
-  if (gpu) {
-    each.push(tight(trans.__('%1 GPU', numberText(gpu))));
-  } else if (resources?.gpu_memory) {
-    each.push(trans.__('%1 of a GPU', bytesText(resources.gpu_memory)));
-  }
-  return [trans._n('%1 worker', '%1 workers', count), ...each].join(' × ');
+  const gpu = gpuEach(workload, gpusEach(workload), trans);
+  return [trans._n('%1 worker', '%1 workers', count), ...each, ...gpu].join(' × ');
 }
 
-/** GPUs of the whole workload, over all its workers. */
+/** What all workers together asked of GPUs: '0.25 GPU', '10 GiB of a GPU'; '' for nothing. */
+export function gpuText(workload: Workload, trans: TranslationBundle): string {
+  return gpuEach(workload, gpusOf(workload), trans).join('');
+}
+
+function gpuEach(workload: Workload, gpus: number, trans: TranslationBundle): string[] {
+  const { gpu, gpu_memory } = workload.resources ?? {};
+  if (gpu_memory && !gpu) {
+    return [trans.__('%1 of a GPU', bytesText(gpu_memory))];
+  }
+  return gpus ? [tight(trans.__('%1 GPU', numberText(gpus)))] : [];
+}
+
+/** GPUs of the whole workload, over all its workers, as they were asked for. */
 export function gpusOf(workload: Workload): number {
-  const each = workload.granted?.gpu || workload.resources?.gpu || 0;
-  return each * Math.max(workload.replicas?.length ?? 0, 1);
+  return gpusEach(workload) * Math.max(workload.replicas?.length ?? 0, 1);
+}
+
+/** What was granted may be a little less, as slices and fractions go; the page says how much. */
+function gpusEach({ resources, granted }: Workload): number {
+  return resources?.gpu || granted?.gpu || 0;
 }
 
 /** What is shown where nothing is known. */

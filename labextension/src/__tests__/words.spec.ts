@@ -12,6 +12,7 @@ import {
   durationText,
   fromWire,
   gpusOf,
+  gpuText,
   metricText,
   nameThatMatters,
   numberText,
@@ -115,6 +116,16 @@ describe('words of the page alone', () => {
   it('sums GPUs over workers', () => {
     const replicas = [{ rank: 0 }, { rank: 1 }];
     expect(gpusOf(workload('digits', { replicas, resources: { gpu: 0.25 } }))).toBe(0.5);
+  });
+
+  it('says what was asked of GPUs, and not what a slice came to', () => {
+    const replicas = [{ rank: 0 }];
+    const of = (resources: object, gpu: number) =>
+      gpuText(workload('digits', { replicas, resources, granted: { gpu } }), trans);
+    expect(of({ gpu: 0.25 }, 0.244)).toBe('0.25\u00a0GPU');
+    expect(of({ gpu_memory: 10 * 2 ** 30 }, 0.0698)).toMatch(/^10.GiB of a GPU$/);
+    expect(of({}, 1)).toBe('1\u00a0GPU');
+    expect(of({}, 0)).toBe('');
   });
 
   it('never lets the text of a workload end a line or reorder another', () => {

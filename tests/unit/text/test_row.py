@@ -104,12 +104,14 @@ def test_a_row_is_one_line_whatever_is_in_it(text: str, phase: Phase) -> None:
     [
         (Resources(), None, "2 workers"),
         (Resources(cpu=2), None, "2 workers × 2 CPU"),
-        (Resources(cpu=2), Granted(cpu=1.5), "2 workers × 1.5 CPU"),
-        (Resources(gpu=0.25), Granted(gpu=0.25), "2 workers × 0.25 GPU"),
+        (Resources(cpu=2), Granted(cpu=1.5), "2 workers × 2 CPU"),
+        (Resources(), Granted(cpu=1.5), "2 workers × 1.5 CPU"),
+        (Resources(gpu=0.25), Granted(gpu=0.244), "2 workers × 0.25 GPU"),
         (Resources(gpu_memory=10 * GIB), None, "2 workers × 10 GiB of a GPU"),
+        (Resources(gpu_memory=10 * GIB), Granted(gpu=0.0698), "2 workers × 10 GiB of a GPU"),
     ],
 )
-def test_the_size_says_what_each_worker_was_given(
+def test_the_size_says_what_each_worker_asked_for(
     resources: Resources, granted: Granted | None, size: str
 ) -> None:
     work = workload(Phase.RUNNING, resources=resources, granted=granted)

@@ -5,7 +5,7 @@ import { AgeText } from '../../parts/age';
 import { KindMark, PhaseMark, PlaceMark } from '../../parts/marks';
 import { Spark } from '../../parts/spark';
 import { IEntry, IStore, keyText } from '../../tokens';
-import { gpusOf, hasEnded, numberText, phaseName, shownName, stateText } from '../../words';
+import { gpuText, hasEnded, phaseName, shownName, stateText } from '../../words';
 import { IRowDeeds, RowTools } from './rowTools';
 
 export interface IRowProps {
@@ -108,13 +108,11 @@ function Name({ entry, text }: IRowProps): JSX.Element {
 
 function Aside({ entry, places, store, deeds, trans }: IRowProps): JSX.Element {
   const { workload } = entry.row;
-  const gpus = gpusOf(workload);
+  const share = gpuText(workload, trans);
   const source = places ? store.place(entry.source)?.source : undefined;
   return (
     <span role="gridcell" className="cnai-JobRow-aside">
-      {gpus > 0 && (
-        <span className="cnai-JobRow-share">{trans.__('%1 GPU', numberText(gpus))} · </span>
-      )}
+      {share && <span className="cnai-JobRow-share">{share} · </span>}
       <AgeText store={store} since={workload.created ?? 0} trans={trans} />
       {source && (
         <button

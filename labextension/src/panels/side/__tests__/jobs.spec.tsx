@@ -93,7 +93,7 @@ describe('the list of jobs', () => {
     const other = { id: 'k8s', name: 'kubernetes', place: 'team-a on gpu-lab' };
     const store = new FakeStore(jobs(shared), [{ id: 'local', name: 'local' }, other]);
     const { model } = mountJobs(store);
-    expect(rowOf('a').textContent).toContain('1 GPU');
+    expect(rowOf('a').textContent).toContain('1\u00a0GPU');
     fireEvent.click(rowOf('a').querySelector('.cnai-JobRow-place')!);
     expect(model.state.query.source).toBe('local');
     expect(screen.getByText(/Only jobs on This machine/)).toBeTruthy();
