@@ -33,8 +33,8 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
 };
 /** ' or ' or ' and ' before the last of several, and nowhere else. */
 const CHOICE = /^((?:(?! (?:or|and) |[.!?] ).)+) (or|and) ((?:(?! (?:or|and) |[.!?] ).)+)$/;
-/** No plain words: 'NVIDIA A100', 'ResourceSlices', 'digits-3'. */
-const NAME = /^(?:\S*[A-Z0-9_/.=-]\S*(?: |$)){1,6}$/;
+/** One word, or no plain ones: 'nodes', 'NVIDIA A100', 'digits-3'. */
+const NAME = /^\S+$|^(?:\S*[A-Z0-9_/.=-]\S*(?: |$)){1,6}$/;
 /** The field that holds what somebody's own code said. */
 const FOREIGN = 'message';
 /** What stands in quotes is a name. */

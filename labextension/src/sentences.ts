@@ -8,6 +8,7 @@ import { joined, Phrasebook } from './phrasebook';
 
 /** By the words of the page in the same language; English has none. */
 const books = new WeakMap<TranslationBundle, Phrasebook>();
+const locales = new WeakMap<TranslationBundle, string>();
 
 /**
  * What the SDK says, on one line and in the page's language.
@@ -34,10 +35,16 @@ export function problemText({ what, why, next_step }: Problem, trans: Translatio
   return saidTogether([what, why, next_step], trans);
 }
 
+/** The language of dates; undefined leaves it to the browser. */
+export function localeOf(trans: TranslationBundle): string | undefined {
+  return locales.get(trans);
+}
+
 /** Say what the SDK says by these templates from now on. */
-export function learn(sentences: Sentences['sentences'], trans: TranslationBundle): void {
+export function learn({ locale, sentences }: Sentences, trans: TranslationBundle): void {
   if (sentences && Object.keys(sentences).length) {
     books.set(trans, new Phrasebook(sentences));
+    locales.set(trans, locale.replace('_', '-'));
   }
 }
 
@@ -55,8 +62,7 @@ export async function learnFrom(
   try {
     const path = `sentences?locale=${encodeURIComponent(locale)}&no_track_activity=1`;
     // Kept by the browser, which asks whether they still hold.
-    const answer = await request<Sentences>(path, settings, { cache: 'no-cache' });
-    learn(answer.sentences, trans);
+    learn(await request<Sentences>(path, settings, { cache: 'no-cache' }), trans);
   } catch {
     // The handshake and the stream say what is wrong with the server.
   }

@@ -3,6 +3,7 @@ import { nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import { Phrasebook } from '../phrasebook';
 import { learn, learnFrom, problemText, said, saidTogether } from '../sentences';
+import { dateText } from '../words';
 
 const TEMPLATES = {
   'Waiting for room.': '等待空位。',
@@ -178,7 +179,7 @@ describe('The page', () => {
   it('says everything in English until it has learned another language', () => {
     const words = trans();
     expect(said('Waiting for room.', words)).toBe('Waiting for room.');
-    learn(TEMPLATES, words);
+    learn({ locale: 'zh_CN', sentences: TEMPLATES }, words);
     expect(said('Waiting for room.', words)).toBe('等待空位。');
     expect(said('Waiting for room.', trans())).toBe('Waiting for room.');
   });
@@ -186,16 +187,23 @@ describe('The page', () => {
   it('shows foreign text on one line in either language', () => {
     const words = trans();
     expect(said('no module \u001b[31mx\u001b[0m\n', words)).toBe('no module x');
-    learn(TEMPLATES, words);
+    learn({ locale: 'zh_CN', sentences: TEMPLATES }, words);
     expect(said('no module \u001b[31mx\u001b[0m\n', words)).toBe('缺少模块 x');
     expect(said(undefined, words)).toBe('');
+  });
+
+  it('dates things as its language does', () => {
+    const words = trans();
+    expect(dateText(1_800_000_000, words)).not.toMatch(/年/);
+    learn({ locale: 'zh_CN', sentences: TEMPLATES }, words);
+    expect(dateText(1_800_000_000, words)).toMatch(/^2027年1月15日/);
   });
 
   it('puts the sentences of a problem together as its language does', () => {
     const problem = { what: 'Worker 1 ended.', why: '', next_step: 'Waiting for room.' };
     const words = trans();
     expect(problemText(problem, words)).toBe('Worker 1 ended. Waiting for room.');
-    learn(TEMPLATES, words);
+    learn({ locale: 'zh_CN', sentences: TEMPLATES }, words);
     expect(problemText(problem, words)).toBe('第 1 号 worker 已结束。等待空位。');
     expect(saidTogether([], words)).toBe('');
   });

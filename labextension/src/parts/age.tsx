@@ -20,7 +20,7 @@ export function AgeText({ store, since, trans }: IAge): JSX.Element {
     <time
       className="cnai-Age"
       dateTime={new Date(since * 1000).toISOString()}
-      title={dateText(since)}
+      title={dateText(since, trans)}
     >
       {ageText(now - since, trans)}
     </time>

@@ -204,7 +204,7 @@ function Events({ services, events }: { services: IServices; events: Event[] }):
       <ol className="cnai-JobEvents">
         {shown.map((event, n) => (
           <li key={event.seq ?? n} className={event.warning ? 'cnai-mod-warning' : undefined}>
-            <time title={event.time ? dateText(event.time) : undefined}>
+            <time title={event.time ? dateText(event.time, trans) : undefined}>
               {event.time ? clockText(event.time) : ''}
             </time>
             <span>{eventText(event, services)}</span>

@@ -106,7 +106,7 @@ function Time({ services, workload }: { services: IServices; workload: Workload 
       ? trans.__('ran %1 · %2 to %3', lasted, clockText(from), clockText(until))
       : trans.__('never started · %1', clockText(until));
   return (
-    <time className="cnai-JobHead-time" title={dateText(from)}>
+    <time className="cnai-JobHead-time" title={dateText(from, trans)}>
       {ran}
     </time>
   );
