@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informer, Informers
 from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.kubeconfig import Target
+from cnai_sdk.backends.kubernetes.mirror_again import Again
 from cnai_sdk.backends.kubernetes.mirror_index import Index, Job, older
 from cnai_sdk.backends.kubernetes.mirror_keeping import Keeping
 from cnai_sdk.backends.kubernetes.mirror_lines import Lines, Visibility
@@ -28,7 +28,6 @@ from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing import little, workload
 from cnai_sdk.backends.kubernetes.standing_events import happened, in_order, incomplete
-from cnai_sdk.backends.kubernetes.standing_pods import latest
 from cnai_sdk.backends.kubernetes.standing_seen import Context, Seen
 from cnai_sdk.errors import CnaiError
 from cnai_sdk.model.event import Event
@@ -37,9 +36,6 @@ from cnai_sdk.model.workload import Workload
 
 _GATHER = 0.02
 _BATCH = 200
-_PODS_END_WITHIN = 3.0
-_LOGS_END_WITHIN = 30.0
-_LOOK_AGAIN = 0.1
 _log = logging.getLogger(__name__)
 
 PodCallback = Callable[[str, str, Pod], None]
@@ -77,7 +73,7 @@ class Mirror:
         self._listeners: list[PodCallback] = []
         self._forgotten: set[str] = set()
         self._touched: set[str] = set()
-        self._ending: dict[str, float] = {}
+        self._again = Again(self._touch)
         self._puzzling: set[str] = set()
         self._wake = asyncio.Event()
         self._loaded = asyncio.Event()
@@ -236,7 +232,7 @@ class Mirror:
             return
         self._stream.drop(job.asked.id)
         self._puzzling.discard(uid)
-        self._ending.pop(uid, None)
+        self._again.ended(uid)
         if job.queue is not None:
             self._lines.touch(job.queue)
             self._wake.set()
@@ -350,25 +346,12 @@ class Mirror:
             if before.phase is now.phase:
                 job.ended_as = job.obj
                 return before
-            if not before.phase.ended and not self._complete(job):
+            if not before.phase.ended and not self._again.complete(job, settled=self.settled):
                 return before
         if now.phase.ended:
-            self._ending.pop(job.uid, None)
+            self._again.ended(job.uid)
             job.ended_as = job.obj
         return self._stream.put(now)
-
-    def _complete(self, job: Job) -> bool:
-        """Whether its pods have said how they ended and what they printed; else look again."""
-        since = self._ending.setdefault(job.uid, time.monotonic())
-        waited = time.monotonic() - since
-        runs = latest(job.facts.values()).values()
-        pods = waited > _PODS_END_WITHIN or all(each.phase.ended or each.gone for each in runs)
-        logs = waited > _LOGS_END_WITHIN or self.settled(job.asked.id)
-        if pods and logs:
-            return True
-        assert self._loop is not None
-        self._loop.call_later(_LOOK_AGAIN, self._touch, {job.uid})
-        return False
 
     def _seen(self, job: Job) -> Seen:
         return Seen(
@@ -379,6 +362,7 @@ class Mirror:
             queue=job.queue,
             position=self._lines.place(job),
             heard=self._keeping.heard(job.asked.id),
+            unheeded=self._again.unheeded(job),
         )
 
     def _context(self) -> Context:

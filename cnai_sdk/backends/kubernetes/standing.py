@@ -280,7 +280,8 @@ def _waited(seen: Seen, wanted: Asked) -> Wait | None:
     if stuck or found:
         return (stuck or found)[0]
     if not present:
-        return Wait(reason="Starting", sentence=_not_made(seen.obj))
+        reason = "OperatorSilent" if seen.unheeded else "Starting"
+        return Wait(reason=reason, sentence=_not_made(seen.obj), stuck=seen.unheeded)
     return None
 
 

@@ -34,6 +34,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         events: what was said of the job, its pods and its queue's workload.
         position: its place in its queue, from 1, where that is known.
         heard: what its workers said of themselves.
+        unheeded: whether no operator has looked at it in the time that one takes.
     """
 
     obj: TrainingObject
@@ -43,6 +44,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueWorkload | None = None
     position: int | None = None
     heard: Heard = Heard()
+    unheeded: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,7 +138,15 @@ def _waiting(control: ControlPlane, documents: list[Document]) -> str:
 
 
 def _has_replicas(control: ControlPlane, path: str, count: int) -> bool:
-    return _replicas(control, path) == (count, count)
+    """A pod that is told to end counts no longer, and answers still."""
+    return _replicas(control, path) == (count, count) and _pods(control, path) == count
+
+
+def _pods(control: ControlPlane, path: str) -> int:
+    chosen = control.http.get(path).json()["spec"]["selector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in chosen.items())
+    pods = f"/api/v1/namespaces/{path.split('/')[5]}/pods"
+    return len(control.http.get(pods, params={"labelSelector": selector}).json()["items"])
 
 
 def _deployments(documents: list[Document]) -> list[str]:
