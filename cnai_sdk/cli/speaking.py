@@ -27,7 +27,7 @@ _OPTIONS = {
     )
 } | {"secrets": "--secret", "packages": "--package"}
 
-_VALUE = r""""[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|-?\d[\w.]*"""
+_VALUE = r""""[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|-?\d+(?:\.\d+)?\w*"""
 _ARGUMENT = re.compile(rf"(?<![\w.-])(?P<name>{'|'.join(_OPTIONS)})=(?P<value>{_VALUE})?")
 _LEFT_OUT = re.compile(rf"(?P<leave>[Ll]eave )(?P<name>{'|'.join(_OPTIONS)})(?= out\b)")
 _HAS = re.compile(r"^(?P<name>data|env|packages|secrets)(?= has )")
@@ -63,6 +63,8 @@ def spoken(text: str, job: str = "JOB") -> str:
     'cnai rerun digits --workers 1 --env A=1'
     >>> spoken('cnai.job("fit").stop() stops it; cnai.use("kubernetes", namespace="a") too.')
     'cnai stop fit stops it; cnai use kubernetes --namespace a too.'
+    >>> spoken("Write gpu=0.5 or gpu=1.")
+    'Write --gpu 0.5 or --gpu 1.'
     >>> spoken("In a notebook, call cnai.train(fn).")
     'In a notebook, call cnai.train(fn).'
     """
@@ -71,6 +73,7 @@ def spoken(text: str, job: str = "JOB") -> str:
     text = _TRAIN.sub(lambda m: _command("train SCRIPT.py", m["given"]), text)
     text = _USE.sub(lambda m: _command(f"use {m['place']}", m["given"]), text)
     text = _BARE.sub(lambda m: _NAMED[m[0]], text)
+    text = text.replace("the notebook's folder", "the current folder")
     parts, done = [], 0
     for foreign in _SAID_BY_A_CLUSTER.finditer(text):
         parts += [_options(text[done : foreign.start()]), foreign[0]]

@@ -284,7 +284,17 @@ def test_packages_is_a_list_of_names(store: Store, packages: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["--index-url=http://x", "-r other.txt", "not a requirement!", "../here", "a b"]
+    "package",
+    [
+        "--index-url=http://x",
+        "-r other.txt",
+        "not a requirement!",
+        "../here",
+        "a b",
+        "tqdm=4",
+        "tqdm=>4",
+        "tqdm!4",
+    ],
 )
 def test_a_package_is_a_requirement_and_no_option_of_pip(store: Store, package: str) -> None:
     assert "packages" in store.refuse(packages=[package]).what

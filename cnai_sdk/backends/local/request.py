@@ -6,7 +6,7 @@ from cnai_sdk.backends.local.capacity import Capacity
 from cnai_sdk.errors import DoesNotFit, InvalidRequest
 from cnai_sdk.gpu.resolver import check_devices
 from cnai_sdk.gpu.wish import check_wish
-from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number
+from cnai_sdk.model.quantity import parse_memory, show_bytes, show_number, write_memory
 from cnai_sdk.model.spec import Resources, TrainSpec
 from cnai_sdk.remote import on_cluster, scheme_of
 
@@ -129,12 +129,13 @@ def _fit_cpu(resources: Resources, workers: int, capacity: Capacity) -> None:
 def _fit_memory(resources: Resources, workers: int, capacity: Capacity) -> None:
     if resources.memory is None or workers * resources.memory <= capacity.memory:
         return
+    quoted = f'"{write_memory(resources.memory)}"'
     most = capacity.memory // workers // 2**20
     fits = f"{most // 1024}Gi" if most >= 1024 else f"{most}Mi"
     fewer = capacity.memory // resources.memory
     other = f"; or write workers={fewer}" if 1 <= fewer < workers else ""
     raise DoesNotFit(
-        f"{_each(workers, 'memory', show_bytes(resources.memory))}"
+        f"{_each(workers, 'memory', quoted)}"
         f"{show_bytes(workers * resources.memory)} of memory, and this machine has "
         f"{show_bytes(capacity.memory)}.",
         why=_because(capacity.memory_why, "memory"),

@@ -178,6 +178,12 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(
     assert set(error) == {"what", "why", "next_step"}
 
 
+def test_the_list_of_commands_cuts_no_sentence(cnai: Cnai) -> None:
+    listed = cnai("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 15
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_an_option_that_is_not_there_is_json_too(cnai: Cnai) -> None:
     answer = cnai("logs", "digits", "--colour", "--json")
     assert answer.exit_code == 2
