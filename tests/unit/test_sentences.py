@@ -7,6 +7,7 @@ import functools
 import itertools
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -255,6 +256,15 @@ def test_a_sentence_of_nobody_is_known_for_one() -> None:
     assert put_together(plain("No node has room: the only one has too few free cores"))
     assert not put_together("the zebra has left the queue")
     assert not put_together("waits until all of the queue is free again")
+
+
+def test_a_sentence_is_translated_once() -> None:
+    """The matcher knows no full stop and no capital at the start; the rows' own are as they are."""
+    of_rows = {text for row in rows() for text in said_by(row)}
+    alike = Counter(FIELD.sub("{}", key).rstrip(".").lower() for key in catalogue())
+    more = [key for key in catalogue() if alike[FIELD.sub("{}", key).rstrip(".").lower()] > 1]
+    values = {value for each in IN_VALUES.values() for value in each}
+    assert [key for key in more if key not in of_rows | values] == []
 
 
 def test_a_translation_has_the_fields_of_its_sentence() -> None:
