@@ -137,6 +137,7 @@ class Job(Said, frozen=True, kw_only=True, omit_defaults=True):
         metrics: all ranks' reports, oldest first; in an update, those that came since.
         events: oldest first; in an update, those that came since.
         dropped: how many older reports were left out, evenly.
+        older_events, more_outputs: how many of them are not here, since there are very many.
     """
 
     row: Row
@@ -147,6 +148,8 @@ class Job(Said, frozen=True, kw_only=True, omit_defaults=True):
     outputs: tuple[OutputFile, ...] = ()
     folder: str = ""
     dropped: int = 0
+    older_events: int = 0
+    more_outputs: int = 0
 
 
 # -- REST ------------------------------------------------------------------------------

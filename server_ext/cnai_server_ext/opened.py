@@ -44,25 +44,29 @@ async def whole_job(hub: Hub, id: str) -> Job:
     if workload.phase.ended:
         async with hub.judging:
             diagnosis = await diagnose_workload(backend, workload)
+    events = await backend.events(id)
+    outputs = await _outputs(hub, workload)
     return Job(
         row=row_of(hub, workload),
         metrics=kept,
-        events=tuple((await backend.events(id))[-_EVENTS:]),
+        events=tuple(events[-_EVENTS:]),
         diagnosis=diagnosis,
         result=None if result is None else result[:_RESULT].decode("utf-8", "replace"),
-        outputs=await _outputs(hub, workload),
+        outputs=tuple(outputs[:_OUTPUTS]),
         folder=await backend.folder(id) or "",
         dropped=len(metrics) - len(kept),
+        older_events=max(len(events) - _EVENTS, 0),
+        more_outputs=max(len(outputs) - _OUTPUTS, 0),
     )
 
 
-async def _outputs(hub: Hub, workload: Workload) -> tuple[OutputFile, ...]:
+async def _outputs(hub: Hub, workload: Workload) -> Sequence[OutputFile]:
     """What it wrote. Where a pod has to look for that, only once it has ended; a page that cannot
     be told of files still shows the rest."""
     backend = hub.backend()
     with contextlib.suppress(CnaiError):
         if workload.phase.ended or (await backend.capabilities()).outputs_at_hand:
-            return tuple((await backend.outputs(workload.id))[:_OUTPUTS])
+            return await backend.outputs(workload.id)
     return ()
 
 
@@ -162,6 +166,7 @@ class OpenJob:
                 metrics=kept,
                 events=tuple(events[-_EVENTS:]),
                 dropped=len(metrics) - len(kept),
+                older_events=max(len(events) - _EVENTS, 0),
             )
             await self._update(news)
         return workload.phase.ended

@@ -169,7 +169,7 @@ def _again(each: PodFacts, wanted: Asked, seen: Seen) -> Event:
 
 def _of_job(seen: Seen, wanted: Asked, context: Context) -> dict[str, Event]:
     created = wanted.created or seen.obj.metadata.created
-    found = {_MADE: Event(reason="Submitted", message=wanted.name, time=created)}
+    found = {_MADE: Event(reason="Submitted", message="The job was made", time=created)}
     if seen.queue is not None:
         admitted = holds(seen.queue.status.conditions, "Admitted")
         if admitted is not None:

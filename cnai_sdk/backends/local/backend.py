@@ -22,6 +22,7 @@ from cnai_sdk.backends.local.index import Index
 from cnai_sdk.backends.local.machine import (
     Ask,
     LocalMachine,
+    Steady,
     devices_now,
     quota_of,
     validate,
@@ -72,6 +73,7 @@ class LocalBackend:
         self._machine = LocalMachine()
         self._submitter = Submitter(config, self._index, self._sockets, self._host, self._machine)
         self._metrics: dict[str, Journal[Metric]] = {}
+        self._others = Steady()
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -302,7 +304,7 @@ class LocalBackend:
     async def quota(self) -> Quota:
         def work() -> Quota:
             held, waiting = self._turns()
-            items = quota_of(self._machine.capacity(), turns.as_held(held))
+            items = quota_of(self._machine.capacity(), turns.as_held(held), self._others)
             wishes = [wish for turn in waiting if (wish := wish_of(self._index, turn)) is not None]
             items = tuple(_with_queued(item, [ask for ask, _ in wishes]) for item in items)
             return Quota(backend=self.name, place="this machine", items=items)

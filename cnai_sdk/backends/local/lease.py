@@ -17,6 +17,8 @@ from cnai_sdk.model.spec import Resources
 from cnai_sdk.model.workload import Granted
 
 _TINY = 1e-9
+_SEEN = 0.01
+"""Of the memory, by how much another number looks different."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,8 +218,16 @@ def _how(lease: Lease, resources: Resources) -> tuple[str, ...]:
     return (cpu, memory, *gpu)
 
 
-def quota_of(capacity: Capacity, held: Sequence[Held]) -> tuple[QuotaItem, ...]:
-    """CPU, memory and GPUs: how much there is, how much of it is taken, and by whom."""
+def quota_of(
+    capacity: Capacity, held: Sequence[Held], others: Steady | None = None
+) -> tuple[QuotaItem, ...]:
+    """CPU, memory and GPUs: how much there is, how much of it is taken, and by whom.
+
+    Args:
+        others: what was told before of the memory that other programs use, which never stands
+            still: a machine where nothing happens has the same quota at each look.
+    """
+    steady = others or Steady()
     reserved = sum(h.lease.memory for h in held)
     in_use = capacity.memory - capacity.memory_available
     items = [
@@ -227,7 +237,7 @@ def quota_of(capacity: Capacity, held: Sequence[Held]) -> tuple[QuotaItem, ...]:
             capacity.memory,
             [(h, float(h.lease.memory)) for h in held],
             label="Memory",
-            others=max(in_use - reserved, 0),
+            others=steady(max(in_use - reserved, 0), step=_SEEN * capacity.memory),
         ),
     ]
     usable = [d for d in capacity.gpus if d.parent or d.mechanism != "mig"]
@@ -240,6 +250,24 @@ def quota_of(capacity: Capacity, held: Sequence[Held]) -> tuple[QuotaItem, ...]:
         label = f"GPU, {' '.join(word for word in model if word)}"
         items.append(_item("gpu", float(len(devices)), amounts, label=label))
     return tuple(items)
+
+
+class Steady:
+    """A number that wavers, told anew only when it has moved far enough to be seen.
+
+    >>> steady = Steady()
+    >>> [steady(value, step=10) for value in (100, 104, 96, 111, 108)]
+    [100, 100, 100, 111, 111]
+    """
+
+    def __init__(self) -> None:
+        self._told: float | None = None
+
+    def __call__(self, value: float, *, step: float) -> float:
+        """What is told of it now."""
+        if self._told is None or abs(value - self._told) >= step:
+            self._told = value
+        return self._told
 
 
 def _item(

@@ -440,6 +440,7 @@ export interface JobUpdate {
  *     metrics: all ranks' reports, oldest first; in an update, those that came since.
  *     events: oldest first; in an update, those that came since.
  *     dropped: how many older reports were left out, evenly.
+ *     older_events, more_outputs: how many of them are not here, since there are very many.
  */
 export interface Job {
   row: Row;
@@ -450,6 +451,8 @@ export interface Job {
   outputs?: OutputFile[];
   folder?: string;
   dropped?: number;
+  older_events?: number;
+  more_outputs?: number;
 }
 /**
  * One call of report(): the values of one step, from one rank.

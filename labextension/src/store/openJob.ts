@@ -88,7 +88,8 @@ function merged(before: Job, news: Job): Job {
     row: news.row,
     metrics: joined(before.metrics, news.metrics),
     events: joined(before.events, news.events),
-    dropped: (before.dropped ?? 0) + (news.dropped ?? 0)
+    dropped: (before.dropped ?? 0) + (news.dropped ?? 0),
+    older_events: (before.older_events ?? 0) + (news.older_events ?? 0)
   };
 }
 

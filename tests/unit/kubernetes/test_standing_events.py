@@ -33,7 +33,7 @@ def test_events_are_numbered_oldest_first_in_one_word_each(name: str) -> None:
     times = [event.time for event in events]
     assert times == sorted(times)
     assert all(event.reason.isalnum() and event.reason[0].isupper() for event in events)
-    assert events[0].reason == "Submitted"
+    assert (events[0].reason, events[0].message) == ("Submitted", "The job was made")
 
 
 @pytest.mark.parametrize("name", ["pt-ok", "tj-ok", "pt-fails", "tj-fails", "pt-deadline"])

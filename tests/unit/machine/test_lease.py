@@ -8,6 +8,7 @@ from cnai_sdk.backends.local.machine import (
     Capacity,
     Held,
     Lease,
+    Steady,
     describe,
     devices_now,
     grant,
@@ -133,6 +134,19 @@ def test_the_quota_names_what_is_taken_and_by_whom():
     assert (memory.limit, memory.others) == (16 * GIB, 4 * GIB)
     assert (gpu.limit, gpu.used, gpu.label) == (1.0, 0.5, "GPU, NVIDIA L4")
     assert devices_now(WITH_GPU, held)[0].free == 0.5
+
+
+def test_a_machine_where_nothing_happens_has_the_same_quota_at_each_look():
+    steady = Steady()
+
+    def looked(wavers: int):
+        capacity = msgspec.structs.replace(FOUR, memory_available=12 * GIB + wavers)
+        return quota_of(capacity, [], steady)
+
+    quiet = looked(0)
+    assert [looked(n * 2**20) for n in (30, -30, 80, -5)] == [quiet] * 4
+    _, memory = looked(-2 * GIB)
+    assert memory.others == 6 * GIB
 
 
 @pytest.mark.parametrize("workers", [0, -1, "two", True, 1.5, None])

@@ -38,7 +38,7 @@ export function Details({ model, services, job, row }: IDetails): JSX.Element {
             <Grant {...{ services, granted }} />
           </Part>
         )}
-        {(job?.events?.length ?? 0) > 0 && <Events {...{ services }} events={job!.events!} />}
+        {(job?.events?.length ?? 0) > 0 && <Events {...{ services }} job={job!} />}
         {job?.result && (
           <Part name={trans.__('Result')}>
             <pre className="cnai-JobResult" tabIndex={0}>
@@ -194,10 +194,11 @@ function Grant({ services, granted }: { services: IServices; granted: Granted })
   );
 }
 
-function Events({ services, events }: { services: IServices; events: Event[] }): JSX.Element {
+function Events({ services, job }: { services: IServices; job: Job }): JSX.Element {
   const { trans } = services;
   const [all, setAll] = React.useState(false);
-  const newest = [...events].reverse();
+  const newest = [...job.events!].reverse();
+  const older = job.older_events ?? 0;
   const shown = all ? newest : newest.slice(0, RECENT);
   return (
     <Part name={trans.__('Events')}>
@@ -216,6 +217,16 @@ function Events({ services, events }: { services: IServices; events: Event[] }):
           {trans._n('%1 older event', '%1 older events', newest.length - shown.length)}
         </button>
       )}
+      {older > 0 && shown.length === newest.length && (
+        <p className="cnai-Job-meta">
+          {trans._n(
+            '%1 older event is not listed here; %2 has all.',
+            '%1 older events are not listed here; %2 has all.',
+            older,
+            'job.events()'
+          )}
+        </p>
+      )}
     </Part>
   );
 }
@@ -233,7 +244,7 @@ function eventText({ reason, message, rank }: Event, { trans }: IServices): stri
 }
 
 function Outputs({ model, services, job }: IPart & { job: Job }): JSX.Element {
-  const { store } = services;
+  const { store, trans } = services;
   return (
     <ul className="cnai-JobOutputs">
       {job.outputs!.map(file => (
@@ -249,6 +260,16 @@ function Outputs({ model, services, job }: IPart & { job: Job }): JSX.Element {
           <span className="cnai-Job-meta">{bytesText(file.size)}</span>
         </li>
       ))}
+      {(job.more_outputs ?? 0) > 0 && (
+        <li className="cnai-Job-meta">
+          {trans._n(
+            '%1 more file is not listed here; %2 has all.',
+            '%1 more files are not listed here; %2 has all.',
+            job.more_outputs!,
+            'job.outputs'
+          )}
+        </li>
+      )}
       {job.folder && <li className="cnai-Job-code">{oneLine(job.folder)}</li>}
     </ul>
   );

@@ -121,7 +121,8 @@ function Compare(
   const { model, services, compared, setCompared } = props;
   const { store, trans } = services;
   useStore(store);
-  const others = candidates(store.entries, model.key);
+  const all = candidates(store.entries, model.key);
+  const others = all.slice(0, OFFERED);
   return (
     <span className="cnai-JobCompare">
       <HTMLSelect
@@ -138,6 +139,15 @@ function Compare(
             {`${shownName(each.row.workload)} · ${stateText(each.row, store.now(), trans)}`}
           </option>
         ))}
+        {all.length > others.length && (
+          <option disabled>
+            {trans._n(
+              '%1 older job is not listed',
+              '%1 older jobs are not listed',
+              all.length - others.length
+            )}
+          </option>
+        )}
       </HTMLSelect>
       {compared && (
         <button
@@ -156,11 +166,10 @@ function Compare(
 const OFFERED = 200;
 
 function candidates(entries: readonly IEntry[], key: IKey): IEntry[] {
-  const others = entries.filter(
+  return entries.filter(
     each =>
       keyText(each) !== keyText(key) && Object.keys(each.row.workload.metrics ?? {}).length > 0
   );
-  return others.slice(0, OFFERED);
 }
 
 /** The compared job's series, kept up to date while it is compared. */

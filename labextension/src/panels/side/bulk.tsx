@@ -48,17 +48,17 @@ export function Bulk({ selection, actions, trans }: IBulkProps): JSX.Element | n
     <div className="cnai-Bulk" role="toolbar" aria-label={trans.__('Selected jobs')}>
       <span className="cnai-Bulk-count">
         {trans._n('%1 selected', '%1 selected', entries.length)}
+        <button
+          type="button"
+          className="cnai-Tool"
+          aria-label={trans.__('Select none')}
+          title={trans.__('Select none')}
+          onClick={clear}
+        >
+          <closeIcon.react tag="span" width="16px" />
+        </button>
       </span>
-      {DEEDS.map(button)}
-      <button
-        type="button"
-        className="cnai-Tool"
-        aria-label={trans.__('Select none')}
-        title={trans.__('Select none')}
-        onClick={clear}
-      >
-        <closeIcon.react tag="span" width="16px" />
-      </button>
+      <span className="cnai-Bulk-deeds">{DEEDS.map(button)}</span>
     </div>
   );
 }

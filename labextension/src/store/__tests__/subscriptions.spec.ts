@@ -54,11 +54,18 @@ describe('an opened job', () => {
     let drawn = 0;
     job.changed.connect(() => drawn++);
     socket.say(update({ metrics: [report(1)], events: [happened(1)], folder: '/x' }, true));
-    socket.say(update({ row: made('a', 'Failed'), metrics: [report(2), report(3)], dropped: 4 }));
+    socket.say(
+      update({
+        row: made('a', 'Failed'),
+        metrics: [report(2), report(3)],
+        dropped: 4,
+        older_events: 2
+      })
+    );
     socket.say(update({ events: [happened(2)] }));
     expect(job.job?.metrics?.map(each => each.seq)).toEqual([1, 2, 3]);
     expect(job.job?.events?.map(each => each.seq)).toEqual([1, 2]);
-    expect(job.job).toMatchObject({ folder: '/x', dropped: 4 });
+    expect(job.job).toMatchObject({ folder: '/x', dropped: 4, older_events: 2 });
     expect(drawn).toBe(3);
   });
 

@@ -340,6 +340,23 @@ describe('the page of a job', () => {
       ]);
     });
 
+    it('beside one of the newest jobs, and says how many older ones are not offered', async () => {
+      await show({}, { metrics: metrics({ loss: 3 }) });
+      const offered = (): string[] =>
+        [...screen.getByLabelText('Compare with another job').querySelectorAll('option')].map(
+          each => each.textContent
+        );
+      expect(offered()).toHaveLength(2);
+      const many = Array.from({ length: 203 }, (_, n) =>
+        row(`run-${n}`, { metrics: { loss: 1 }, created: NOW - n })
+      );
+      act(() => store.setRows([row('digits'), ...many]));
+      await settle();
+      expect(offered()).toHaveLength(202);
+      expect(offered()[1]).toContain('run-0');
+      expect(offered().pop()).toBe('3 older jobs are not listed');
+    });
+
     it('beside another job, dashed', async () => {
       await show({}, { metrics: metrics({ loss: 3 }, { loss: 2 }) });
       fireEvent.change(screen.getByLabelText('Compare with another job'), {
@@ -601,8 +618,25 @@ describe('the page of a job', () => {
       expect(screen.queryByText('event 0')).toBeNull();
       fireEvent.click(screen.getByText('2 older events'));
       expect(screen.getByText('event 0')).toBeTruthy();
+      expect(screen.queryByText(/not listed here/)).toBeNull();
       expect(screen.getByText('{"a": 1}')).toBeTruthy();
       expect(screen.getByText('a/<b>.pt').closest('a')!.getAttribute('href')).toContain('outputs');
+    });
+
+    it('and how much of very much is not there', async () => {
+      await show(
+        {},
+        {
+          events: [{ reason: 'X', message: 'newest', seq: 2_007 }],
+          outputs: [{ path: 'a.pt', size: 1 }],
+          older_events: 7,
+          more_outputs: 1
+        }
+      );
+      expect(
+        screen.getByText('7 older events are not listed here; job.events() has all.')
+      ).toBeTruthy();
+      expect(screen.getByText('1 more file is not listed here; job.outputs has all.')).toBeTruthy();
     });
 
     it('and the script, with the names of secrets only', async () => {
