@@ -104,7 +104,9 @@ def _of_place(raised: Raised) -> list[Evidence]:
 def _of_events(facts: Facts, root: Finding) -> list[Evidence]:
     """What the backend saw, where it is more than that a worker ended."""
     proves = {root.row.reason, *root.row.events} - {""}
-    if root.ended is None and (root.row.exits or root.row.id == "EXIT_CODE"):
+    unread = root.ended is not None and root.at is None  # what it said of itself is the proof
+    ended = root.ended is None and (root.row.exits or root.row.id == "EXIT_CODE")
+    if unread or ended:
         proves.add("WorkerFailed")
     seen = [e for e in last_attempt(facts.events) if e.message and e.reason in proves]
     if not seen and root.row.reason and facts.workload.message:

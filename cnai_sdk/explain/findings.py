@@ -10,7 +10,7 @@ import msgspec
 
 from cnai_sdk.explain.catalogue import Row, row, row_for_exit, rows
 from cnai_sdk.explain.facts import Facts
-from cnai_sdk.explain.pages import Page
+from cnai_sdk.explain.pages import Page, plain
 from cnai_sdk.explain.tracebacks import Ended, Raised, read_traceback
 from cnai_sdk.model.event import Event
 
@@ -20,6 +20,7 @@ _TRACEBACK_ENDS = (1, 130, None)
 _ASKED_TO_END = (-signal.SIGTERM, 143, -signal.SIGKILL, 137)
 _LAST_LINES = 80
 _FALLBACK = "USER_EXCEPTION"
+_RAISED = re.compile(r"Worker \d+ raised (([A-Za-z_][\w.]*)(?:: (.*))?)", re.DOTALL)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,10 @@ def _of_worker(
     base = Finding(row=row("EXIT_CODE"), rank=rank, order=order, ended=ended, exit_code=code)
     if page and ended:
         yield from _in_exception(base, ended)
+    elif code in _TRACEBACK_ENDS and (ended := _last_words(facts, rank)):
+        known = msgspec.structs.replace(base, ended=ended)
+        for each in _in_exception(known, ended):
+            yield msgspec.structs.replace(each, at=None)
     printed = list(_in_lines(base, page, every=ended is None)) if page else []
     yield from printed
     if ended is None and code is not None and (order == 0 or code not in _ASKED_TO_END):
@@ -116,6 +121,17 @@ def _of_worker(
             yield msgspec.structs.replace(base, row=meant)
         elif not printed:
             yield base
+
+
+def _last_words(facts: Facts, rank: int) -> Ended | None:
+    """The exception that a worker itself said it ended with: its log may be gone by then."""
+    for event in last_attempt(facts.events):
+        about = event.rank == rank and event.reason == "WorkerFailed"
+        if about and (match := _RAISED.fullmatch(plain(event.message))):
+            said = (match[3] or "").strip()
+            kind = match[2].rpartition(".")[2]
+            return Ended(last=Raised(type=kind, message=said, text=match[1], frames=(), at=0))
+    return None
 
 
 def _in_exception(base: Finding, ended: Ended) -> Iterator[Finding]:

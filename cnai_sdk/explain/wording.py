@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Mapping
@@ -110,7 +111,36 @@ def debug_call(ended: Ended) -> str:
     chain = (ended.last, *ended.behind)
     functions = [frame.function for raised in chain for frame in raised.frames if frame.own]
     entry = next((name for name in functions if name != "<module>"), "")
-    return f"cnai.train({entry}, workers=1)" if entry.isidentifier() else "job.rerun(workers=1)"
+    sources = [frame.source for raised in chain for frame in raised.frames if frame.own]
+    args = next((found for each in sources if (found := _arguments(entry, each)) is not None), "")
+    if not entry.isidentifier() or args == _UNKNOWN:
+        return "job.rerun(workers=1)"
+    return f"cnai.train({entry}, workers=1{f', args={args}' if args else ''})"
+
+
+_UNKNOWN = "?"
+
+
+def _arguments(entry: str, source: str) -> str | None:
+    """The arguments that train() was given, of the script's own line; None for another line.
+
+    >>> _arguments("fit", "_cnai_result = fit(lr='x', layers=[1, 2])")
+    "{'lr': 'x', 'layers': [1, 2]}"
+    >>> _arguments("fit", "_cnai_result = fit(model)"), _arguments("fit", "x = fit(1)")
+    ('?', None)
+    """
+    target = "_cnai_result = "
+    if not source.startswith(f"{target}{entry}("):
+        return None
+    try:
+        call = ast.parse(source.removeprefix(target), mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            return _UNKNOWN
+        given = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _UNKNOWN
+    written = repr(given) if given else ""
+    return written if len(written) <= LONGEST else _UNKNOWN
 
 
 def clipped(text: str, most: int = LONGEST) -> str:

@@ -186,6 +186,7 @@ class Pod:
         self._look_at = None
         self._record.keep_state(attempt, None)
         self._record.forget()
+        self._record.keep_room()
         if self._deadline is None and self._settings.get("timeout"):
             self._deadline = time.monotonic() + self._settings["timeout"]
         if self._keeper is None:

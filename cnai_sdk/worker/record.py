@@ -1,9 +1,11 @@
 """What is left of a rank: how far it is, in its pod's folder, and its container's last message.
 
 The node hands the message on, to whoever watches the pod; the folder is for a container that is
-started again in the same pod.
+started again in the same pod. The room that this takes is kept from the start, so that a full disk
+cannot lose it: who does not know that a rank has given up would run it again.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -12,6 +14,29 @@ from typing import Any
 from .masking import Mask
 
 _LIMIT = 4096
+_ROOM = 16 * 2**10
+
+
+def put(path: str, text: str) -> None:
+    """Write a file, which is whole or as it was; on a full disk into the room that is kept for it.
+
+    Raises:
+        OSError: there is none either.
+    """
+    draft, room = f"{path}.part", f"{path}.room"
+    try:
+        _write(draft, text)
+    except OSError:
+        if not os.path.exists(room):
+            raise
+        os.remove(room)
+        _write(draft, text)
+    os.replace(draft, path)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 class Record:
@@ -45,10 +70,21 @@ class Record:
         Args:
             code: how it ended, once it has.
         """
-        path = os.path.join(self._home, "state.json")
-        with open(path + ".part", "w", encoding="utf-8") as file:
-            json.dump({"attempt": attempt, "code": code}, file)
-        os.replace(path + ".part", path)
+        self._put("state.json", json.dumps({"attempt": attempt, "code": code}))
+
+    def keep_room(self) -> None:
+        """Keep the room that the end of the run will need."""
+        for name in ("state.json", "message.json", "error.json"):
+            path = os.path.join(self._home, f"{name}.room")
+            if not os.path.exists(path):
+                with contextlib.suppress(OSError):
+                    _write(path, " " * _ROOM)
+
+    def _put(self, name: str, text: str) -> None:
+        try:
+            put(os.path.join(self._home, name), text)
+        except OSError as error:
+            print(f"{name} could not be written: {error}", file=sys.stderr)
 
     def forget(self) -> None:
         """Forget what an earlier run of the rank returned or raised."""
@@ -78,11 +114,9 @@ class Record:
 
     def leave(self, text: str) -> None:
         """Leave the last message for the node, and for a container after this one."""
-        with open(os.path.join(self._home, "message.json"), "w", encoding="utf-8") as file:
-            file.write(text)
+        self._put("message.json", text)
         try:
-            with open(self._message, "w", encoding="utf-8") as file:
-                file.write(text)
+            _write(self._message, text)
         except OSError as error:
             print(f"The last message could not be written: {error}", file=sys.stderr)
 
@@ -94,8 +128,7 @@ class Record:
 
     def _elsewhere(self, result: str, document: dict[str, Any]) -> str:
         if self._kept:
-            with open(os.path.join(self._kept, "result.json"), "w", encoding="utf-8") as file:
-                file.write(result)
+            _write(os.path.join(self._kept, "result.json"), result)
             return json.dumps(document | {"result_file": "result.json"})
         said = (
             f"The return value is not kept, because it is {len(result)} bytes of JSON, and a "

@@ -6,6 +6,7 @@ import sys
 import traceback
 from typing import Any
 
+from .record import put
 from .reporting import flush, in_job, say_frame, write
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
@@ -40,8 +41,7 @@ def _leave(last: dict[str, Any]) -> None:
     if not path:
         return
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(last, file)
+        put(path, json.dumps(last))
     except OSError:
         return
 

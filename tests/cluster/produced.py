@@ -17,7 +17,7 @@ from cnai_sdk.model.diagnosis import Diagnosis
 How = Literal["real", "imitated"]
 MODULES = (
     *("test_verdicts", "test_verdicts_refused", "test_verdicts_nodes", "test_verdicts_ready"),
-    *("test_gpus", "test_gangs"),
+    *("test_gpus", "test_gangs", "test_verdicts_workers", "test_packages", "test_remote_data"),
 )
 WORDS = {
     "real": "real, by the cluster's own parts",
@@ -28,8 +28,17 @@ WORDS = {
 BEYOND = {
     "IMG_ARCH": "every node of the test cluster is of one kind",
     "KYVERNO": "Kyverno is not on the test cluster",
+    "PIP_FOR_ADDRESS": "the image of the test cluster has what every address needs",
+    "NOOP_SUCCESS": "it is said of what took under two seconds, and here a start may take longer",
 }
 """Rows of a cluster that are recorded although no GPU is in them, and why."""
+
+ELSEWHERE = {
+    "OOM_MACHINE": "a node ends a container or a whole pod, and says so",
+    "SUPERVISOR_LOST": "no process of the SDK looks after a worker of a cluster",
+    "HOST_REBOOTED": "of a cluster that is a node that was lost",
+}
+"""Rows that only a job on this machine can meet, and why."""
 
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -24,11 +23,12 @@ from cnai_sdk.errors import InvalidRequest, NotFound
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import DataLink, Payload, Resources, TrainSpec
 from cnai_sdk.model.workload import Workload
+from tests.cluster.produced import Ledger, produces
+from tests.cluster.serving import served
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
-from tests.cluster.testbed.processes import until
 from tests.cluster.trained import MEETING
-from tests.cluster.verdicts import IMAGE, Stage, stage_of
+from tests.cluster.verdicts import IMAGE, Job, Stage, all_end_as, stage_of
 from tests.stores import hub, s3
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -60,36 +60,14 @@ class Stores:
 def stores(cluster: Cluster | External) -> Iterator[Stores]:
     """The two servers, in a namespace of their own."""
     namespace = cluster.namespace()
-    pods = f"/api/v1/namespaces/{namespace}/pods"
-    ports = {"s3": 9000, "hub": 9001}
-    for name, module in (("s3", s3), ("hub", hub)):
-        source = Path(str(module.__file__)).read_text(encoding="utf-8")
-        command = ["python3", "-u", "-c", source, str(ports[name])]
-        container = {"name": name, "image": IMAGE, "command": command}
-        spec = {"restartPolicy": "Never", "containers": [container]}
-        meta = {"name": name, "namespace": namespace}
-        cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
-
-    def said(name: str) -> str:
-        answer = cluster.http.get(f"{pods}/{name}/log")
-        return str(answer.text) if answer.status_code == 200 else ""
-
-    def stands(name: str) -> bool:
-        if "No module named" in (text := said(name)):
-            pytest.skip(f"the image {IMAGE} of this cluster lacks a part of the server: {text}")
-        return '"port"' in text
-
-    for name in ports:
-        until(f"the server {name} stands", functools.partial(stands, name))
-    address = {name: cluster.http.get(f"{pods}/{name}").json()["status"]["podIP"] for name in ports}
-    told = next(line for line in said("s3").splitlines() if '"port"' in line)
+    bucket, models = served(cluster, namespace, s3=s3, hub=hub)
     yield Stores(
         env={
-            "AWS_ENDPOINT_URL": f"http://{address['s3']}:{ports['s3']}",
+            "AWS_ENDPOINT_URL": f"http://{bucket.address}",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "HF_ENDPOINT": f"http://{address['hub']}:{ports['hub']}",
+            "HF_ENDPOINT": f"http://{models.address}",
         },
-        keys=json.loads(told),
+        keys=bucket.told,
     )
     cluster.delete_namespace(namespace)
 
@@ -272,55 +250,73 @@ if begin == 0:
     assert log.count("begins at 5") >= 2, log
 
 
-@pytest.mark.parametrize(
-    ("source", "secrets", "verdict", "words", "secret"),
-    [
-        ("s3://nowhere/x", _OWNER, "DATA_BUCKET_MISSING", "nowhere", "AWS_ENDPOINT_URL"),
-        ("s3://data/letters", _OWNER, "DATA_OBJECT_MISSING", "s3://data/letters", "data="),
-        ("s3://data/digits", _NOBODY, "DATA_BUCKET_DENIED", "s3://data/digits", _KEYS[0]),
-        ("s3://data/digits", (), "DATA_BUCKET_DENIED", "without credentials", _KEYS[0]),
-        ("hf://datasets/acme/hidden", (), "DATA_HUB_MISSING", "acme/hidden", "HF_TOKEN"),
-        ("hf://datasets/acme/gated", (), "DATA_HUB_DENIED", "acme/gated", "HF_TOKEN"),
-    ],
-)
-async def test_data_that_cannot_be_had_is_a_verdict_that_names_it_and_the_secret(
-    make_stage: Callable[..., Any],
-    stores: Stores,
-    source: str,
-    secrets: tuple[str, ...],
-    verdict: str,
-    words: str,
-    secret: str,
-) -> None:
-    stage = await make_stage()
-    await submitted(stage, stores, "print('ran')", data=links(it=source), secrets=secrets)
-    found = await stage.verdict("work", verdict)
-    assert words in f"{found.happened} {found.why}"
-    assert secret in found.fix
+NO_ANSWER = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+OWNER_AT: dict[str, Any] = {"secrets": _OWNER, "outputs": "s3://runs/a"}
+LOCKED = """
+import os
+open("model.pt", "w").close()
+os.chmod("model.pt", 0)
+"""
+"""A file that nobody may read, nor copy."""
 
 
-async def test_what_is_fetched_is_said_and_a_store_that_does_not_answer_is_a_verdict(
-    make_stage: Callable[..., Any], stores: Stores
+def of(source: str, *secrets: str, **fields: Any) -> Job:
+    """A job that wants this data."""
+    return Job(data=links(it=source), secrets=secrets, **fields)
+
+
+TROUBLE = {
+    "DATA_BUCKET_MISSING": (of("s3://nowhere/x", *_OWNER), "nowhere", "AWS_ENDPOINT_URL"),
+    "DATA_OBJECT_MISSING": (of("s3://data/letters", *_OWNER), "s3://data/letters", "data="),
+    "DATA_BUCKET_DENIED": (of("s3://data/digits", *_NOBODY), "s3://data/digits", _KEYS[0]),
+    "DATA_BUCKET_DENIED anonymous": (of("s3://data/digits"), "without credentials", _KEYS[0]),
+    "DATA_HUB_MISSING": (of("hf://datasets/acme/hidden"), "acme/hidden", "HF_TOKEN"),
+    "DATA_HUB_DENIED": (of("hf://datasets/acme/gated"), "acme/gated", "HF_TOKEN"),
+    "DATA_FAILED": (of("s3://data/odd", *_OWNER), "a name that no file can have", "Run it again"),
+    "DATA_UNREACHABLE": (
+        of("s3://data/digits", *_OWNER, env=NO_ANSWER), NO_ANSWER["AWS_ENDPOINT_URL"], "env="
+    ),
+    "OUTPUTS_BUCKET_MISSING": (
+        Job(outputs="s3://nowhere/a", secrets=_OWNER), "nowhere", "AWS_ENDPOINT_URL"
+    ),
+    "OUTPUTS_DENIED": (Job(outputs="s3://runs/a", secrets=_NOBODY), "s3://runs/a", _KEYS[0]),
+    "OUTPUTS_UNREACHABLE": (
+        Job(**OWNER_AT, env=NO_ANSWER), NO_ANSWER["AWS_ENDPOINT_URL"], "AWS_ENDPOINT_URL"
+    ),
+    "OUTPUTS_FAILED": (Job(LOCKED, **OWNER_AT), "model.pt", "job.outputs"),
+}  # fmt: skip
+"""What is asked for, what the verdict names, and what it says to be put right."""
+
+
+@produces("real", *dict.fromkeys(key.partition(" ")[0] for key in TROUBLE))
+async def test_what_cannot_be_fetched_or_kept_is_a_verdict_that_names_it_and_what_to_put_right(
+    make_stage: Callable[..., Any], stores: Stores, ledger: Ledger
 ) -> None:
     stage = await make_stage()
-    env = {"AWS_ENDPOINT_URL": stores.env["HF_ENDPOINT"].rpartition(":")[0] + ":1"}
+    jobs = {key: job for key, (job, _, _) in TROUBLE.items()}
+    for key, found in (await all_end_as(stage, ledger, jobs, env=stores.env)).items():
+        _, words, fix = TROUBLE[key]
+        assert words in f"{found.happened} {found.why}", (key, found)
+        assert fix in found.fix, (key, found)
+
+
+async def test_what_is_fetched_is_said(make_stage: Callable[..., Any], stores: Stores) -> None:
+    stage = await make_stage()
     made = await submitted(
-        stage, stores, "print('ran')", data=links(it="s3://data/digits"), secrets=_OWNER, env=env
-    )
+        stage, stores, "print('ran')", data=links(it="s3://data/digits"), secrets=_OWNER,
+        env=NO_ANSWER,
+    )  # fmt: skip
     said = "Fetching s3://data/digits"
     found = await seen(stage.backend, made.id, lambda workload: workload.message == said)
     assert found.phase is Phase.RUNNING
-    verdict = await stage.verdict("work", "DATA_UNREACHABLE")
-    assert env["AWS_ENDPOINT_URL"] in verdict.why
 
 
-async def test_a_bucket_that_may_not_be_written_to_fails_before_the_code_runs(
+async def test_a_bucket_that_may_not_be_written_to_is_known_before_the_code_runs(
     make_stage: Callable[..., Any], stores: Stores
 ) -> None:
     stage = await make_stage()
     made = await submitted(stage, stores, "print('ran')", outputs="s3://runs/a", secrets=_NOBODY)
-    found = await stage.verdict("work", "OUTPUTS_DENIED")
-    assert "s3://runs/a" in found.why
+    await ended(stage.backend, made.id)
     assert "ran" not in (await log_of(stage.backend, made.id)).splitlines()
 
 

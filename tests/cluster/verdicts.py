@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,9 @@ from cnai_sdk.config import Config
 from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.model.diagnosis import Diagnosis
+from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
+from tests.cluster.produced import Ledger
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External
 
@@ -32,6 +35,17 @@ _OF_THE_CLUSTER = frozenset(
     }
 )
 SLEEPS = "import time; time.sleep(600)"
+ROOM = Resources(cpu=0.1, memory=2**30)
+"""For torch."""
+_AT_ONCE = 4
+
+
+class Job:
+    """A job that comes to grief: its script, and what else is asked for."""
+
+    def __init__(self, script: str = "print('ran')", **fields: Any) -> None:
+        self.script = dedent(script)
+        self.fields = fields
 
 
 def much(**amounts: str) -> dict[str, Any]:
@@ -108,8 +122,14 @@ class Stage:
         script = f"def work():\n{lines}\n\n\nif __name__ == '__main__':\n    work()\n"
         payload = Payload(entry="work", files={"script.py": script.encode()})
         fields = {"resources": Resources(cpu=0.1, memory=256 * 2**20), "image": IMAGE, **fields}
-        spec = TrainSpec(name="work", payload=payload, **fields)
+        spec = TrainSpec(**{"name": "work", **fields}, payload=payload)
         return (await self.backend.submit(spec, secrets={})).name
+
+    async def claim(self, name: str) -> None:
+        """A claim that the cluster provides for."""
+        storage = {"requests": {"storage": "1Gi"}}
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": storage}
+        await self.have("PersistentVolumeClaim", name, spec=spec)
 
     async def queue(self, name: str = "team", *, quota: dict[str, str], **fields: Any) -> None:
         """A queue of this namespace, with a quota of its own, and a flavor when it is described."""
@@ -133,6 +153,17 @@ class Stage:
                 for workload in update.workloads:
                     if workload.name == name and workload.phase.value == "Running":
                         return workload.id
+        raise AssertionError
+
+    async def ended(self, name: str) -> str:
+        """What a job that succeeds has printed, once it has ended."""
+        async with asyncio.timeout(150), aclosing(cast("Any", self.backend.watch())) as updates:
+            async for update in updates:
+                for each in (job for job in update.workloads if job.name == name):
+                    if each.phase.ended:
+                        lines = [x.text async for b in self.backend.logs(each.id) for x in b]
+                        assert each.phase is Phase.SUCCEEDED, (each, lines)
+                        return "\n".join(lines)
         raise AssertionError
 
     async def refusal(self, path: str, body: dict[str, Any]) -> Diagnosis:
@@ -174,6 +205,35 @@ class Stage:
             finally:
                 change.cancel()
                 await asyncio.gather(change, return_exceptions=True)
+
+
+async def all_end_as(
+    stage: Stage, ledger: Ledger, jobs: Mapping[str, Job], **common: Any
+) -> dict[str, Diagnosis]:
+    """Each of these jobs gets the verdict that it stands for; some run side by side, since most of
+    their time is a pod's start.
+
+    Args:
+        jobs: by the id of the verdict; what stands behind a space tells two of them apart.
+        common: what is asked for in all of them.
+
+    Returns: the verdicts, by the same keys.
+    """
+    turns = asyncio.Semaphore(_AT_ONCE)
+    found: dict[str, Diagnosis] = {}
+
+    async def one(key: str, job: Job) -> None:
+        id = key.partition(" ")[0]
+        fields = {"resources": ROOM, **common, **job.fields}
+        fields["env"] = {**common.get("env", {}), **job.fields.get("env", {})}
+        async with turns:
+            name = await stage.train(job.script, name=id.lower().replace("_", "-"), **fields)
+            found[key] = ledger.note(await stage.verdict(name, id))
+
+    async with asyncio.TaskGroup() as group:
+        for key, job in jobs.items():
+            group.create_task(one(key, job))
+    return found
 
 
 @asynccontextmanager

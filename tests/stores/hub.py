@@ -2,8 +2,8 @@
 
     python -m tests.stores.hub PORT
 
-It has a dataset and a model that are open, a private and a gated dataset, and prints its port as a
-line of JSON. Standard library only: its source travels into pods.
+It has a dataset and two models that are open, one of them large, a private and a gated dataset,
+and prints its port as a line of JSON. Standard library only: its source travels into pods.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ FILES: Mapping[str, Mapping[str, bytes]] = {
     "datasets/acme/hidden": {"labels.txt": b"hidden"},
     "datasets/acme/gated": {"labels.txt": b"gated"},
     "models/acme/net": {"config.json": b"{}", "model.bin": b"\1" * 3000},
+    "models/acme/large": {"model.bin": b"\1" * (24 * 2**20)},
 }
 _BRANCHES = {"main": "1" * 40, "old": "2" * 40}
 

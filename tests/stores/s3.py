@@ -19,6 +19,7 @@ SETS = {
     "digits/images/zwei.bin": b"2",
     "digits-more/labels.txt": b"not asked for",
     "train.csv": b"a,b\n1,2\n",
+    "odd//1.bin": b"its name is no path",
 }
 
 

@@ -61,7 +61,16 @@ class Client(ABC):
         here = f"/api/v1/namespaces/{name}"
         until("its service account is there", lambda: self._has(f"{here}/serviceaccounts/default"))
         until("its authority is there", lambda: self._has(f"{here}/configmaps/kube-root-ca.crt"))
+        until("those whom the server asks of pods know it", lambda: self._takes_pods(name))
         return name
+
+    def _takes_pods(self, namespace: str) -> bool:
+        """Kueue's webhook hears of a namespace a moment after the server has it, and refuses what
+        is in one that it does not know."""
+        probe = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a"}]}}
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        answer = self.http.post(path, params={"dryRun": "All"}, json=probe)
+        return f'Namespace "{namespace}" not found' not in answer.text
 
     def _has(self, path: str) -> bool:
         return bool(self.http.get(path).status_code == 200)

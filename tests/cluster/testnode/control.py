@@ -21,6 +21,7 @@ class Control:
                 web.post("/nodes/{name}/lose", self._lose),
                 web.post("/nodes/{name}/return", self._return),
                 web.post("/nodes/{name}/condition", self._condition),
+                web.post("/nodes/{name}/disk", self._disk),
                 web.get("/pods", self._list),
             ]
         )
@@ -70,6 +71,11 @@ class Control:
         await self._node(request).condition(
             wanted["type"], wanted["status"], wanted.get("reason", ""), wanted.get("message", "")
         )
+        return web.json_response({})
+
+    async def _disk(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        node.shared.disks[node.name] = (await request.json())["left"]
         return web.json_response({})
 
     async def _list(self, _: web.Request) -> web.Response:

@@ -36,6 +36,11 @@ class Controls:
         body = {"type": kind, "status": status, "reason": reason, "message": message}
         self._ask("POST", f"/nodes/{node}/condition", body)
 
+    def disk(self, node: str, left: int | None) -> None:
+        """What a node's disk has left for each folder of a pod that comes there from now on; None:
+        as much as this machine has."""
+        self._ask("POST", f"/nodes/{node}/disk", {"left": left})
+
     def pods(self) -> list[dict[str, Any]]:
         """What runs: uid, namespace, name, node, address, pids by container."""
         found: list[dict[str, Any]] = self._ask("GET", "/pods")

@@ -119,6 +119,7 @@ class Pod:
             self.object, self.folder, self.shared.client, self.shared.claims, self.facts
         )
         self.volumes.allocatable = self.node.allocatable
+        self.volumes.disk = self.shared.disks.get(self.node.name)
         publishing = asyncio.create_task(self.publish())
         self.link = await self.shared.network.attach(self.uid)
         self.address = self.link.address

@@ -14,7 +14,12 @@ from tests.cluster.testnode.sandbox import Machine
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """One of these a process."""
+    """One of these a process.
+
+    Attributes:
+        disks: what a node's disk has left for each folder of a pod that comes there; None, and for
+            nodes that are not in it: as much as this machine has.
+    """
 
     config: Config
     client: Client
@@ -27,3 +32,4 @@ class Shared:
     secrets: Informer
     configmaps: Informer
     claims: Informer
+    disks: dict[str, int | None] = dataclasses.field(default_factory=dict)

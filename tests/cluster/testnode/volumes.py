@@ -29,6 +29,7 @@ class Volumes:
         self._namespace = pod["metadata"]["namespace"]
         self._mounted: list[Path] = []
         self.allocatable: dict[str, str] = {}
+        self.disk: int | None = None
         self.paths: dict[str, Path] = {}
 
     async def mount(self, pod: Object) -> None:
@@ -85,12 +86,13 @@ class Volumes:
         return int(source.get("defaultMode", 0o644))
 
     def _empty(self, folder: Path, source: Object) -> None:
-        if source.get("medium") != "Memory":
+        in_memory, limit = source.get("medium") == "Memory", source.get("sizeLimit")
+        if not in_memory and self.disk is None:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
             return
-        limit = source.get("sizeLimit")
-        mount_tmpfs(folder, int(quantity.parse(limit)) if limit else None)
+        size = int(quantity.parse(limit)) if limit else None
+        mount_tmpfs(folder, size if in_memory else self.disk)
         self._mounted.append(folder)
 
     def _host_path(self, source: Object) -> Path:

@@ -51,6 +51,27 @@ def test_a_cell_can_be_gone_to_and_the_function_debugged_alone() -> None:
     assert found.code == "cnai.train(digits, workers=1)"
 
 
+@pytest.mark.parametrize(
+    ("call", "alone"),
+    [
+        ("digits(lr=0.5, layers=[1, 2])", "args={'lr': 0.5, 'layers': [1, 2]}"),
+        ("digits(**{'lr': 0.5})", None),
+        ("digits(lr=schedule)", None),
+        (f"digits(text={'x' * 500!r})", None),
+        ("digits(lr=0.5", None),
+    ],
+)
+def test_alone_it_gets_the_arguments_that_it_had_or_runs_again_as_it_was(
+    call: str, alone: str | None
+) -> None:
+    entered = "in <module>\n"
+    assert entered in BAD_LABEL
+    page = BAD_LABEL.replace(entered, f"{entered}    _cnai_result = {call}\n")
+    found = verdict([(1, page)], exits={1: 1, 0: 143})
+    expected = f"cnai.train(digits, workers=1, {alone})" if alone else "job.rerun(workers=1)"
+    assert found.code == expected
+
+
 def test_a_single_worker_is_already_alone() -> None:
     found = verdict([(0, BAD_LABEL)])
     assert (found.fix, found.code) == ("Correct cell [3] and run it again.", "")
@@ -198,6 +219,44 @@ def test_only_the_last_attempt_counts() -> None:
     assert found is not None
     assert (found.id, found.rank) == ("SEGFAULT", 1)
     assert "It failed in each of its 2 attempts." in found.why
+
+
+GONE = Event(reason=LOG_INCOMPLETE, message="Nobody read the log.", warning=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "id", "happened"),
+    [
+        ("ValueError: bad label 7", "USER_EXCEPTION", "raised ValueError in worker 1: bad label 7"),
+        ("NameError: name 'pd' is not defined", "PY_NAME_MISSING", "The name pd is not defined"),
+        ("OSError: [Errno 28] No space left on device", "DISK_FULL", "the disk is full"),
+        ("KeyboardInterrupt", "INTERRUPTED", "Worker 1 was interrupted"),
+    ],
+)
+def test_what_a_worker_said_of_its_end_is_read_where_its_log_is_gone(
+    words: str, id: str, happened: str
+) -> None:
+    said = Event(
+        reason="WorkerFailed",
+        message=f"Worker 1 raised {words}",
+        rank=1,
+        exit_code=1,
+        warning=True,
+    )
+    found = diagnose(failed(exits={1: None, 0: 143}, events=(said, GONE)))
+    assert found is not None
+    assert (found.id, found.rank) == (id, 1)
+    assert happened in found.happened
+    assert [line.text for line in found.evidence][:2] == [said.message, GONE.message]
+
+
+def test_a_log_that_is_there_says_more_than_the_last_words() -> None:
+    said = Event(
+        reason="WorkerFailed", message="Worker 0 raised RuntimeError: stop", rank=0, exit_code=1
+    )
+    found = diagnose(failed([(0, BAD_LABEL)], events=(said,)))
+    assert found is not None
+    assert found.happened == "Your code raised ValueError in worker 0: bad label 7"
 
 
 def test_the_same_facts_give_the_same_verdict() -> None:

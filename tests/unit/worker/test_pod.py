@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from .containers import Container, read_until
+from .containers import ENTRY, Container, read_until
 
 
 @pytest.fixture
@@ -313,3 +314,39 @@ def _kill_once_it_prints(container: Container) -> None:
         os.kill(int(line), signal.SIGKILL)
     assert process.stdout is not None
     process.stdout.close()
+
+
+FILLS = """
+with open("model.pt", "wb", buffering=0) as file:
+    while file.write(bytes(4096)):
+        pass
+"""
+FULL_DISK = """
+mount -t tmpfs -o size=2m none "$2" && cp -r "$1/job" "$2" || exit 99
+"$3" -c "$4" "$2/job/worker" "$2"
+echo "code $?"; cat "$2/state.json"
+"""
+MAY_MOUNT = not subprocess.run(
+    ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
+).returncode
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="this user may not mount a tmpfs here")
+def test_a_full_disk_does_not_lose_how_a_rank_ended(container: Container, tmp_path: Path) -> None:
+    """A node that does not know that it has given up would start it again."""
+    container.start("").communicate(timeout=240)  # lays out its folder
+    (container.home / "job" / "script.py").write_text(FILLS)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    told = [str(container.home), str(disk), container.python, ENTRY]
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", FULL_DISK, "sh", *told],
+        env={"PATH": os.environ["PATH"], "CNAI_MESSAGE": str(container.message)},
+        capture_output=True,
+        timeout=240,
+        check=False,
+    )
+    said = done.stdout.decode()
+    assert said.endswith('code 1\n{"attempt": 0, "code": 1}'), (said, done.stderr)
+    assert container.said["error"]["message"] == "[Errno 28] No space left on device"
+    assert container.said["final"] is True
