@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import yaml
 
 from cnai_sdk.backends.kubernetes import mirror_again
@@ -42,6 +43,14 @@ def cluster() -> Iterator[Cluster]:
         yield made
     finally:
         made.stop()
+
+
+@pytest_asyncio.fixture
+async def stage(
+    cluster: Cluster, namespace: str, kubeconfig: Path, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    async with stage_of(cluster, namespace, tmp_path, operator="pytorchjob") as made:
+        yield made
 
 
 def waits_for_ready_pods(cluster: Cluster) -> None:
