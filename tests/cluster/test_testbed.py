@@ -383,15 +383,6 @@ def test_every_operator_is_ready_and_serves_its_kinds(cluster: Client) -> None:
     assert cluster.http.get(runtimes).status_code == 200
 
 
-def test_an_operator_that_is_taken_down_comes_back(own_cluster: Callable[..., Cluster]) -> None:
-    cluster = own_cluster(operators=("jobset",))
-    cluster.scale("jobset", 0)
-    until("its pods are gone", lambda: not cluster.pods("jobset-system"))
-    cluster.scale("jobset", 1)
-    (pod,) = cluster.pods("jobset-system")
-    assert pod["status"]["phase"] == "Running"
-
-
 def test_a_cluster_that_is_given_is_used_like_our_own(cluster: Client) -> None:
     given = External(cluster.kubeconfig)
     namespace = given.namespace()
