@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from .axe import grave
 from .conftest import Lab
-from .panel import open_lab, open_panel
+from .language import HAN, english, in_chinese
+from .panel import Panel, open_lab, open_panel
 from .terminal import Terminal, terminal
 
 THEMES = {
@@ -25,7 +25,6 @@ panel => [...panel.querySelectorAll('*')]
   .filter(part => part.getClientRects().length && part.scrollWidth > panel.clientWidth + 1)
   .map(part => part.className)
 """
-HAN = re.compile("[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
@@ -70,31 +69,88 @@ def test_axe_finds_nothing_grave(
         assert grave(page, ".cnai-JobPage") == []
 
 
+@pytest.fixture
+def chinese(lab: Lab) -> Iterator[None]:
+    """The person has chosen Chinese."""
+    plugin = "@jupyterlab/translation-extension:plugin"
+    lab.set(plugin, locale="zh_CN")
+    yield
+    lab.set(plugin, locale="en")
+
+
+def open_in_chinese(page: Page, lab: Lab) -> Panel:
+    """A window with all that the panel can show of these jobs."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(lab.url())
+    panel = open_panel(page, jobs="任务")
+    panel.says("digits-3", "运行中")
+    panel.says("digits-2", "失败")
+    panel.says("digits", "成功")
+    panel.says("vit-probe", "排队中")
+    return panel
+
+
+@pytest.mark.usefixtures("chinese")
 def test_in_chinese_nothing_is_left_in_english(
     page: Page, lab: Lab, phases: Terminal, shots: Path
 ) -> None:
-    plugin = "@jupyterlab/translation-extension:plugin"
-    lab.set(plugin, locale="zh_CN")
-    try:
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(lab.url())
-        panel = open_panel(page, jobs="任务")
-        panel.says("digits-3", "运行中")
-        panel.says("digits-2", "失败")
-        panel.says("digits", "成功")
-        panel.says("vit-probe", "排队中")
-        page.screenshot(path=shots / "window-zh.png")
-        panel.root.screenshot(path=shots / "panel-zh.png")
-        panel.row("digits-2").dblclick()
-        shown = page.locator(".cnai-JobPage:visible")
-        for word in ("发生了什么", "原因", "怎么办", "证据"):
-            expect(shown.get_by_text(word, exact=True)).to_be_visible()
-        page.screenshot(path=shots / "page-zh.png")
-        heads = page.locator("#cnai-side-panel .jp-AccordionPanel-title, .cnai-JobPage h2").all()
-        english = [head.inner_text() for head in heads if not HAN.search(head.inner_text())]
-        assert english == []
-    finally:
-        lab.set(plugin, locale="en")
+    panel = open_in_chinese(page, lab)
+    page.screenshot(path=shots / "window-zh.png")
+    for tool in ("Would it fit?", "Who uses what"):
+        panel.root.get_by_role("button", name=in_chinese(tool)).click()
+    form = panel.root.locator(".cnai-WhatIf")
+    for memory, answer in (("1", "前面还有"), ("64000", "永远放不下"), ("-1", "memory=")):
+        form.get_by_label(in_chinese("Memory each")).fill(memory)
+        expect(form.locator(".cnai-WhatIf-said")).to_contain_text(answer)
+        assert english(panel.root) == []
+    panel.root.screenshot(path=shots / "panel-zh.png")
+    assert english(page.locator(".cnai-StatusItem")) == []
+    for name in ("digits-3", "digits-wide", "vit-probe", "digits-2"):
+        shown = open_page(panel, name)
+        if name != "vit-probe":
+            expect(shown.get_by_role("log")).to_contain_text("epoch 1 of 30")
+        expect(shown.locator(".cnai-JobEvents li").first).to_be_visible()
+        assert english(shown, names=("bad", "label")) == []
+    for word in ("发生了什么", "原因", "怎么办", "证据"):
+        expect(shown.get_by_text(word, exact=True)).to_be_visible()
+    expect(
+        shown.get_by_text("您的代码在 worker 0 中引发了 ValueError：bad label 7")
+    ).to_be_visible()
+    page.screenshot(path=shots / "page-zh.png")
+    heads = page.locator("#cnai-side-panel .jp-AccordionPanel-title, .cnai-JobPage h2").all()
+    assert [head.inner_text() for head in heads if not HAN.search(head.inner_text())] == []
+
+
+@pytest.mark.usefixtures("chinese")
+def test_a_sentence_without_its_chinese_would_be_seen(
+    page: Page, lab: Lab, phases: Terminal
+) -> None:
+    def without_some(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        left = {
+            english: chinese
+            for english, chinese in body["sentences"].items()
+            if "raised {type}" not in english
+        }
+        assert len(left) < len(body["sentences"])
+        route.fulfill(response=answer, json={**body, "sentences": left})
+
+    page.route("**/cnai/api/sentences?*", without_some)
+    panel = open_in_chinese(page, lab)
+    assert english(panel.root) == []
+    shown = open_page(panel, "digits-2")
+    happened = shown.get_by_text("Your code raised ValueError in worker 0: bad label 7")
+    expect(happened).to_be_visible()
+    assert english(shown, names=("bad", "label")) == [happened.inner_text()]
+
+
+def open_page(panel: Panel, name: str) -> Locator:
+    """The page of a job, whatever the language."""
+    panel.row(name).dblclick()
+    shown = panel.page.locator(".cnai-JobPage:visible")
+    expect(shown.get_by_role("heading", name=name)).to_be_visible()
+    return shown
 
 
 @pytest.mark.parametrize("width", [250, 300])
