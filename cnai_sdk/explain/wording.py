@@ -136,11 +136,11 @@ def _arguments(entry: str, source: str) -> str | None:
         call = ast.parse(source.removeprefix(target), mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             return _UNKNOWN
-        given = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+        given = {each.arg: ast.literal_eval(each.value) for each in call.keywords}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _UNKNOWN
     written = repr(given) if given else ""
-    return written if len(written) <= LONGEST else _UNKNOWN
+    return written if None not in given and len(written) <= LONGEST else _UNKNOWN
 
 
 def clipped(text: str, most: int = LONGEST) -> str:
