@@ -42,9 +42,9 @@ demo: ## train a classifier of digits on two workers
 bench: setup ## measure ourselves and our peers, side by side
 	python -m bench
 
-lab: ## JupyterLab on the examples
+lab: ## JupyterLab on the examples; ARGS=--allow-root and the like are handed on
 	@$(PYTHON) scripts/setup.py lab
-	@jupyter lab --ServerApp.root_dir=examples
+	@jupyter lab --ServerApp.root_dir=examples $(ARGS)
 
 build: setup ## the wheel and the source archive, into dist/
 	rm -rf dist
