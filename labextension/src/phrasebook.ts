@@ -37,7 +37,7 @@ const CHOICE = /^((?:(?! (?:or|and) |[.!?] ).)+) (or|and) ((?:(?! (?:or|and) |[.
 const NAME = /^\S+$|^(?:\S*[A-Z0-9_/.=-]\S*(?: |$)){1,6}$/;
 /** The field that holds what somebody's own code said. */
 const FOREIGN = 'message';
-/** What stands in quotes is a name. */
+/** What stands in quotes is a name, and so is what stands before '='. */
 const QUOTE = /['"`‘“]$/;
 const IN_PARENTHESES = / \([^()]*\)$/;
 const IN_ANY_PARENTHESES = /\s*[(（][^()（）]*[)）]$/;
@@ -235,8 +235,9 @@ export class Phrasebook {
     let known = firm;
     const values = new Map<string, string>();
     for (const [name, value] of fields) {
-      const before = pieces[pieces.indexOf(name) - 1] ?? '';
-      const foreign = name === FOREIGN || QUOTE.test(before);
+      const at = pieces.indexOf(name);
+      const named = QUOTE.test(pieces[at - 1] ?? '') || pieces[at + 1]?.startsWith('=');
+      const foreign = named || name === FOREIGN;
       const reading = this._value(value, foreign ? DEEP : depth);
       const odd = SHAPES[name.toLowerCase()]?.test(value) === false;
       if (odd || (firm < PLENTY && !reading && value.split(' ').length > FEW)) {

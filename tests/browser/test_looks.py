@@ -99,7 +99,11 @@ def test_in_chinese_nothing_is_left_in_english(
     for tool in ("Would it fit?", "Who uses what"):
         panel.root.get_by_role("button", name=in_chinese(tool)).click()
     form = panel.root.locator(".cnai-WhatIf")
-    for memory, answer in (("1", "前面还有"), ("64000", "永远放不下"), ("-1", "memory=")):
+    for memory, answer in (
+        ("1", "前面还有"),
+        ("64000", "永远放不下"),
+        ("-1", "memory='-1Gi' 不是"),
+    ):
         form.get_by_label(in_chinese("Memory each")).fill(memory)
         expect(form.locator(".cnai-WhatIf-said")).to_contain_text(answer)
         assert english(panel.root) == []

@@ -134,6 +134,11 @@ describe('A text', () => {
     expect(book.translate("There is no job 'a worker'.")).toBe("没有任务 'a worker'。");
   });
 
+  it('has an argument, which is code', () => {
+    const code = new Phrasebook({ '{name}={value} is too much': '{name}={value} 太多', memory: '内存' }); // prettier-ignore
+    expect(code.translate('memory=9 is too much')).toBe('memory=9 太多');
+  });
+
   it('takes no part of one sentence and of the next for a field', () => {
     const two = new Phrasebook({ 'The job {name} ended.': '任务 {name} 已结束。' });
     expect(two.translate('The job a ended. The job b ended.')).toBe(
