@@ -113,8 +113,10 @@ _IN_SHORT = {  # where the first sentence is longer than the list of commands ha
     secrets: "Keep secrets for jobs, by name.",
     doctor: "Say what works on this machine, and what to install.",
     admin: "Set a cluster up for students.",
+    admin.commands["manifests"]: "Print the objects of a setup, for kubectl apply.",
     completion: "Print the script that completes what is typed.",
 }
+for _command, _said in _IN_SHORT.items():
+    _command.short_help = _said
 for _command in _COMMANDS:
-    _command.short_help = _IN_SHORT.get(_command)
     app.add_command(_command)

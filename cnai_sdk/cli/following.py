@@ -55,7 +55,8 @@ def _check(workload: Workload, rank: int | None, tail: int | None) -> None:
         raise InvalidRequest(
             f"{workload.name} has no worker {rank}.",
             why=f"It has {count}, numbered from 0.",
-            next_step=f"Write --rank {max(count - 1, 0)} or below, or leave it out for all.",
+            next_step=f"Write --rank {max(count - 1, 0)}{' or below' if count > 1 else ''}, "
+            "or leave it out for all.",
         )
     if tail is not None and tail < 0:
         raise InvalidRequest(

@@ -125,6 +125,14 @@ def test_a_worker_or_a_tail_that_cannot_be_is_refused(
     assert "What to do" in answer.stderr
 
 
+@pytest.mark.parametrize(("workers", "ranks"), [(1, "--rank 0, or"), (3, "--rank 2 or below, or")])
+def test_which_workers_there_are_is_told(
+    cnai: Cnai, submitted: Submitted, workers: int, ranks: str
+) -> None:
+    submitted(workers=workers)
+    assert ranks in cnai("logs", "digits", "--rank", "7").stderr
+
+
 def test_the_exit_code_of_status_says_whether_it_failed(
     cnai: Cnai, memory: MemoryBackend, submitted: Submitted
 ) -> None:
@@ -181,6 +189,7 @@ def test_a_name_that_is_not_there_is_told_with_the_nearest(
 def test_the_list_of_commands_cuts_no_sentence(cnai: Cnai) -> None:
     listed = cnai("--help").stdout.partition("Commands:\n")[2].splitlines()
     assert len(listed) > 15
+    listed += cnai("admin", "--help").stdout.partition("Commands:\n")[2].splitlines()
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
 
 
