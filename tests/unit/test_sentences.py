@@ -33,6 +33,7 @@ SPEAKING = (
     "cnai_sdk/model/event.py",
     "cnai_sdk/model/name.py",
     "cnai_sdk/model/quantity.py",
+    "cnai_sdk/model/quota.py",
     "cnai_sdk/model/spec.py",
     "cnai_sdk/config.py",
     "cnai_sdk/places.py",
@@ -53,7 +54,7 @@ CALLS = re.compile(r"re\.\w+|cast|(?:\w+\.)*(?:log|_log|_LOG)\.\w+")
 """Calls whose texts are patterns, types, or for the log of the server."""
 
 CODE = re.compile(
-    r"\\|\n|\(\?|\.\*|\w\|\w|\[\^|^(?:SELECT|INSERT|DELETE|UPDATE|PRAGMA|BEGIN|import|kubectl|aws|hf"
+    r"\\|\n|\(\?|\.\*|\w\|\w|\[\^|^_\w+ =|^(?:SELECT|INSERT|DELETE|UPDATE|PRAGMA|BEGIN|import|kubectl|aws|hf"
     r"|nvidia-smi|cnai\.train\() ?"
 )
 """What only code, a pattern or a command has."""
@@ -102,7 +103,7 @@ NOT_SAID = {
 }
 """Texts that look like a sentence of ours, and why each has no translation."""
 
-SAME_IN_CHINESE = {"GPU: {held}", "Worker {rank}: {why}"}
+SAME_IN_CHINESE = {"GPU: {held}", "Worker {rank}", "Worker {rank}: {why}"}
 
 IN_VALUES = {"{metric} is {value}": ["{metric} is NaN", "{metric} is nan", "{metric} is inf"]}
 """A template that would fit anything is translated with its values in it."""
