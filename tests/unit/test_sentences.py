@@ -54,8 +54,8 @@ CALLS = re.compile(r"re\.\w+|cast|(?:\w+\.)*(?:log|_log|_LOG)\.\w+")
 """Calls whose texts are patterns, types, or for the log of the server."""
 
 CODE = re.compile(
-    r"\\|\n|\(\?|\.\*|\w\|\w|\[\^|^_\w+ =|^(?:SELECT|INSERT|DELETE|UPDATE|PRAGMA|BEGIN|import|kubectl|aws|hf"
-    r"|nvidia-smi|cnai\.train\() ?"
+    r"\\|\n|\(\?|\.\*|\w\|\w|\[\^|^_\w+ =|^cnai\.train\("
+    r"|^(?:SELECT|INSERT|DELETE|UPDATE|PRAGMA|BEGIN|import|kubectl|aws|hf|nvidia-smi) "
 )
 """What only code, a pattern or a command has."""
 
