@@ -348,9 +348,7 @@ def _made_of(config: Config) -> object:
 async def _reach(backend: Backend) -> None:
     """Raise what is wrong with a place now, and not at the first job."""
     await backend.capabilities()
-    check = getattr(backend, "check_place", None)
-    if check is not None:
-        await check()
+    await backend.check_place()
 
 
 _default: Client | None = None

@@ -61,6 +61,14 @@ class Backend(Protocol):
     async def capabilities(self) -> Capabilities:
         """What this backend can do here and now."""
 
+    async def check_place(self) -> None:
+        """Raise what is wrong with the place, as far as one may look; it costs a request at most.
+
+        Raises:
+            InvalidRequest: there is no such place.
+            BackendUnavailable: it does not answer.
+        """
+
     async def submit(self, spec: Spec, *, secrets: Mapping[str, str]) -> Workload:
         """Create the workload and return at once; it may be queued.
 

@@ -13,6 +13,7 @@ from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.client import Client
 from cnai_sdk.config import Config
 from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.places import noted
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.verdicts import IMAGE
@@ -73,6 +74,14 @@ def test_a_mistyped_namespace_is_refused_and_the_one_before_goes_on_serving(
     assert "cnai.use('kubernetes', namespace=" in refusal.value.next_step
     assert namespace in client.use()
     assert [type(backend) for _, backend in client._made] == [KubernetesBackend]
+
+
+def test_a_mistyped_namespace_is_no_place_of_the_panel(client: Client, namespace: str) -> None:
+    with pytest.raises(InvalidRequest, match="has no namespace typo-ns"):
+        client.use("kubernetes", namespace="typo-ns")
+    assert noted(client._config) == ()
+    client.use("kubernetes", namespace=namespace)
+    assert [place.namespace for place in noted(client._config)] == [namespace]
 
 
 def test_who_may_not_look_at_the_namespace_is_let_through(

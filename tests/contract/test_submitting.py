@@ -143,6 +143,10 @@ async def test_retries_come_to_an_end(harness: Harness, train: Kind) -> None:
     assert (ended.phase, ended.attempt) == (Phase.FAILED, 1)
 
 
+async def test_a_place_that_is_there_has_nothing_wrong(harness: Harness) -> None:
+    await harness.backend.check_place()
+
+
 @pytest.mark.parametrize("undeclared", [Kind.TRAIN, Kind.SERVE], ids=lambda kind: kind.value)
 async def test_a_kind_that_is_not_declared_is_refused(harness: Harness, undeclared: Kind) -> None:
     declared = (await harness.backend.capabilities()).kinds

@@ -9,19 +9,17 @@ from typing import Any, NoReturn
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.kubernetes import reading, room_items
-from cnai_sdk.backends.kubernetes.api import Missing, Refused
 from cnai_sdk.backends.kubernetes.changing import change, until_left
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
 from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_outputs
 from cnai_sdk.backends.kubernetes.plan import default_image
-from cnai_sdk.backends.kubernetes.session import Renewed, Session, Sessions
+from cnai_sdk.backends.kubernetes.session import Renewed, Session, Sessions, check_namespace
 from cnai_sdk.backends.kubernetes.shelves import Shelf, shelf_of
 from cnai_sdk.backends.kubernetes.specs import bare_spec, whole_spec
 from cnai_sdk.backends.kubernetes.submitting import Submitter, Unserved, claims_now, only_train
 from cnai_sdk.config import Config
 from cnai_sdk.errors import InvalidRequest, NotFound, Unsupported
-from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.model.event import Event, LogLine
 from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.output import OutputFile
@@ -63,19 +61,8 @@ class KubernetesBackend:
         )
 
     async def check_place(self) -> None:
-        """Whether there is such a namespace, as far as one may look.
-
-        Raises:
-            InvalidRequest: there is none.
-        """
         session = await self._session()
-        try:
-            await session.api.get(f"/api/v1/namespaces/{session.target.namespace}")
-        except Missing as error:
-            found = diagnose_refusal(error.message)
-            raise InvalidRequest(found.happened, why=found.why, next_step=found.fix) from error
-        except Refused:
-            return  # who may not look is told by the first request that needs it
+        await check_namespace(session.api, session.target.namespace)
 
     # -- making ------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 
-from cnai_sdk.backends.kubernetes.api import Api, connect
+from cnai_sdk.backends.kubernetes.api import Api, Missing, Refused, connect
 from cnai_sdk.backends.kubernetes.discovery import Served, discover
 from cnai_sdk.backends.kubernetes.followers import Followers
 from cnai_sdk.backends.kubernetes.informer import Informers
@@ -19,7 +19,8 @@ from cnai_sdk.backends.kubernetes.published import Published
 from cnai_sdk.backends.kubernetes.sight import Sight
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.config import Config
-from cnai_sdk.errors import CnaiError
+from cnai_sdk.errors import CnaiError, InvalidRequest
+from cnai_sdk.explain import diagnose_refusal
 from cnai_sdk.places import Place, note
 
 
@@ -97,9 +98,26 @@ async def open_session(config: Config) -> Session:
         raise
     if not mirror.problems:  # only then is the list complete
         await asyncio.to_thread(kept.sweep, {each.id for each in mirror.workloads()})
-    place = Place(context=target.context, namespace=target.namespace, operator=config.operator)
-    await asyncio.to_thread(note, config, place)
+    with contextlib.suppress(CnaiError):  # a word that was mistyped is no place
+        await check_namespace(api, target.namespace)
+        place = Place(context=target.context, namespace=target.namespace, operator=config.operator)
+        await asyncio.to_thread(note, config, place)
     return session
+
+
+async def check_namespace(api: Api, namespace: str) -> None:
+    """Look whether it is there; who may not look is told by the first request that needs it.
+
+    Raises:
+        InvalidRequest: there is none of that name.
+    """
+    try:
+        await api.get(f"/api/v1/namespaces/{namespace}")
+    except Missing as error:
+        found = diagnose_refusal(error.message)
+        raise InvalidRequest(found.happened, why=found.why, next_step=found.fix) from error
+    except Refused:
+        return
 
 
 class Renewed(CnaiError):

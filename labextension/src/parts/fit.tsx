@@ -7,11 +7,7 @@ import { problemText, said, saidTogether } from '../sentences';
 import { IPlace, IStore } from '../tokens';
 import { durationText } from '../words';
 import { PhaseMark } from './marks';
-
-/** A question is asked when nothing was typed for so many milliseconds. */
-export const PAUSE = 250;
-/** And again so many milliseconds after its quota moved: it may move many times a second. */
-export const AGAIN = 1_000;
+import { Questions } from './questions';
 
 const MARKS = { now: 'Succeeded', waits: 'Queued', never: 'Failed' } as const;
 const BARE = /^-?\d+(\.\d+)?$/;
@@ -46,36 +42,15 @@ export function Fits({ store, place, size, onRefused, trans }: IFitsProps): JSX.
   const source = place.source.id;
   const away = Boolean(place.source.problem);
   const wished = JSON.stringify(wishedOf(size));
-  const questions = useRef({ about: '', due: '', last: '', asked: 0, answered: 0 }).current;
+  const questions = useRef<Questions<Answer>>();
+  questions.current ??= new Questions();
+  const { current } = questions;
   const about = JSON.stringify([source, wished]);
+  useEffect(() => current.about(about), [current, about]);
   useEffect(() => {
-    questions.about = about;
-    return () => void (questions.about = '');
-  }, [questions, about]);
-  useEffect(() => {
-    // While a quota moves on and on it is answered all the same: only another wish takes one back.
-    const ask = async () => {
-      const number = ++questions.asked;
-      const next = await answerOf(store, source, JSON.parse(wished) as Wished);
-      if (questions.about === about && number > questions.answered) {
-        questions.answered = number;
-        setAnswer(next);
-      }
-    };
-    if (questions.due === about) {
-      return; // what has moved is looked at then
-    }
-    const pause = questions.last === about ? AGAIN : PAUSE;
-    questions.due = questions.last = about;
-    window.setTimeout(() => {
-      if (questions.due === about) {
-        questions.due = '';
-        if (questions.about === about) {
-          void ask();
-        }
-      }
-    }, pause);
-  }, [store, source, wished, about, quota, away, questions]);
+    const ask = () => answerOf(store, source, JSON.parse(wished) as Wished);
+    current.soon(about, ask, setAnswer);
+  }, [store, source, wished, about, quota, away, current]);
   const refused = answer && 'problem' in answer ? fieldOf(answer.problem) : '';
   useEffect(() => onRefused?.(refused), [refused, onRefused]);
   return (

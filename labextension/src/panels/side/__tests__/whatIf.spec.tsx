@@ -4,7 +4,8 @@ import React from 'react';
 import { ApiError } from '../../../api';
 import { FakeStore } from '../../../__tests__/fakes';
 import { Fit } from '../../../generated/wire';
-import { AGAIN, fitText, PAUSE, wishedOf } from '../../../parts/fit';
+import { fitText, wishedOf } from '../../../parts/fit';
+import { AGAIN, PAUSE } from '../../../parts/questions';
 import { WhatIf } from '../whatIf';
 import { trans } from './mounted';
 
