@@ -5,8 +5,8 @@ export type Fields = ReadonlyMap<string, string>;
 export const PIECE = 0;
 
 const FIELD = /\{(\w+)\}/;
-/** Where, of two fields side by side, the second begins: 'worker 3' and ': bad label'. */
-const SECOND = /: | (?=[A-Z(])/;
+/** Where, of two fields side by side, the second begins: ': bad label', ' (20 GiB)', ' It used'. */
+const SECOND = /: | (?=\(|[A-Z][a-z]* [a-z])/;
 
 /** 'Worker {rank} ended' as ['Worker ', 'rank', ' ended']. */
 export function phraseOf(template: string): string[] {

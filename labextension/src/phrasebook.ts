@@ -113,9 +113,10 @@ export class Phrasebook {
     let found = this._readings.get(text);
     if (found === undefined) {
       const whole = this._cutShort(text, depth) ?? this._sentence(text, depth);
-      const readings = [whole, this._parts(text, depth), this._choice(text, depth)];
-      const list = this._list(text, depth);
-      found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a), list);
+      // Of two that know as much the first: what stands side by side goes before what encloses.
+      const readings = [this._list(text, depth), this._choice(text, depth)];
+      readings.push(whole, this._parts(text, depth));
+      found = readings.reduce((a, b) => (knownOf(b) > knownOf(a) ? b : a));
       found ??= this._sentence(text, depth, () => true);
       this._readings.set(text, found);
     }
@@ -240,7 +241,8 @@ export class Phrasebook {
       const foreign = named || name === FOREIGN;
       const reading = this._value(value, foreign ? DEEP : depth);
       const odd = SHAPES[name.toLowerCase()]?.test(value) === false;
-      if (odd || (firm < PLENTY && !reading && value.split(' ').length > FEW)) {
+      const much = !reading && value.split(' ').length > FEW && !NAME.test(value);
+      if (odd || (firm < PLENTY && much)) {
         return null;
       }
       known += knownOf(reading);

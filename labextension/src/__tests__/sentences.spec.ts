@@ -27,6 +27,8 @@ const TEMPLATES = {
   'out of memory in {worker} ({limit})': '{worker} 内存不足（{limit}）',
   "There is no job '{name}'.": "没有任务 '{name}'。",
   'Waits for {0}': '等待：{0}',
+  '{part} of {model} by {maker}': '{model} 的 {part}（经由 {maker}）',
+  'MIG {0} of {1}{2}': '{1}{2} 的 MIG {0}',
   'Waits, first in line: {0}': '等待，排在首位：{0}',
   '{missing} more cores; {used} of {all} are in use by {who}':
     '再空出 {missing} 个核（共 {all} 个，{who} 占用 {used} 个）',
@@ -106,6 +108,21 @@ describe('A text', () => {
       'has one of several things in a field',
       'Waits for worker 1, worker 2 or a worker',
       '等待：第 1 号 worker、第 2 号 worker 或某个 worker'
+    ],
+    [
+      'has a long name in a field',
+      'no module NVIDIA A100-SXM4-80GB (20 GiB)',
+      '缺少模块 NVIDIA A100-SXM4-80GB (20 GiB)'
+    ],
+    [
+      'has one of two things of the same form in a field',
+      'Waits for 1/2 of A by X or 1/4 of B by Y',
+      '等待：A 的 1/2（经由 X）或 B 的 1/4（经由 Y）'
+    ],
+    [
+      'has two fields side by side, of which the second is in parentheses',
+      'MIG 1g.10gb of NVIDIA A100 (9.5 GiB)',
+      'NVIDIA A100 (9.5 GiB) 的 MIG 1g.10gb'
     ],
     ['has one of several names in a field', 'no module X or y-1', '缺少模块 X 或 y-1'],
     [
