@@ -49,7 +49,8 @@ def test_the_exit_code_is_the_jobs_and_a_failure_is_explained(terminal: Terminal
 
 
 def test_what_to_change_is_named_as_it_is_typed(terminal: Terminal) -> None:
-    terminal.write("greedy.py", ["held = bytearray(400 * 2**20)", "print(len(held))"])
+    holds = ["import signal", "held = b'x' * (400 * 2**20)", "signal.pause()"]
+    terminal.write("greedy.py", holds)
     said = terminal("train", "greedy.py", "--memory", "200Mi").stderr
     assert "memory=" not in said
     assert "--memory 400Mi" in said
