@@ -223,10 +223,12 @@ export class Phrasebook {
     return best;
   }
 
-  /** Those that begin with a field last: 'Waits for {what}' goes before '{amount} more cores'. */
+  /** What stands fast the most first; those that begin with a field last: 'Waits for {what}' goes
+   *  before '{amount} more cores'. */
   private _candidates(text: string): IPhrase[] {
     const words = new Set(text.toLowerCase().match(WORD));
     const found = ['', ...words].flatMap(word => this._byWord.get(word) ?? []);
+    found.sort((a, b) => b.firm - a.firm);
     const heads = found.filter(({ pieces }) => pieces[0] !== '');
     return [...heads, ...found.filter(({ pieces }) => pieces[0] === '')];
   }
