@@ -35,7 +35,9 @@ export default tseslint.config(
     files: ['tests/browser/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['window', 'CanvasRenderingContext2D', 'Path2D'].map(name => [name, 'readonly'])
+        ['window', 'document', 'getComputedStyle', 'CanvasRenderingContext2D', 'Path2D'].map(
+          name => [name, 'readonly']
+        )
       )
     }
   },

@@ -5,6 +5,7 @@ import { Menu } from '@lumino/widgets';
 
 import { canBeDone, commandOf, Deed, DEEDS } from '../../deeds';
 import { Acted } from '../../generated/wire';
+import { openMenu } from '../../parts/menu';
 import { problemText } from '../../sentences';
 import { Commands, IEntry, IKey, IStore, keyText } from '../../tokens';
 import { PanelModel } from './model';
@@ -87,7 +88,7 @@ export class JobActions {
       // The menu runs its command after it has closed.
       window.setTimeout(() => menu.dispose());
     });
-    menu.open(x, y);
+    openMenu(menu, x, y);
   }
 
   private async _run(

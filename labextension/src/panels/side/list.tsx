@@ -173,11 +173,15 @@ function usePointer(
       if (entry && !event.shiftKey) {
         event.preventDefault();
         event.stopPropagation();
-        const together = selection.keys.has(keyText(entry)) ? selection.entries : [entry];
-        actions.menu(together, event.clientX, event.clientY);
+        actions.menu(together(entry, selection), event.clientX, event.clientY);
       }
     }
   };
+}
+
+/** What a row's menu is about: all that is selected where the row is, otherwise the row alone. */
+function together(entry: IEntry, selection: ISelection): readonly IEntry[] {
+  return selection.keys.has(keyText(entry)) ? selection.entries : [entry];
 }
 
 function useGridKeys(
@@ -214,7 +218,7 @@ function useGridKeys(
         return void actions.several('delete', actions.fitting('delete', targets()));
       case 'menu': {
         const { left, bottom } = row.getBoundingClientRect();
-        return actions.menu(targets(), left, bottom);
+        return active && actions.menu(together(active, selection), left, bottom);
       }
       case 'filter':
         return onFilter();

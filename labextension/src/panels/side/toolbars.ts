@@ -4,6 +4,7 @@ import { addIcon, CommandToolbarButton, usersIcon } from '@jupyterlab/ui-compone
 import { CommandRegistry } from '@lumino/commands';
 import { Menu } from '@lumino/widgets';
 
+import { openMenu } from '../../parts/menu';
 import { Commands } from '../../tokens';
 import { PanelModel } from './model';
 import { SortBy } from './query';
@@ -47,7 +48,7 @@ export function fillToolbars({ quota, jobs, model, commands, trans }: IToolbars)
     icon: sortIcon,
     execute: () => {
       const { left, bottom } = sort.node.getBoundingClientRect();
-      menu.open(left, bottom);
+      openMenu(menu, left, bottom);
     }
   });
   const sort = new CommandToolbarButton({ commands: own, id: 'sort' });
