@@ -194,6 +194,12 @@ NEVER = (
     ("scheduling.k8s.io", "priorityclasses"),
 )
 # Of the whole cluster. A student's SDK asks for it too, and goes on without.
+READ: set[Right] = {
+    ("list", "trainer.kubeflow.org", "clustertrainingruntimes"),
+    ("get", "kueue.x-k8s.io", "workloadpriorityclasses"),
+    ("list", "kueue.x-k8s.io", "workloadpriorityclasses"),
+}
+"""Of the whole cluster, by a student."""
 OVERSEEN: set[Right] = {
     (verb, group, resource)
     for verb in ("list", "watch")
@@ -350,6 +356,9 @@ async def everything(room: Classroom, faults: Faults, home: Path, operator: str)
             files=noise,
         )
         await backend.fits(spec)
+        typo = spec_of(TRAIN, name="all", resources=small, queue="line", priority="nosuch")
+        with pytest.raises(InvalidRequest, match="no priority class nosuch"):
+            await backend.submit(typo, secrets={})
         # What lies beside a job that is refused is taken away again.
         refusal = Rule(method="POST", path=f"/{operator}s", status=422, times=1)
         with faults.rule(refusal), pytest.raises(InvalidRequest):
@@ -435,8 +444,9 @@ async def test_a_student_does_everything_and_each_right_is_used(
     }
     assert rights(STUDENT) - used[room.namespace] - rare == set()
     assert used[room.shared] == {("list", "", "configmaps"), ("watch", "", "configmaps")}
-    runtimes = ("list", "trainer.kubeflow.org", "clustertrainingruntimes")
-    assert used[""] - {runtimes} - OVERSEEN == set()
+    whether_it_is_there = ("get", "", "namespaces")  # asked in passing; who may not learns nothing
+    assert used[""] - READ - OVERSEEN - {whether_it_is_there} == set()
+    assert READ - used[""] == set()
 
 
 # -- ceilings, twice ---------------------------------------------------------------------------

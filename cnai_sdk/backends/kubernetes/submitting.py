@@ -109,7 +109,7 @@ class Submitter:
         plan = await self._plan(spec, id, name, ask, notices)
         kind = KINDS[plan.kind]
         kind.manifest(spec, plan)  # what it refuses is refused before anything is asked
-        await self._check_priority(plan, spec.priority)
+        notices += await self._check_priority(plan, spec.priority)
         wish, found = _wish(spec, plan), await self._room(spec)
         check(wish, found)
         notices += await self._advice(spec, plan)
@@ -142,8 +142,8 @@ class Submitter:
             ask = await self._ask(spec)
             plan = await self._plan(spec, naming.new_id(), spec.name, ask, [])
             KINDS[plan.kind].manifest(spec, plan)
-            await self._check_priority(plan, spec.priority)
-            notices = await self._advice(spec, plan, count=count, asking=True)
+            notices = await self._check_priority(plan, spec.priority)
+            notices += await self._advice(spec, plan, count=count, asking=True)
         except CnaiError as error:
             return never(error, count)
         found = await self._room(spec)
@@ -172,10 +172,11 @@ class Submitter:
         if queue := self._queue(spec):
             await self._session.surroundings.check_queue(queue)
 
-    async def _check_priority(self, plan: Plan, priority: str) -> None:
+    async def _check_priority(self, plan: Plan, priority: str) -> list[str]:
         """A pod that is tried tells of a PyTorchJob's; a TrainJob's is not its pods'."""
-        if priority and plan.kind == "trainjob":
-            await self._session.surroundings.check_priority(priority)
+        if not priority or plan.kind != "trainjob":
+            return []
+        return await self._session.surroundings.check_priority(priority)
 
     def _queue(self, spec: TrainSpec) -> str:
         return queue_of(spec, self._session.served, self._config)

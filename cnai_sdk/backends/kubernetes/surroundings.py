@@ -194,18 +194,23 @@ class Surroundings:
         elif self._volcano is not None and not self._other_queues:
             await self._check_listed(name, self._volcano, "of Volcano", VolcanoQueue, "one")
 
-    async def check_priority(self, name: str) -> None:
+    async def check_priority(self, name: str) -> list[str]:
         """Refuse a priority class of Kueue's that is not there: its jobs would wait for ever.
 
         Raises:
-            InvalidRequest: with those that are there. Who may not look learns nothing.
+            InvalidRequest: with those that are there. Who may not look is told so.
         """
         path = f"{self._kueue_at}/workloadpriorityclasses"
         try:
             await self._informers.api.get(f"{path}/{name}")
         except Refused as error:
-            if not isinstance(error, Missing) or f'"{name}" not found' not in error.message:
-                return
+            if not isinstance(error, Missing):
+                return [
+                    f"Whether the queues of this cluster have the priority class {name} could not "
+                    "be looked up; a job of one that they do not have waits for ever."
+                ]
+            if f'"{name}" not found' not in error.message:
+                return []  # this Kueue has none
             known = await self._names(path)
             raise InvalidRequest(
                 f"The queues of this cluster have no priority class {name}.",
@@ -213,6 +218,7 @@ class Surroundings:
                 next_step="Leave priority out, or name one that there is; the cluster's "
                 "administrator can make it.",
             ) from error
+        return []
 
     async def _names(self, path: str) -> str:
         with contextlib.suppress(Refused):

@@ -131,22 +131,24 @@ async def test_a_priority_class_that_kueue_does_not_have_is_refused_with_those_t
         404, "NotFound", 'workloadpriorityclasses.kueue.x-k8s.io "nope" not found'
     )
     here = surroundings(informers, operator="trainjob", kueue="v1beta2")
-    await here.check_priority("urgent")
+    assert await here.check_priority("urgent") == []
     with pytest.raises(InvalidRequest, match="no priority class nope") as refusal:
         await here.check_priority("nope")
     assert "there is low, urgent" in refusal.value.why
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "told"),
     [
-        status(403, "Forbidden", "workloadpriorityclasses is forbidden"),
-        status(404, "NotFound", "the server could not find the requested resource"),
+        (status(403, "Forbidden", "workloadpriorityclasses is forbidden"), True),
+        (status(404, "NotFound", "the server could not find the requested resource"), False),
     ],
     ids=["not-allowed", "not-served"],
 )
 async def test_a_priority_class_that_may_not_be_looked_up_is_not_said_to_be_missing(
-    cluster: Cluster, informers: Informers, reply: Reply
+    cluster: Cluster, informers: Informers, reply: Reply, told: bool
 ) -> None:
     cluster.instead[f"{CLASSES}/low"] = reply
-    await surroundings(informers, operator="trainjob", kueue="v1beta2").check_priority("low")
+    here = surroundings(informers, operator="trainjob", kueue="v1beta2")
+    said = await here.check_priority("low")
+    assert [("class low could not be looked up" in each) for each in said] == [True] * told
