@@ -39,6 +39,8 @@ def test_a_failure_is_notified_once_with_its_cause(
     job.fail("bad label 7")
     notice = page.locator(".jp-Notification-Toast-Body, .Toastify__toast", has_text="falls")
     expect(notice.first).to_contain_text("ValueError")
+    # It slides in.
+    notice.first.element_handle().wait_for_element_state("stable")
     page.screenshot(path=shots / "notification.png")
     page.reload()
     open_panel(page).says("falls", "Failed")

@@ -65,7 +65,7 @@ def example() -> list[str]:
 
 
 def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
-    sharp: Page, shop: tuple[Lab, Terminal], kept: Path
+    sharp: Page, shop: tuple[Lab, Terminal], kept: Path, shots: Path
 ) -> None:
     lab, _ = shop
     open_notebook(sharp, lab, write_notebook(lab.root, "digits.ipynb", [*example(), CALL]))
@@ -75,6 +75,8 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     panel.says("digits", HELD, timeout=120_000)
     sharp.locator(".cnai-Live").last.scroll_into_view_if_needed()  # the card in it is drawn anew
     sharp.screenshot(path=kept / "panel-notebook.png")
+    cell = sharp.locator(".jp-CodeCell", has_text="cnai.train(digits")
+    cell.screenshot(path=kept / "card-running.png")
 
     job = panel.open_job("digits")
     expect(job.section("Metrics").locator("canvas").first).to_be_visible()
@@ -83,7 +85,7 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     panel = open_lab(sharp, lab)
     shown = panel.open_job("digits")
     expect(shown.section("Metrics").locator("canvas").first).to_be_visible()
-    sharp.screenshot(path=kept / "job-dark.png")
+    sharp.screenshot(path=shots / "job-dark.png")
     failed = panel.open_job("churn")
     expect(failed.root.get_by_text("What happened")).to_be_visible()
     sharp.screenshot(path=kept / "job-failed-dark.png")

@@ -55,6 +55,17 @@ def test_no_file_holds(kind: str) -> None:
     assert not found, "\n".join(found)
 
 
+def test_every_picture_is_shown_somewhere_and_every_one_shown_is_there() -> None:
+    shown = {
+        (path.parent / picture).resolve()
+        for path in repository_files()
+        if path.suffix == ".md"
+        for picture in re.findall(r"!\[[^\]]*\]\(([^):]+)\)", path.read_text())
+    }
+    kept = {path for path in repository_files() if path.parent == ROOT / "docs" / "images"}
+    assert kept and shown == kept
+
+
 def test_every_module_can_be_read_in_one_sitting() -> None:
     modules = [*ROOT.glob("cnai_sdk/**/*.py"), *ROOT.glob("server_ext/**/*.py")]
     assert len(modules) > 20
