@@ -6,7 +6,8 @@ same facts give the same verdict. Never here: I/O on a backend, clocks, the netw
 What a job printed is foreign: it is quoted, and never becomes a command to run.
 """
 
+from cnai_sdk.explain.catalogue import is_consequence
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.verdict import diagnose, diagnose_refusal
 
-__all__ = ["Facts", "diagnose", "diagnose_refusal"]
+__all__ = ["Facts", "diagnose", "diagnose_refusal", "is_consequence"]

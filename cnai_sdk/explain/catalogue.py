@@ -99,6 +99,16 @@ def rows_for_reason(reason: str) -> tuple[Row, ...]:
     return tuple(each for each in rows() if reason and each.reason == reason)
 
 
+def is_consequence(text: str) -> bool:
+    """Whether an exception tells only of what happened to another worker.
+
+    >>> is_consequence("RuntimeError: Connection closed by peer"), is_consequence("ValueError: 7")
+    (True, False)
+    """
+    found = (each for each in rows() if each.level == "cascade" and each.pattern)
+    return any(each.pattern.search(text) for each in found if each.pattern)
+
+
 def row_for_exit(code: int) -> Row | None:
     """The row that an exit code suggests, or None."""
     return next((each for each in rows() if code in each.exits), None)

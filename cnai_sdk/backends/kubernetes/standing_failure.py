@@ -11,6 +11,7 @@ from cnai_sdk.backends.kubernetes.objects import Condition, TrainingObject, hold
 from cnai_sdk.backends.kubernetes.standing_asked import Asked
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts, latest
 from cnai_sdk.backends.kubernetes.standing_words import Wait, clip, starting
+from cnai_sdk.explain import is_consequence
 from cnai_sdk.model.event import exit_words
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.quantity import show_bytes, show_duration
@@ -101,9 +102,27 @@ def first_to_fail(facts: Sequence[PodFacts]) -> PodFacts | None:
     runs = latest(facts).values()
     bad = [each for each in runs if each.failed or _taken(each) or _removed(each)]
     if bad:
-        return min(bad, key=_turn)
+        first = min(bad, key=_turn)
+        return _lost_by(first, facts) or first
     # The last pods may be gone before they said how they ended: the run before them tells.
     return max((each for each in facts if each.failed), key=_turn, default=None)
+
+
+def _lost_by(first: PodFacts, facts: Sequence[PodFacts]) -> PodFacts | None:
+    """Who was deleted in the run in which a worker says only that it lost another, or None. By then
+    another pod may run in its place, which the others never met."""
+    error = first.document.get("error")
+    if first.deleted or not isinstance(error, dict) or not is_consequence(_raised(first)):
+        return None
+    gone = (
+        each
+        for each in facts
+        if each.deleted
+        and each.rank not in (None, first.rank)
+        and (each.told or 0) == (first.told or 0)
+        and (each.ended is None or (first.started or 0.0) <= each.ended)
+    )
+    return max(gone, key=lambda each: each.ended or float("inf"), default=None)
 
 
 def _taken(each: PodFacts) -> bool:

@@ -98,6 +98,40 @@ def test_the_others_are_ended_for_it_also_when_another_was_made_in_its_place() -
     assert stands(replayed(iter(index))[0]).message == "The pod of worker 1 was deleted"
 
 
+def replaced(then: dict[str, Any], *, gone: dict[str, Any] | None = None) -> Workload:
+    """A job whose worker 1 was deleted and runs again in another pod, when the other one ends."""
+    lost = gone or running(1)
+    index: list[Told] = [
+        *(("ADDED", each) for each in (a_job(2), running(0), running(1))),
+        ("DELETED", lost),
+        ("ADDED", running(1, uid="anew", since=40)),
+        ("MODIFIED", then),
+        ("MODIFIED", FAILED),
+    ]
+    return stands(replayed(iter(index))[0])
+
+
+def said(error: dict[str, str], *, attempt: int = 0) -> str:
+    return json.dumps({"attempt": attempt, "final": True, "error": error})
+
+
+def test_a_peer_that_lost_it_is_not_blamed_when_another_runs_in_its_place_already() -> None:
+    """A TrainJob's pod is made anew at once, also where the run is not tried again; the others wait
+    for the one that is gone until their time is over."""
+    found = replaced(ended(0, 1, end=said(LOST_PEER["error"])))
+    assert (found.reason, found.message) == ("PodDeleted", "The pod of worker 1 was deleted")
+
+
+def test_a_worker_that_raises_something_of_its_own_is_the_cause_all_the_same() -> None:
+    found = replaced(ended(0, 1, end=said({"type": "ValueError", "message": "bad label"})))
+    assert found.message == "Worker 0 raised ValueError: bad label"
+
+
+def test_who_is_lost_in_a_later_attempt_was_not_lost_by_an_earlier_deletion() -> None:
+    found = replaced(ended(0, 1, end=said(LOST_PEER["error"], attempt=1)))
+    assert found.message == "Worker 0 raised RuntimeError: Connection closed by peer"
+
+
 def test_its_verdict_says_so() -> None:
     states = [leaving(running(1)), leaving(ended(0, 143)), leaving(ended(1, 143))]
     job = joined(a_job(2), running(0), running(1), *states, FAILED)
