@@ -223,7 +223,7 @@ def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: B
 
 
 def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
-    pytorch: Bench, claim: str
+    bench: Bench, claim: str
 ) -> None:
     source = """
         import cnai_sdk as cnai
@@ -237,12 +237,12 @@ def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
                 time.sleep(600)
         """
     spec = spec_of(MEETING + dedent(source), workers=2, retries=1, outputs=f"pvc://{claim}/runs")
-    plan = pytorch.submit(spec)
-    until("both are up", lambda: _all_print(pytorch, plan, "begins at 0"))
-    lost = pytorch.pods(plan)[0]["metadata"]["name"]
-    assert pytorch.cluster.http.delete(f"{pytorch.core}/pods/{lost}").status_code == 200
-    assert pytorch.ended(plan), told(pytorch, plan)
-    assert _all_print(pytorch, plan, "begins at 5"), told(pytorch, plan)
+    plan = bench.submit(spec)
+    until("both are up", lambda: _all_print(bench, plan, "begins at 0"))
+    lost = bench.pods(plan)[0]["metadata"]["name"]
+    assert bench.cluster.http.delete(f"{bench.core}/pods/{lost}").status_code == 200
+    assert bench.ended(plan), told(bench, plan)
+    assert _all_print(bench, plan, "begins at 5"), told(bench, plan)
 
 
 def test_what_one_job_writes_to_a_claim_another_finds_as_its_data(bench: Bench, claim: str) -> None:
