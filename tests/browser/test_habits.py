@@ -1,4 +1,4 @@
-"""Where a person of JupyterLab looks: palette, launcher, status bar, notifications, settings."""
+"""Where a person of JupyterLab looks: launcher, status bar, notifications, settings."""
 
 from __future__ import annotations
 
@@ -45,17 +45,6 @@ def test_a_failure_is_notified_once_with_its_cause(
     page.reload()
     open_panel(page).says("falls", "Failed")
     expect(notice).to_have_count(0)
-
-
-def test_the_palette_offers_every_command(page: Page, lab: Lab, outside: Terminal) -> None:
-    panel = open_lab(page, lab)
-    panel.tab.click()
-    expect(panel.root).to_be_hidden()
-    page.keyboard.press("Control+Shift+C")
-    palette = page.locator("#modal-command-palette")
-    palette.get_by_role("textbox").or_(palette.get_by_role("searchbox")).fill("quotas and jobs")
-    page.locator(".lm-CommandPalette-item", has_text="Show quotas and jobs").first.click()
-    expect(panel.root).to_be_visible()
 
 
 def test_the_launcher_has_a_card_that_opens_an_example(

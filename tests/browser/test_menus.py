@@ -112,20 +112,6 @@ class TestPalette:
         expect(panel.row("chosen")).to_have_count(0)
         panel.says("other", "Running")
 
-    def test_the_panel_is_shown(self, page: Page, lab: Lab, outside: Terminal) -> None:
-        panel = open_lab(page, lab)
-        panel.tab.click()
-        expect(panel.root).to_be_hidden()
-        Palette(page).choose("Show quotas and jobs")
-        expect(panel.root).to_be_visible()
-
-    def test_the_example_opens_as_a_notebook_of_ones_own(
-        self, page: Page, lab: Lab, outside: Terminal
-    ) -> None:
-        open_lab(page, lab)
-        Palette(page).choose("Open the training example")
-        expect(page.locator(".jp-NotebookPanel")).to_contain_text("cnai.train")
-
     def test_the_example_cell_runs_as_it_was_inserted(self, page: Page, book: Locator) -> None:
         panel = open_panel(page)
         book.locator(".jp-CodeCell").first.locator(".cm-content").click()
@@ -156,17 +142,30 @@ class TestBarOfMenus:
         choose(page, "Run", "Train this function…")
         expect(dialog).to_contain_text("Choose a code cell that defines a function")
 
-    def test_run_shows_the_panel(self, page: Page, lab: Lab, outside: Terminal) -> None:
-        panel = open_lab(page, lab)
-        panel.tab.click()
-        expect(panel.root).to_be_hidden()
-        choose(page, "Run", "Show quotas and jobs")
-        expect(panel.root).to_be_visible()
 
-    def test_a_new_file_may_be_the_example(self, page: Page, lab: Lab, outside: Terminal) -> None:
+class TestThePaletteAndTheBar:
+    def test_either_shows_the_panel(self, page: Page, lab: Lab, outside: Terminal) -> None:
+        panel = open_lab(page, lab)
+        ways = (
+            lambda label: Palette(page).choose(label),
+            lambda label: choose(page, "Run", label),
+        )
+        for way in ways:
+            panel.tab.click()
+            expect(panel.root).to_be_hidden()
+            way("Show quotas and jobs")
+            expect(panel.root).to_be_visible()
+
+    def test_either_opens_the_example_as_a_notebook_of_ones_own(
+        self, page: Page, lab: Lab, outside: Terminal
+    ) -> None:
         open_lab(page, lab)
+        book = page.locator(".jp-NotebookPanel")
+        Palette(page).choose("Open the training example")
+        expect(book).to_contain_text("cnai.train")
         choose(page, "File", "New", "Open the training example")
-        expect(page.locator(".jp-NotebookPanel")).to_contain_text("cnai.train")
+        expect(book).to_have_count(2)
+        expect(book.filter(visible=True)).to_contain_text("cnai.train")
 
 
 class TestMenuOfARow:
