@@ -7,12 +7,14 @@ once, in up to three minutes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from cnai_sdk.backends.kubernetes.naming import ID
 from cnai_sdk.model.spec import Resources
 from tests import vendors
 from tests.cluster.surviving import until
@@ -28,6 +30,7 @@ ASKED = ("coscheduling",)
 
 SCHEDULER = named(*ASKED).scheduler
 NODES = (vendors.whole("one", count=1), vendors.whole("two", count=1))
+SPEAKS = f"print('up', flush=True); {SLEEPS}"
 ONE = Resources(cpu=0.1, memory=256 * 2**20, gpu=1)
 
 
@@ -55,6 +58,34 @@ async def gang(
     gangs.delete_namespace(room)
 
 
+async def up(stage: Stage, name: str, *, workers: int = 1) -> str:
+    """The id of a job once each worker has spoken: before that one would not hear that it is to
+    end, and hold its GPU for half a minute."""
+    id = await stage.running(name)
+    heard: set[int] = set()
+    async with asyncio.timeout(90):
+        async for batch in stage.backend.logs(id, follow=True):
+            heard |= {line.rank for line in batch}
+            if len(heard) == workers:
+                break
+    return id
+
+
+async def ended(stage: Stage, id: str) -> None:
+    """Delete a job, and return when its GPUs are free: the scheduler of gangs hears of pods that
+    come, and of those that go only when it looks again, every half a minute."""
+    await stage.backend.delete(id)
+    await until(lambda: not stage.cluster.pods(stage.namespace, f"{ID}={id}"))
+
+
+def looks_again(stage: Stage, name: str) -> None:
+    """Have the scheduler look at a gang now."""
+    path = f"/apis/scheduling.x-k8s.io/v1alpha1/namespaces/{stage.namespace}/podgroups/{name}"
+    change = {"metadata": {"annotations": {"looked-at": "again"}}}
+    kind = {"Content-Type": "application/merge-patch+json"}
+    stage.cluster.http.patch(path, json=change, headers=kind).raise_for_status()
+
+
 def placed(stage: Stage, name: str) -> list[str]:
     """The nodes of a job's workers, '' for one that has none."""
     pods = stage.cluster.pods(stage.namespace, f"training.kubeflow.org/job-name={name}")
@@ -66,16 +97,16 @@ def placed(stage: Stage, name: str) -> list[str]:
 async def test_two_workers_of_which_one_fits_wait_together_and_start_together(
     gang: Stage, ledger: Ledger
 ) -> None:
-    first = await gang.train(SLEEPS, resources=ONE)
-    held = await gang.running(first)
-    both = await gang.train(SLEEPS, resources=ONE, workers=2)
+    held = await up(gang, await gang.train(SPEAKS, resources=ONE))
+    both = await gang.train(SPEAKS, resources=ONE, workers=2)
     await until(lambda: len(placed(gang, both)) == 2)
     found = ledger.note(await gang.verdict(both, "SCHED_GANG_K8S"))
     assert "room for all workers at once" in found.why
     assert placed(gang, both) == ["", ""]
-    await gang.backend.delete(held)
+    await ended(gang, held)
+    looks_again(gang, both)
     await until(lambda: placed(gang, both) == ["one", "two"])
-    await gang.running(both)
+    await ended(gang, await up(gang, both, workers=2))
 
 
 async def test_a_lone_worker_waits_for_a_device_and_not_for_others(gang: Stage) -> None:
