@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from cnai_sdk.cli.printing import in_colour, print_error
 from cnai_sdk.cli.speaking import speak, verdict_in_terminal
-from cnai_sdk.errors import InvalidRequest, JobFailed
+from cnai_sdk.errors import CnaiError, InvalidRequest, JobFailed
 from cnai_sdk.model.phase import Phase
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def print_log(
     follow: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Print a job's lines as they come.
+    """Print a job's lines as they come, and what holds it up while it is followed.
 
     Raises:
         InvalidRequest: it has no such worker, or a negative tail.
@@ -42,11 +43,43 @@ def print_log(
 
     _check(workload, rank, tail)
     batches = runtime.iterate(backend.logs(workload.id, rank=rank, tail=tail, follow=follow))
-    _print(batches, with_rank=rank is None and len(workload.replicas) > 1, as_json=as_json)
+    with _telling(backend, workload.id) if follow and not as_json else contextlib.nullcontext():
+        _print(batches, with_rank=rank is None and len(workload.replicas) > 1, as_json=as_json)
     if not as_json:
         for event in runtime.call(backend.events(workload.id)):
             if event.reason in LOG_GAPS:
                 click.echo(remark(event.message), err=True)
+
+
+@contextlib.contextmanager
+def _telling(backend: Backend, id: str) -> Iterator[None]:
+    """Say on standard error what a job is stuck at, beside what its workers print."""
+    from cnai_sdk import runtime
+
+    telling = runtime.submit(_tell(backend, id))
+    try:
+        yield
+    finally:
+        if not telling.cancel():
+            telling.result()
+
+
+async def _tell(backend: Backend, id: str) -> None:
+    import asyncio
+
+    from cnai_sdk.text import clean
+
+    told: set[str] = set()
+    with contextlib.suppress(CnaiError):  # what cannot be watched is told by who reads the log
+        async for update in backend.watch():
+            for each in update.workloads:
+                stuck = each.id == id and each.reason and not each.phase.ended
+                if stuck and each.message and each.message not in told:
+                    told.add(each.message)
+                    message = clean(each.message, colours=False).rstrip(".")
+                    more = f"What to do about it: cnai explain {each.name}"
+                    line = f"{each.phase.label}: {message}. {more}"
+                    await asyncio.to_thread(click.echo, line, err=True)
 
 
 def _check(workload: Workload, rank: int | None, tail: int | None) -> None:
