@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,11 +14,20 @@ import pytest
 
 from cnai_sdk.backends.kubernetes.api import Api, Refused
 from cnai_sdk.backends.kubernetes.discovery import describe, discover
+from cnai_sdk.backends.kubernetes.kinds import KINDS
 from cnai_sdk.config import Config
 from cnai_sdk.doctor import cluster as doctor
+from cnai_sdk.errors import InvalidRequest
+from cnai_sdk.gpu.cluster.offer import PodAsk
+from cnai_sdk.model.spec import Resources
 from tests.cluster.surviving import Seen, connected, may, note, notes, until
 from tests.cluster.testbed.cluster import Cluster
-from tests.cluster.testbed.fixtures import own_cluster_or_skip
+from tests.cluster.testbed.fixtures import built_or_skip, own_cluster_or_skip
+from tests.cluster.testbed.programs import EARLIER_TRAINERS
+from tests.cluster.trained import Bench, lost, spec_of
+
+ASKED = tuple(each.name for each in EARLIER_TRAINERS)
+"""Fetched before the first test; see `tests/conftest.py`."""
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -201,20 +211,69 @@ async def operator_is(api: Api, config: Config, name: str | None) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("field", ["podSpecOverrides", "podTemplateOverrides", "runtimePatches"])
-async def test_each_version_of_the_trainjob_is_known_by_its_schema(
-    broken: Cluster, api: Api, tmp_path: Path, field: str
+SHAPES = {
+    "trainer-2.0": "podSpecOverrides",
+    "trainer-2.1": "podTemplateOverrides",
+    "trainer-2.2": "runtimePatches",
+}
+"""Each earlier version of the TrainJob, and the field by which it changes its pods."""
+TRAINJOBS = "trainjobs.trainer.kubeflow.org"
+ALL = spec_of(
+    "def train(): pass",
+    workers=2,
+    timeout=90.5,
+    shm=2**20,
+    env={"A": "$(HOME)", "B": "y"},
+    secrets=("TOKEN", "hub/KEY"),
+    outputs="pvc://scratch/runs",
+    resources=Resources(cpu=0.5, memory=2**28, gpu=1),
+    labels={"team": "vision"},
+)
+ONE_OF_TWO = PodAsk(mechanism="whole", isolation="hardware", places=({"model": ("a", "b")},))
+"""What only an affinity can say."""
+
+
+@pytest.fixture(params=SHAPES)
+async def version(
+    request: pytest.FixtureRequest, broken: Cluster, api: Api, tmp_path: Path
+) -> AsyncIterator[str]:
+    """A version whose TrainJob the server knows, and no longer afterwards."""
+    name = str(request.param)
+    built_or_skip([name])
+    await asyncio.to_thread(broken.add_definitions, name)
+    yield name
+    await api.delete(f"{CRDS}/{TRAINJOBS}")
+    async with asyncio.timeout(60):
+        while (await discover(api, Config(home=tmp_path), fresh=True)).trainjob:
+            await asyncio.sleep(0.1)
+
+
+async def test_each_version_of_the_trainjob_is_known_by_its_schema_and_takes_every_field(
+    broken: Cluster, api: Api, room: str, tmp_path: Path, version: str
 ) -> None:
-    group, version = "trainer.kubeflow.org", "v1alpha1"
-    config = Config(home=tmp_path)
-    await api.create(CRDS, kind_of(group, version, "trainjobs", "TrainJob", field))
     async with asyncio.timeout(60):
-        while (await discover(api, config, fresh=True)).overrides != field:
+        while not (served := await discover(api, Config(home=tmp_path), fresh=True)).overrides:
             await asyncio.sleep(0.1)
-    await api.delete(f"{CRDS}/trainjobs.{group}")
-    async with asyncio.timeout(60):
-        while (await discover(api, config, fresh=True)).trainjob:
-            await asyncio.sleep(0.1)
+    assert served.overrides == SHAPES[version]
+    bench, kind = Bench(broken, room, "trainjob", served), KINDS["trainjob"]
+    plan = bench.plan(ALL)
+    written = kind.manifest(ALL, plan)
+    kept = bench.post(bench.path(), written, dry=True)  # which refuses a field that is not known
+    assert lost(written["spec"], kept["spec"]) == []
+    assert ("securityContext" in json.dumps(written)) == kind.secured(plan)
+    assert ("activeDeadlineSeconds" in kept["spec"]) == (served.overrides == "runtimePatches")
+    placed = kind.manifest(ALL, dataclasses.replace(plan, ask=ONE_OF_TWO))
+    if "affinity" in kind.carries(served):
+        bench.post(bench.path(), placed, dry=True)
+    else:
+        with pytest.raises(
+            AssertionError, match=r'unknown field \\"spec.podSpecOverrides\[0\].affinity'
+        ):
+            bench.post(bench.path(), placed, dry=True)
+    urgent = spec_of("def train(): pass", priority="high")
+    with pytest.raises(InvalidRequest, match="cannot be given to a TrainJob") as refused:
+        kind.manifest(urgent, bench.plan(urgent))
+    assert "It has no field for it" in refused.value.why
 
 
 async def test_an_aggregated_api_that_is_down_breaks_no_discovery(

@@ -25,6 +25,7 @@ from tests.cluster.trained import (
     OPERATORS,
     Bench,
     bench_of,
+    lost,
     message_of,
     spec_of,
     told,
@@ -119,7 +120,7 @@ def test_everything_that_a_job_can_say_is_known_to_the_server(bench: Bench, queu
     manifest = KINDS[bench.operator].manifest(spec, bench.plan(spec))
     manifest["metadata"]["labels"].pop("kueue.x-k8s.io/priority-class", None)
     kept = bench.post(bench.path(), manifest, dry=True)
-    assert _lost(manifest["spec"], kept["spec"]) == []
+    assert lost(manifest["spec"], kept["spec"]) == []
     assert kept["metadata"]["annotations"] == manifest["metadata"]["annotations"]
 
 
@@ -222,9 +223,7 @@ def test_a_worker_pod_that_is_deleted_comes_again_and_the_run_with_it(pytorch: B
     assert pytorch.pods(plan)[1]["metadata"]["uid"] != lost["uid"]
 
 
-def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(
-    bench: Bench, claim: str
-) -> None:
+def test_a_run_goes_on_from_its_checkpoint_after_a_worker_is_lost(bench: Bench, claim: str) -> None:
     source = """
         import cnai_sdk as cnai
         def train():
@@ -373,23 +372,3 @@ def _all_print(bench: Bench, plan: Plan, words: str) -> bool:
 def _workloads(bench: Bench) -> list[Any]:
     base = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{bench.namespace}/workloads"
     return list(bench.get(base)["items"])
-
-
-def _lost(said: Any, kept: Any, where: str = "spec") -> list[str]:
-    """Where the server does not keep what was said. Quantities it writes in its own way."""
-    if isinstance(said, dict):
-        return [
-            place
-            for name, value in said.items()
-            for place in (
-                _lost(value, kept[name], f"{where}.{name}")
-                if name in kept
-                else ([f"{where}.{name}"] if value not in ({}, None) else [])
-            )
-        ]
-    if isinstance(said, list):
-        if len(said) > len(kept):
-            return [where]
-        pairs = zip(said, kept, strict=False)
-        return [p for n, (a, b) in enumerate(pairs) for p in _lost(a, b, f"{where}[{n}]")]
-    return [] if said == kept or where.endswith(("memory", "sizeLimit")) else [where]

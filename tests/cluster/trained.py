@@ -161,3 +161,23 @@ def told(bench: Bench, plan: Plan) -> str:
     """What a person would look at first."""
     logs = [bench.log(pod)[0] for pod in bench.pods(plan)]
     return json.dumps(bench.job(plan).get("status"), indent=1) + "\n" + "\n----\n".join(logs)
+
+
+def lost(said: Any, kept: Any, where: str = "spec") -> list[str]:
+    """Where the server does not keep what was said. Quantities it writes in its own way."""
+    if isinstance(said, dict):
+        return [
+            place
+            for name, value in said.items()
+            for place in (
+                lost(value, kept[name], f"{where}.{name}")
+                if name in kept
+                else ([f"{where}.{name}"] if value not in ({}, None) else [])
+            )
+        ]
+    if isinstance(said, list):
+        if len(said) > len(kept):
+            return [where]
+        pairs = zip(said, kept, strict=False)
+        return [p for n, (a, b) in enumerate(pairs) for p in lost(a, b, f"{where}[{n}]")]
+    return [] if said == kept or where.endswith(("memory", "sizeLimit")) else [where]

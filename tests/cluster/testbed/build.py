@@ -109,7 +109,10 @@ def _build(built: Built, programs: list[Program]) -> None:
         start = time.monotonic()
         folder = built.folder(program)
         folder.mkdir(exist_ok=True)
-        _compile(go, program, folder)
+        if program.main:
+            _compile(go, program, folder)
+        else:
+            _run([go, "mod", "download", program.module], program, folder=MODULES / program.name)
         for link in program.links:
             (folder / link).unlink(missing_ok=True)
             (folder / link).symlink_to(program.name)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.testbed.build import CannotBuild, build
+from tests.cluster.testbed.build import Built, CannotBuild, build
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External as External
 from tests.cluster.testbed.network import CannotNetwork, missing_tools, way_in
@@ -105,12 +105,16 @@ def own_cluster_or_skip(**options: Any) -> Cluster:
     build_for_tests()
     if _why_not:
         pytest.skip(_why_not[0])
+    return Cluster(built_or_skip(options.get("operators", ())), **options)
+
+
+def built_or_skip(names: Iterable[str]) -> Built:
+    """What every cluster has and these programs besides, or a skip."""
     try:
-        built = build(options.get("operators", ()))
+        return build(names)
     except CannotBuild as error:
-        warnings.warn(f"CLUSTER TESTS ARE SKIPPED: {error}", ClusterTestsSkipped, stacklevel=2)
+        warnings.warn(f"CLUSTER TESTS ARE SKIPPED: {error}", ClusterTestsSkipped, stacklevel=3)
         pytest.skip(str(error))
-    return Cluster(built, **options)
 
 
 def _remember(why: str) -> None:

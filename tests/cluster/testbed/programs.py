@@ -15,7 +15,8 @@ class Program:
 
     Attributes:
         name: of the binary, and of its folder in `modules`.
-        main: the main package; '.' for one that lies in the folder.
+        main: the main package; '.' for one that lies in the folder, '' where only the manifests of
+            a module are wanted.
         module: the module whose version it has, in its go.mod, and which has the manifests.
         manifests: in that module, a kustomization or a file; '' for none.
         leave_out: lines of kustomizations that fetch something from elsewhere.
@@ -108,7 +109,19 @@ OPERATORS = (
         minutes=3.0,
     ),
 )
-PROGRAMS = (KUBE, *OPERATORS)
+EARLIER_TRAINERS = tuple(
+    Program(
+        name=f"trainer-{version}",
+        module="github.com/kubeflow/trainer/v2",
+        main="",
+        manifests="manifests/base/crds/trainer.kubeflow.org_trainjobs.yaml",
+        asked=True,
+        minutes=0.2,
+    )
+    for version in ("2.0", "2.1", "2.2")
+)
+"""The TrainJob as earlier versions define it, without what runs it."""
+PROGRAMS = (KUBE, *OPERATORS, *EARLIER_TRAINERS)
 KUBERNETES = KUBE.version.removeprefix("v")
 
 
