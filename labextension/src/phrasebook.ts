@@ -26,6 +26,7 @@ const COMMA = ', ';
 /** What a field of such a name can hold: 'rank' holds no sentence. */
 const SHAPES: Readonly<Record<string, RegExp>> = {
   rank: /^\d+$/,
+  times: /^\d+$/,
   line: /^\d[\d,]*$/,
   worker: /^(a |the )?workers? ?[\d, and]*$/i,
   count: /^\d[\d.,]*$/,
@@ -244,7 +245,7 @@ export class Phrasebook {
       const reading = this._value(value, foreign ? DEEP : depth);
       const odd = SHAPES[name.toLowerCase()]?.test(value) === false;
       const much = !reading && value.split(' ').length > FEW && !NAME.test(value);
-      if (odd || (firm < PLENTY && much)) {
+      if (odd || (firm < PLENTY && much && name !== FOREIGN)) {
         return null;
       }
       known += knownOf(reading);

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from playwright.sync_api import Locator
@@ -42,13 +44,19 @@ def told(root: Locator) -> list[str]:
     return [text for text in root.evaluate(TOLD, FOREIGN) if text]
 
 
-def english(root: Locator, *, names: tuple[str, ...] = ()) -> list[str]:
-    """What has two or more words of English one after the other, save in these names."""
-    return [
-        text
-        for text in told(root)
-        if any(not set(run.split()) <= set(names) for run in WORDS.findall(text))
-    ]
+def english(texts: Iterable[str], *, foreign: Iterable[str] = ()) -> list[str]:
+    """Those that have two or more words of English one after the other.
+
+    Args:
+        foreign: what somebody else has said, and stays as it was said.
+    """
+    quoted = sorted({" ".join(each.split()) for each in foreign}, key=len, reverse=True)
+    found = []
+    for text in texts:
+        own = functools.reduce(lambda left, each: left.replace(each, ""), quoted, text)
+        if WORDS.search(own):
+            found.append(text)
+    return found
 
 
 def in_chinese(text: str) -> str:

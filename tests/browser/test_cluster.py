@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.cluster.testbed.faults import Rule
 
 from .conftest import Lab, run_lab
-from .kube import Room, room
+from .kube import CONTEXT, Room, room
+from .language import english, in_chinese, told
 from .notebook import card, open_notebook, run_all, write_notebook
 from .panel import Panel, open_lab, open_panel
 
@@ -281,3 +282,47 @@ def test_delete_takes_the_job_off_the_cluster_after_a_question(
     expect(panel.row("quick")).to_have_count(0)
     names = [job["metadata"]["name"] for job in team.jobs()]
     assert "quick" not in names
+
+
+def test_what_a_cluster_does_is_said_in_the_language_of_the_page(
+    page: Page, lab: Lab, team: Room, shots: Path
+) -> None:
+    cells = (
+        *(team.use, TRAINING, FAILING),
+        call("careless", workers=2, more='name="wrong"'),
+        call("patient", more='name="stuck", image="broken"'),
+        call("patient", more='name="goes-on"'),
+    )
+    panel = notebook(page, lab, "chinese.ipynb", *cells)
+    panel.says("goes-on", "Running", timeout=STARTS)
+    known(panel, team).click()
+    lab.set("@jupyterlab/translation-extension:plugin", locale="zh_CN")
+    page.goto(lab.url())
+    panel = open_panel(page, jobs=in_chinese("Jobs"))
+    panel.says("wrong", "失败：", timeout=STARTS)
+    panel.says("goes-on", "运行中", timeout=STARTS)
+    panel.says("stuck", "镜像", timeout=STARTS)
+    panel.root.get_by_role("button", name=in_chinese("Would it fit?")).click()
+    form = panel.root.locator(".cnai-WhatIf")
+    for cpu, answer in (("0.1", "放得下"), ("64000", "永远放不下")):
+        form.get_by_label(in_chinese("CPU each")).fill(cpu)
+        expect(form.locator(".cnai-WhatIf-said")).to_contain_text(answer)
+        assert english(told(panel.root)) == []
+    for name in ("goes-on", "stuck", "wrong"):
+        panel.row(name).dblclick()
+        job = page.locator(".cnai-JobPage:visible")
+        expect(job.get_by_role("heading", name=name)).to_be_visible()
+        expect(job.locator(".cnai-JobEvents li").first).to_be_visible()
+        page.screenshot(path=shots / f"cluster-zh-{name}.png")
+        texts = told(job)
+        events = team.cluster.http.get(f"/api/v1/namespaces/{team.namespace}/events").json()
+        quoted = [event["message"] for event in events["items"]]
+        assert english(texts, foreign=["bad label 7", *quoted]) == []
+    with team.faults.rule(Rule(after=0)):
+        team.faults.cut()
+        expect(panel.root.get_by_role("alert")).to_be_visible()
+        panel.root.locator(".cnai-Away button").first.click()
+        expect(panel.root.get_by_text(in_chinese("What happened"))).to_be_visible()
+        page.screenshot(path=shots / "cluster-zh-away.png")
+        library = ["Server disconnected without sending a response", f"context {CONTEXT}"]
+        assert english(told(panel.root), foreign=library) == []

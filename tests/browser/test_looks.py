@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from .axe import grave
 from .conftest import Lab
-from .language import HAN, english, in_chinese
+from .language import HAN, english, in_chinese, told
 from .panel import Panel, open_lab, open_panel
 from .terminal import Terminal, terminal
 
@@ -106,15 +106,15 @@ def test_in_chinese_nothing_is_left_in_english(
     ):
         form.get_by_label(in_chinese("Memory each")).fill(memory)
         expect(form.locator(".cnai-WhatIf-said")).to_contain_text(answer)
-        assert english(panel.root) == []
+        assert english(told(panel.root)) == []
     panel.root.screenshot(path=shots / "panel-zh.png")
-    assert english(page.locator(".cnai-StatusItem")) == []
+    assert english(told(page.locator(".cnai-StatusItem"))) == []
     for name in ("digits-3", "digits-wide", "vit-probe", "digits-2"):
         shown = open_page(panel, name)
         if name != "vit-probe":
             expect(shown.get_by_role("log")).to_contain_text("epoch 1 of 30")
         expect(shown.locator(".cnai-JobEvents li").first).to_be_visible()
-        assert english(shown, names=("bad", "label")) == []
+        assert english(told(shown), foreign=["bad label 7"]) == []
     for word in ("发生了什么", "原因", "怎么办", "证据"):
         expect(shown.get_by_text(word, exact=True)).to_be_visible()
     expect(
@@ -142,11 +142,11 @@ def test_a_sentence_without_its_chinese_would_be_seen(
 
     page.route("**/cnai/api/sentences?*", without_some)
     panel = open_in_chinese(page, lab)
-    assert english(panel.root) == []
+    assert english(told(panel.root)) == []
     shown = open_page(panel, "digits-2")
     happened = shown.get_by_text("Your code raised ValueError in worker 0: bad label 7")
     expect(happened).to_be_visible()
-    assert english(shown, names=("bad", "label")) == [happened.inner_text()]
+    assert english(told(shown), foreign=["bad label 7"]) == [happened.inner_text()]
 
 
 def open_page(panel: Panel, name: str) -> Locator:

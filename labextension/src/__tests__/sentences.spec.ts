@@ -27,6 +27,7 @@ const TEMPLATES = {
   'out of memory in {worker} ({limit})': '{worker} 内存不足（{limit}）',
   "There is no job '{name}'.": "没有任务 '{name}'。",
   'Waits for {0}': '等待：{0}',
+  '{message} ({times} times)': '{message}（{times} 次）',
   '{part} of {model} by {maker}': '{model} 的 {part}（经由 {maker}）',
   'MIG {0} of {1}{2}': '{1}{2} 的 MIG {0}',
   'Waits, first in line: {0}': '等待，排在首位：{0}',
@@ -123,6 +124,11 @@ describe('A text', () => {
       'has two fields side by side, of which the second is in parentheses',
       'MIG 1g.10gb of NVIDIA A100 (9.5 GiB)',
       'NVIDIA A100 (9.5 GiB) 的 MIG 1g.10gb'
+    ],
+    [
+      'is anybody’s, with a word of ours',
+      'Back-off pulling image "x" for long (4 times)',
+      'Back-off pulling image "x" for long（4 次）'
     ],
     ['has one of several names in a field', 'no module X or y-1', '缺少模块 X 或 y-1'],
     [
