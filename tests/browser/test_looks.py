@@ -84,7 +84,7 @@ def open_in_chinese(page: Page, lab: Lab) -> Panel:
     page.goto(lab.url())
     panel = open_panel(page, jobs="任务")
     panel.says("digits-3", "运行中")
-    panel.says("digits-2", "失败")
+    panel.says("digits-2", "失败：worker 0 中的 ValueError")
     panel.says("digits", "成功")
     panel.says("vit-probe", "排队中")
     return panel

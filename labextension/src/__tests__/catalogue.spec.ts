@@ -12,6 +12,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   worker: 'worker 3',
   Worker: 'worker 3',
   rank: '3',
+  times: '4',
   line: '1,204',
   count: '7',
   amount: '7 GiB'
