@@ -326,10 +326,15 @@ async def ended(backend: KubernetesBackend, id: str) -> Phase:
     return found.phase
 
 
-async def until_running(backend: KubernetesBackend, id: str) -> None:
+async def until_it_speaks(backend: KubernetesBackend, id: str, *, runs: int = 1) -> None:
+    """Return once its worker has spoken in so many runs: before that it would not hear that it is
+    to end, and take half a minute for it."""
+    lines = 0
     async with asyncio.timeout(120):
-        while (await backend.get(id)).phase is not Phase.RUNNING:
-            await asyncio.sleep(0.05)
+        async for batch in backend.logs(id, follow=True):
+            lines += len(batch)
+            if lines >= runs:
+                break
 
 
 async def everything(room: Classroom, faults: Faults, home: Path, operator: str) -> None:
@@ -374,15 +379,16 @@ async def everything(room: Classroom, faults: Faults, home: Path, operator: str)
         assert again.payload.files["code/noise.bin"] == noise["code/noise.bin"]
         await backend.delete(made.id)
         waits = await backend.submit(spec_of(WAITS, name="waits", resources=small), secrets={})
-        await until_running(backend, waits.id)
+        await until_it_speaks(backend, waits.id)
         await backend.suspend(waits.id)
         await backend.resume(waits.id)
+        await until_it_speaks(backend, waits.id, runs=2)
         await backend.stop(waits.id)
         assert await ended(backend, waits.id) is Phase.STOPPED
         await backend.delete(waits.id)
         queued = spec_of(WAITS, name="queued", resources=small, queue="line")
         first = await backend.submit(queued, secrets={})
-        await until_running(backend, first.id)
+        await until_it_speaks(backend, first.id)
         line = await backend.submit(queued, secrets={})
         async with asyncio.timeout(120):
             while (await backend.get(line.id)).queued is None:
