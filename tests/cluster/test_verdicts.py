@@ -30,7 +30,7 @@ from tests.cluster.testnode.controls import Controls
 from tests.unit.explain.workloads import raised, verdict
 
 from .produced import Ledger, produces, recorded
-from .verdicts import QUEUES, SMALL, Stage, much, stage_of
+from .verdicts import QUEUES, SMALL, Job, Stage, all_end_as, much, stage_of
 
 # -- the workers are not made -----------------------------------------------------------------
 
@@ -371,43 +371,31 @@ async def test_a_node_that_is_lost(
 # -- its end -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
-@produces("real", "DEADLINE")
-async def test_a_timeout(
-    cluster: Cluster | External,
-    namespace: str,
-    kubeconfig: Path,
-    tmp_path: Path,
-    ledger: Ledger,
-    operator: str,
-) -> None:
-    async with stage_of(cluster, namespace, tmp_path, operator=operator) as stage:
-        name = await stage.train("import time\ntime.sleep(600)", timeout=12.0)
-        found = ledger.note(await stage.verdict(name, "DEADLINE"))
-    assert found.happened == "The job was still running when its timeout of 12\xa0s was over."
-
-
 NOT_THERE = "registry.example.com/nosuch:v9"
-HELD = [({"image": NOT_THERE}, NOT_THERE), ({"outputs": "pvc://nosuch"}, '"nosuch" not found')]
+LATE = {
+    "DEADLINE running": Job("import time\ntime.sleep(600)", timeout=12.0),
+    "DEADLINE no image": Job(timeout=8.0, image=NOT_THERE, saying=NOT_THERE),
+    "DEADLINE no node": Job(timeout=8.0, outputs="pvc://nosuch", saying='"nosuch" not found'),
+}
 
 
 @pytest.mark.parametrize("operator", ["pytorchjob", "trainjob"])
-@pytest.mark.parametrize(("wish", "words"), HELD, ids=["no image", "no node"])
 @produces("real", "DEADLINE")
-async def test_a_timeout_of_workers_that_do_not_start(
+async def test_a_timeout_of_workers_that_run_and_of_those_that_do_not_start(
     cluster: Cluster | External,
     namespace: str,
     kubeconfig: Path,
     tmp_path: Path,
     ledger: Ledger,
-    wish: dict[str, str],
-    words: str,
     operator: str,
 ) -> None:
     async with stage_of(cluster, namespace, tmp_path, operator=operator) as stage:
-        name = await stage.train("pass", timeout=8.0, **wish)
-        found = ledger.note(await stage.verdict(name, "DEADLINE", saying=words))
-    assert found.happened == "The job had not started when its timeout of 8\xa0s was over."
+        found = await all_end_as(stage, ledger, LATE)
+    assert {key.removeprefix("DEADLINE "): each.happened for key, each in found.items()} == {
+        "running": "The job was still running when its timeout of 12\xa0s was over.",
+        "no image": "The job had not started when its timeout of 8\xa0s was over.",
+        "no node": "The job had not started when its timeout of 8\xa0s was over.",
+    }
 
 
 @produces("real", "BACKOFF_LIMIT")

@@ -41,10 +41,11 @@ _AT_ONCE = 4
 
 
 class Job:
-    """A job that comes to grief: its script, and what else is asked for."""
+    """A job that comes to grief: its script, what its verdict says, and what else is asked for."""
 
-    def __init__(self, script: str = "print('ran')", **fields: Any) -> None:
+    def __init__(self, script: str = "print('ran')", *, saying: str = "", **fields: Any) -> None:
         self.script = dedent(script)
+        self.saying = saying
         self.fields = fields
 
 
@@ -228,7 +229,7 @@ async def all_end_as(
         fields["env"] = {**common.get("env", {}), **job.fields.get("env", {})}
         async with turns:
             name = await stage.train(job.script, name=id.lower().replace("_", "-"), **fields)
-            found[key] = ledger.note(await stage.verdict(name, id))
+            found[key] = ledger.note(await stage.verdict(name, id, saying=job.saying))
 
     async with asyncio.TaskGroup() as group:
         for key, job in jobs.items():
