@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from .conftest import Lab, run_lab
 from .kube import room
-from .notebook import EXAMPLE, open_notebook, run_all, write_notebook
+from .notebook import EXAMPLE, card, open_notebook, run_all, write_notebook
 from .panel import open_lab, open_panel
 from .terminal import Terminal, terminal
 
@@ -64,6 +64,12 @@ def example() -> list[str]:
     return [imports, HOLDS, *code[:call]]
 
 
+def stands(page: Page) -> None:
+    """Bring the card into sight, once it is as far as the panel's row."""
+    expect(card(page, "Running").get_by_text(f"Epoch 35 of {EPOCHS}")).to_be_attached()
+    page.locator(".cnai-Live").last.scroll_into_view_if_needed()  # the card in it is drawn anew
+
+
 def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     sharp: Page, shop: tuple[Lab, Terminal], kept: Path, shots: Path
 ) -> None:
@@ -73,7 +79,7 @@ def test_pictures_of_the_panel_beside_a_notebook_and_of_a_page(
     panel.width(300)
     run_all(sharp)
     panel.says("digits", HELD, timeout=120_000)
-    sharp.locator(".cnai-Live").last.scroll_into_view_if_needed()  # the card in it is drawn anew
+    stands(sharp)
     sharp.screenshot(path=kept / "panel-notebook.png")
     cell = sharp.locator(".jp-CodeCell", has_text="cnai.train(digits")
     cell.screenshot(path=kept / "card-running.png")
@@ -112,7 +118,7 @@ def test_a_picture_of_the_panel_on_a_cluster(sharp: Page, kept: Path, tmp_path: 
             panel.says(name, re.compile("Succeeded|Failed"))
         run_all(sharp)
         panel.says("digits", HELD, timeout=120_000)
-        sharp.locator(".cnai-Live").last.scroll_into_view_if_needed()
+        stands(sharp)
         sharp.screenshot(path=kept / "panel-cluster.png")
         panel.act("digits", "Stop")
         panel.says("digits", "Stopped")
