@@ -18,7 +18,12 @@ export const storePlugin: JupyterFrontEndPlugin<IStore> = {
     const store = new Store(serverSettings, trans);
     // First the language, so that nothing is shown in another one.
     const learned = learnFrom(serverSettings, words, trans);
-    void Promise.all([app.restored, learned]).then(() => store.start());
+    const start = async (): Promise<void> => {
+      await learned;
+      await app.restored;
+      store.start();
+    };
+    void start();
     return store;
   }
 };
