@@ -1,8 +1,7 @@
 """What is left of a rank: how far it is, in its pod's folder, and its container's last message.
 
 The node hands the message on, to whoever watches the pod; the folder is for a container that is
-started again in the same pod. The room that this takes is kept from the start, so that a full disk
-cannot lose it: who does not know that a rank has given up would run it again.
+started again in the same pod. Its room is kept from the start, for a full disk.
 """
 
 import contextlib
@@ -18,11 +17,7 @@ _ROOM = 16 * 2**10
 
 
 def put(path: str, text: str) -> None:
-    """Write a file, which is whole or as it was; on a full disk into the room that is kept for it.
-
-    Raises:
-        OSError: there is none either.
-    """
+    """Write a file, whole or not at all; on a full disk into the room kept for it."""
     draft, room = f"{path}.part", f"{path}.room"
     try:
         _write(draft, text)
@@ -56,7 +51,7 @@ class Record:
         self._kept = kept
 
     def state(self) -> dict[str, Any]:
-        """How far a container before this one was; nothing when there was none."""
+        """How far the container before this one was."""
         try:
             with open(os.path.join(self._home, "state.json"), encoding="utf-8") as file:
                 found: dict[str, Any] = json.load(file)
@@ -65,15 +60,11 @@ class Record:
             return {}
 
     def keep_state(self, attempt: int, code: int | None) -> None:
-        """Keep how far this one is.
-
-        Args:
-            code: how it ended, once it has.
-        """
+        """Keep how far this one is, and its exit code once it has one."""
         self._put("state.json", json.dumps({"attempt": attempt, "code": code}))
 
     def keep_room(self) -> None:
-        """Keep the room that the end of the run will need."""
+        """For the end of the run."""
         for name in ("state.json", "message.json", "error.json"):
             path = os.path.join(self._home, f"{name}.room")
             if not os.path.exists(path):
@@ -89,7 +80,7 @@ class Record:
     def forget(self) -> None:
         """Forget what an earlier run of the rank returned or raised."""
         for name in ("result.json", "error.json"):
-            if os.path.exists(os.path.join(self._home, name)):
+            with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(self._home, name))
 
     def text(self, attempt: int, code: int, said: dict[str, Any], *, final: bool) -> str:
@@ -113,7 +104,7 @@ class Record:
         return self._mask.document(text)
 
     def leave(self, text: str) -> None:
-        """Leave the last message for the node, and for a container after this one."""
+        """Leave the last message for the node and the next container."""
         self._put("message.json", text)
         try:
             _write(self._message, text)
@@ -121,7 +112,7 @@ class Record:
             print(f"The last message could not be written: {error}", file=sys.stderr)
 
     def leave_again(self) -> None:
-        """Leave the same as the container before this one, which had given up."""
+        """Leave that of the container before this one."""
         text = self._read("message.json")
         if text is not None:
             self.leave(text)
