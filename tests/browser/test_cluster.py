@@ -203,7 +203,7 @@ def test_a_cluster_that_goes_away_is_said_and_caught_up_with(
     with team.faults.rule(Rule(after=0)):
         team.faults.cut()
         away = panel.root.get_by_role("alert")
-        expect(away).to_contain_text(f"{team.place} does not answer, since")
+        expect(away).to_contain_text(f"{team.place} is not available, since")
         panel.root.get_by_role("button", name=f"Details of {team.place}").click()
         expect(panel.root).to_contain_text("gpu-lab cannot be reached at https://")
         expect(panel.row("far")).to_contain_text("Running")

@@ -276,7 +276,7 @@ def test_while_the_cluster_is_away_the_section_says_how_old_it_is(
 ) -> None:
     panel = open_lab(page, lab)
     says(panel, "GPU", "0 of 1, you 0 GPU, free 1 GPU")
-    old = panel.root.get_by_text(re.compile(r"^vision on gpu-lab does not answer: this is as of "))
+    old = panel.root.get_by_text(re.compile(r"^vision on gpu-lab is not available: this is as of "))
     expect(old).to_have_count(0)
     with team.faults.rule(Rule(after=0)):
         team.faults.cut()

@@ -44,7 +44,7 @@ def test_a_cluster_that_is_gone_for_good_is_a_line_that_can_be_forgotten(
 ) -> None:
     panel = open_lab(page, lab)
     line = panel.root.get_by_text(
-        re.compile(r"^team-a on gpu-lab does not answer, since \d\d:\d\d$")
+        re.compile(r"^team-a on gpu-lab is not available, since \d\d:\d\d$")
     )
     expect(line).to_be_visible()
     away = panel.root.locator(".cnai-Away")
@@ -77,7 +77,7 @@ def test_forgotten_in_a_terminal_it_leaves_the_open_panel(
 ) -> None:
     panel = open_lab(page, lab)
     away = panel.root.locator(".cnai-Away")
-    expect(away).to_contain_text("team-a on gpu-lab does not answer")
+    expect(away).to_contain_text("team-a on gpu-lab is not available")
     with terminal(lab.env, tmp_path / "outside") as outside:
         outside.run("use", "--forget", "team-a on gpu-lab", "--json")
     expect(away).to_have_count(0)

@@ -90,8 +90,8 @@ function Away({ place, trans }: { place: IPlace; trans: TranslationBundle }): JS
   return (
     <p className="cnai-Note">
       {quota && source.since
-        ? trans.__('%1 does not answer: this is as of %2', name, minuteText(source.since))
-        : trans.__('%1 does not answer', name)}
+        ? trans.__('%1 is not available: this is as of %2', name, minuteText(source.since))
+        : trans.__('%1 is not available', name)}
     </p>
   );
 }

@@ -83,8 +83,8 @@ function PlaceAway({ place, store, trans }: IPlaceAwayProps): JSX.Element {
   const id = useId();
   const name = placeText(source, trans);
   const line = source.since
-    ? trans.__('%1 does not answer, since %2', name, minuteText(source.since))
-    : trans.__('%1 does not answer', name);
+    ? trans.__('%1 is not available, since %2', name, minuteText(source.since))
+    : trans.__('%1 is not available', name);
   return (
     <div className="cnai-Away cnai-mod-place">
       <p className="cnai-Away-line">

@@ -158,7 +158,7 @@ describe('how the page stands with the server', () => {
   test('a place that is away: one line, that unfolds to what happened and what can be done', () => {
     const store = mount(onCluster({ problem: PROBLEM, since: 1_800_000_000 }));
     expect(screen.getByRole('alert').textContent).toMatch(
-      /^team-a on gpu-lab does not answer, since \d\d:\d\d$/
+      /^team-a on gpu-lab is not available, since \d\d:\d\d$/
     );
     const details = screen.getByRole('button', { name: 'Details of team-a on gpu-lab' });
     expect(details.getAttribute('aria-expanded')).toBe('false');

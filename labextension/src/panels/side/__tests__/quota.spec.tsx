@@ -161,18 +161,18 @@ describe('a place that does not answer', () => {
 
   test('keeps its numbers and says how old they are', () => {
     const { store } = mount(quota([CPU]));
-    expect(screen.queryByText(/does not answer/)).toBeNull();
+    expect(screen.queryByText(/is not available/)).toBeNull();
     act(() => store.setPlace({ source: away }));
-    expect(screen.getByText(/^This machine does not answer: this is as of \d\d:\d\d$/));
+    expect(screen.getByText(/^This machine is not available: this is as of \d\d:\d\d$/));
     expect(meter('CPU')).toBeTruthy();
     act(() => store.setPlace({ source: LOCAL }));
-    expect(screen.queryByText(/does not answer/)).toBeNull();
+    expect(screen.queryByText(/is not available/)).toBeNull();
   });
 
   test('says so where there were no numbers yet', () => {
     const { store } = mount(null);
     act(() => store.setPlace({ source: away }));
-    expect(screen.getByText('This machine does not answer')).toBeTruthy();
+    expect(screen.getByText('This machine is not available')).toBeTruthy();
   });
 });
 
