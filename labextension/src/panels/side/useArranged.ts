@@ -30,6 +30,7 @@ export function useArranged(store: IStore, query: IQuery): IHeldList {
       }
     };
     store.changed.connect(hear);
+    follow(); // what came while the list was mounted
     return () => {
       store.changed.disconnect(hear);
     };

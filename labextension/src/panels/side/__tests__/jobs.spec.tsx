@@ -1,4 +1,5 @@
 import { act, fireEvent, screen, within } from '@testing-library/react';
+import React from 'react';
 
 import { FakeStore, LOCAL, NOW, row } from '../../../__tests__/fakes';
 import { ApiError } from '../../../api';
@@ -28,6 +29,16 @@ describe('the list of jobs', () => {
     expect(names()).toEqual(['a', 'b', 'c']);
     expect(rowOf('b').textContent).toContain('Failed: out of memory in worker 1');
     expect(within(rowOf('a')).getByRole('img', { name: 'Running' })).toBeTruthy();
+  });
+
+  test('has what came while it was mounted', () => {
+    const store = new FakeStore([]);
+    const Meanwhile = () => {
+      React.useLayoutEffect(() => store.setRows(jobs('a')), []);
+      return null;
+    };
+    mountJobs(store, <Meanwhile />);
+    expect(names()).toEqual(['a']);
   });
 
   test('holds 5,000 jobs and draws those in the window', () => {

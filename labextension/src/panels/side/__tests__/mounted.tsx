@@ -44,13 +44,18 @@ interface IMounted {
   readonly called: jest.Mock;
 }
 
-/** The section of jobs over a store, as the panel mounts it. */
-export function mountJobs(store: FakeStore): IMounted {
+/** The section of jobs over a store, as the panel mounts it, and what is mounted with it. */
+export function mountJobs(store: FakeStore, beside?: React.ReactNode): IMounted {
   const { commands, called } = recorded();
   const model = new PanelModel();
   const announcer = new Announcer();
   const actions = new JobActions(commands, store, model, trans);
-  const { container } = render(<Jobs {...{ store, model, actions, announcer, trans }} />);
+  const { container } = render(
+    <>
+      <Jobs {...{ store, model, actions, announcer, trans }} />
+      {beside}
+    </>
+  );
   return { container, model, announcer, called };
 }
 
