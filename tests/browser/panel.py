@@ -119,7 +119,10 @@ class Panel:
     def open_job(self, name: str) -> JobPage:
         """Its page, by a double click on its row."""
         self.row(name).dblclick()
-        return JobPage(self.page, name)
+        job = JobPage(self.page, name)
+        # The keys are its own when it has come up, and not before: JupyterLab gives them to it last.
+        expect(self.page.locator(".cnai-JobTab:focus-within")).to_be_attached()
+        return job
 
 
 class JobPage:
