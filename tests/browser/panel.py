@@ -120,7 +120,7 @@ class Panel:
         """Its page, by a double click on its row."""
         self.row(name).dblclick()
         job = JobPage(self.page, name)
-        # The keys are its own when it has come up, and not before: JupyterLab gives them to it last.
+        # JupyterLab gives it the keys last; what has them before, such as a palette, loses them.
         expect(self.page.locator(".cnai-JobTab:focus-within")).to_be_attached()
         return job
 
