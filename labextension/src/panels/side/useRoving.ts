@@ -38,10 +38,12 @@ export function useRoving(entries: readonly IEntry[], grid: RefObject<HTMLElemen
   const go = useCallback((index: number) => {
     const entry = latest.current[index];
     if (entry) {
-      wanted.current = true;
+      const row = rowOf(grid.current, keyText(entry));
+      // A row that is not in the window yet has it once it is drawn, and none has it twice: by the
+      // next drawing the focus may be elsewhere.
+      wanted.current = !row;
       setKey(keyText(entry));
-      // The row may be the active one already; then nothing is rendered.
-      rowOf(grid.current, keyText(entry))?.focus({ preventScroll: true });
+      row?.focus({ preventScroll: true });
     }
   }, []);
   return { at, go };

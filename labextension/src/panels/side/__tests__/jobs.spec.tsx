@@ -241,6 +241,20 @@ describe('the keyboard in the list', () => {
   };
   const focused = () => document.activeElement?.querySelector('.cnai-JobRow-name')?.textContent;
 
+  test('a row that was opened leaves the focus where it went: no drawing takes it back', async () => {
+    const all = jobs('alpha', 'beta');
+    const store = new FakeStore(all);
+    mountJobs(store);
+    await click(rowOf('alpha'));
+    await click(rowOf('alpha'));
+    expect(focused()).toBe('alpha');
+    const elsewhere = screen.getByRole('textbox', { name: 'Filter jobs' });
+    act(() => elsewhere.focus());
+    act(() => store.setRows(all.slice(0, 1)));
+    act(() => store.setRows(all));
+    expect(document.activeElement).toBe(elsewhere);
+  });
+
   test('one row is reached by Tab; arrows, Home and End move', () => {
     open();
     expect(document.querySelectorAll('[role="row"][tabindex="0"]')).toHaveLength(1);
