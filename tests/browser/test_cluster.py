@@ -328,4 +328,5 @@ def test_what_a_cluster_does_is_said_in_the_language_of_the_page(
         page.screenshot(path=shots / "cluster-zh-away.png")
         library = "Server disconnected without sending a response"
         names = f"context {CONTEXT}"
-        assert english(told(panel.root), foreign=[*OWN, library, names]) == []
+        cause = "connection lost"  # as it is called in short, beside the sentence that says it
+        assert english(told(panel.root), foreign=[*OWN, library, names, cause]) == []
