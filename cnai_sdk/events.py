@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from cnai_sdk.model.event import Event
-from cnai_sdk.text import display_width
-from cnai_sdk.text.columns import pad
+from cnai_sdk.text.columns import padded
 from cnai_sdk.text.foreign import one_line
+from cnai_sdk.text.tables import html_table
 
 
 class EventList(Sequence[Event]):
@@ -36,20 +36,16 @@ class EventList(Sequence[Event]):
         rows = self.rows()
         if not rows:
             return "Nothing has happened yet."
-        widths = [max(display_width(row[n]) for row in rows) for n in (0, 1)]
+        times, reasons = (padded([row[n] for row in rows]) for n in (0, 1))
         return "\n".join(
-            f"{pad(when, widths[0])}  {pad(reason, widths[1])}  {said}".rstrip()
-            for when, reason, said in rows
+            f"{when}  {reason}  {said}".rstrip()
+            for when, reason, (_, _, said) in zip(times, reasons, rows, strict=True)
         )
 
     def _repr_html_(self) -> str:
         if not self._events:
             return f"<p>{html.escape(repr(self))}</p>"
-        body = "".join(
-            "<tr>" + "".join(_cell("td", text) for text in row) + "</tr>" for row in self.rows()
-        )
-        heads = "".join(_cell("th", text) for text in ("Time", "Event", "What happened"))
-        return f"<table><tr>{heads}</tr>{body}</table>"
+        return html_table(("Time", "Event", "What happened"), self.rows())
 
 
 def _clock(moment: float, today: tuple[int, ...]) -> str:
@@ -62,7 +58,3 @@ def _said(event: Event) -> str:
     if event.rank is None or "worker" in event.message.lower():
         return event.message
     return f"worker {event.rank}: {event.message}"
-
-
-def _cell(tag: str, text: str) -> str:
-    return f'<{tag} style="text-align:left">{html.escape(text)}</{tag}>'

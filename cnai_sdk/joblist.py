@@ -10,8 +10,9 @@ from typing import Any
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.quantity import show_duration, show_given
 from cnai_sdk.model.workload import Workload
-from cnai_sdk.text import clean, display_width, row_text
-from cnai_sdk.text.columns import pad
+from cnai_sdk.text import clean, row_text
+from cnai_sdk.text.columns import padded
+from cnai_sdk.text.tables import html_table
 
 
 class JobList(Sequence[Any]):
@@ -50,18 +51,13 @@ class JobList(Sequence[Any]):
         rows = self.rows()
         if not rows:
             return "No jobs yet. cnai.train(fn) starts one."
-        first = max(display_width(name) for name, _, _ in rows)
-        return "\n".join(f"{pad(name, first)}  {state}  ({age} ago)" for name, state, age in rows)
+        names = padded([name for name, _, _ in rows])
+        return "\n".join(
+            f"{name}  {state}  ({age} ago)"
+            for name, (_, state, age) in zip(names, rows, strict=True)
+        )
 
     def _repr_html_(self) -> str:
         if not self.workloads:
             return f"<p>{html.escape(repr(self))}</p>"
-        heads = "".join(_cell("th", text) for text in ("Job", "State", "Age"))
-        body = "".join(
-            "<tr>" + "".join(_cell("td", text) for text in row) + "</tr>" for row in self.rows()
-        )
-        return f"<table><tr>{heads}</tr>{body}</table>"
-
-
-def _cell(tag: str, text: str) -> str:
-    return f'<{tag} style="text-align:left">{html.escape(text)}</{tag}>'
+        return html_table(("Job", "State", "Age"), self.rows())

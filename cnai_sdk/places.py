@@ -7,16 +7,15 @@ Never here: whether a cluster answers.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from cnai_sdk.config import Config, replace_file
 from cnai_sdk.errors import InvalidRequest, NotFound
+from cnai_sdk.locking import locked
 
 _MOST = 20
 
@@ -140,18 +139,8 @@ def _change(config: Config, edit: Callable[[Sequence[Place]], list[Place]]) -> N
     """Write the list anew where it is another; of two programs, neither undoes the other's."""
     path = places_path(config)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.with_suffix(".lock")):
+    with locked(path.with_suffix(".lock")):
         before = noted(config)
         kept = edit(before)[:_MOST]
         if kept != list(before):
             replace_file(path, msgspec.json.encode(kept).decode())
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

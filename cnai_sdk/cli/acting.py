@@ -155,7 +155,7 @@ def _name_other_runs(ctx: click.Context, ended: Workload) -> None:
         click.echo(f"{', '.join(running)} {verb} on. Stop it: cnai stop {' '.join(running)}")
 
 
-@click.command()
+@click.command(short_help="Remove jobs with their outputs and logs.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_job)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -15,7 +15,7 @@ _CEILINGS = {
 }
 
 
-@click.group()
+@click.group(short_help="Set a cluster up for students.")
 def admin() -> None:
     """Set a cluster up for students, with the least rights that suffice."""
 
@@ -28,7 +28,7 @@ def _ceilings(command: click.Command) -> click.Command:
 
 
 @_ceilings
-@admin.command()
+@admin.command(short_help="Print the objects of a setup, for kubectl apply.")
 @click.option(
     "--base",
     is_flag=True,

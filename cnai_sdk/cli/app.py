@@ -105,18 +105,5 @@ _COMMANDS: tuple[click.Command, ...] = (
     admin,
     completion,
 )
-_IN_SHORT = {  # where the first sentence is longer than the list of commands has room for
-    explain: "Say what happened to a job, why, and what to do.",
-    delete: "Remove jobs with their outputs and logs.",
-    quota: "Show what may be used, what is used, and by whom.",
-    fits: "Say whether a job of a size would start now.",
-    secrets: "Keep secrets for jobs, by name.",
-    doctor: "Say what works on this machine, and what to install.",
-    admin: "Set a cluster up for students.",
-    admin.commands["manifests"]: "Print the objects of a setup, for kubectl apply.",
-    completion: "Print the script that completes what is typed.",
-}
-for _command, _said in _IN_SHORT.items():
-    _command.short_help = _said
 for _command in _COMMANDS:
     app.add_command(_command)

@@ -6,18 +6,19 @@ import textwrap
 
 import click
 
-from cnai_sdk.cli.printing import json_option, padded, print_json
+from cnai_sdk.cli.printing import json_option, print_json
 
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("problem", "red")}
 _INDENT = " " * 9
 
 
-@click.command()
+@click.command(short_help="Say what works on this machine, and what to install.")
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Say what works on this machine, and what to install; the exit code is 1 on a problem."""
     from cnai_sdk.doctor import examine
+    from cnai_sdk.text.columns import padded
 
     findings = examine()
     if as_json:

@@ -14,7 +14,7 @@ _WHERE = {
 }
 
 
-@click.command()
+@click.command(short_help="Print the script that completes what is typed.")
 @click.argument("shell", type=click.Choice(tuple(_WHERE)))
 @json_option
 @click.pass_context

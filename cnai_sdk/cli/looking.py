@@ -10,7 +10,7 @@ import click
 
 from cnai_sdk.cli.following import INTERRUPTED, print_log, say_it_goes_on
 from cnai_sdk.cli.names import client_of, complete_job, job_of
-from cnai_sdk.cli.printing import in_colour, json_option, padded, print_json
+from cnai_sdk.cli.printing import in_colour, json_option, print_json
 from cnai_sdk.cli.speaking import verdict_in_terminal
 from cnai_sdk.errors import JobFailed
 from cnai_sdk.model.phase import Kind, Phase
@@ -62,6 +62,7 @@ def newest(workloads: Sequence[Workload]) -> list[Workload]:
 
 def _print_rows(workloads: Sequence[Workload]) -> None:
     from cnai_sdk.joblist import JobList
+    from cnai_sdk.text.columns import padded
 
     rows = JobList(workloads, lambda workload: workload).rows()
     names = padded([name for name, _, _ in rows])
@@ -128,6 +129,8 @@ def events(ctx: click.Context, name: str, as_json: bool) -> None:
         print_json(list(found))
         return
     rows = found.rows()
+    from cnai_sdk.text.columns import padded
+
     times, reasons = padded([when for when, _, _ in rows]), padded([word for _, word, _ in rows])
     for event, clock, reason, (_, _, said) in zip(found, times, reasons, rows, strict=True):
         marked = click.style(reason, fg="yellow") if event.warning else reason
@@ -136,7 +139,7 @@ def events(ctx: click.Context, name: str, as_json: bool) -> None:
         click.echo(repr(found), err=True)
 
 
-@click.command()
+@click.command(short_help="Say what happened to a job, why, and what to do.")
 @click.argument("name", shell_complete=complete_job)
 @json_option
 @click.pass_context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -47,16 +47,3 @@ def print_error(error: CnaiError, *, as_json: bool) -> None:
 def in_colour(text: str, phase: Phase) -> str:
     """The text in the colour of a phase, which `click.echo` leaves out where it is unwanted."""
     return click.style(text, fg=_COLOURS[phase]) if phase in _COLOURS else text
-
-
-def padded(cells: Sequence[str]) -> list[str]:
-    """The cells of a column, all equally wide on a screen.
-
-    >>> padded(["a", "训练"])
-    ['a   ', '训练']
-    """
-    from cnai_sdk.text import display_width
-
-    widths = [display_width(cell) for cell in cells]
-    most = max(widths, default=0)
-    return [cell + " " * (most - width) for cell, width in zip(cells, widths, strict=True)]

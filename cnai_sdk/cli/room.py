@@ -12,7 +12,7 @@ from cnai_sdk.cli.speaking import spoken
 from cnai_sdk.cli.wishes import arguments, sizes
 
 
-@click.command()
+@click.command(short_help="Show what may be used, what is used, and by whom.")
 @json_option
 @click.pass_context
 def quota(ctx: click.Context, as_json: bool) -> None:
@@ -24,7 +24,7 @@ def quota(ctx: click.Context, as_json: bool) -> None:
         click.echo(spoken(repr(view)))
 
 
-@click.command()
+@click.command(short_help="Say whether a job of a size would start now.")
 @click.option("--count", type=int, metavar="N", help="How many such jobs.")
 @sizes
 @json_option

@@ -29,7 +29,7 @@ def _complete_secret(ctx: click.Context, parameter: Any, incomplete: str) -> lis
         return []
 
 
-@click.group()
+@click.group(short_help="Keep secrets for jobs, by name.")
 def secrets() -> None:
     """Keep secrets for jobs, by name, in a file that only you can read."""
 

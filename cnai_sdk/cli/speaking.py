@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
+from cnai_sdk.notices import say
 
 if TYPE_CHECKING:
     from cnai_sdk.errors import CnaiError
@@ -131,8 +131,7 @@ def speak(error: CnaiError, job: str = "JOB") -> CnaiError:
 
 def say_notices(notices: Sequence[str]) -> None:
     """What should be known of a job that was submitted."""
-    for notice in dict.fromkeys(notices):
-        click.echo(f"Note: {spoken(notice)}", err=True)
+    say([spoken(notice) for notice in notices])
 
 
 def verdict_in_terminal(diagnosis: Diagnosis, job: str, *, whole: bool) -> Diagnosis:

@@ -105,8 +105,8 @@ def is_consequence(text: str) -> bool:
     >>> is_consequence("RuntimeError: Connection closed by peer"), is_consequence("ValueError: 7")
     (True, False)
     """
-    found = (each for each in rows() if each.level == "cascade" and each.pattern)
-    return any(each.pattern.search(text) for each in found if each.pattern)
+    patterns = (each.pattern for each in rows() if each.level == "cascade")
+    return any(pattern.search(text) for pattern in patterns if pattern)
 
 
 def row_for_exit(code: int) -> Row | None:

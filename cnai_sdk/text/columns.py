@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _TOKEN = re.compile(r" +|[^ ]+")
 
@@ -57,6 +58,16 @@ def pad(text: str, width: int) -> str:
     '训  |'
     """
     return text + " " * (width - display_width(text))
+
+
+def padded(cells: Sequence[str]) -> list[str]:
+    """The cells of a column, all equally wide on a screen.
+
+    >>> padded(["a", "训练"])
+    ['a   ', '训练']
+    """
+    most = max(map(display_width, cells), default=0)
+    return [pad(cell, most) for cell in cells]
 
 
 def wrap(text: str, width: int) -> list[str]:

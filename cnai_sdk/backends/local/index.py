@@ -7,7 +7,6 @@ WAL is used only on a local filesystem, where its shared memory works.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
@@ -21,6 +20,7 @@ import msgspec
 
 from cnai_sdk.backends.local.folder import JobFolder
 from cnai_sdk.errors import BackendUnavailable, NameInUse, NotFound, StoreVersion
+from cnai_sdk.locking import locked
 from cnai_sdk.model.name import numbered
 from cnai_sdk.model.workload import Workload
 
@@ -196,7 +196,7 @@ class Index:
         if self._connection is not None and inode == self._inode:
             return self._connection
         self.close()
-        with _in_words(self.home), _alone(self.home):
+        with _in_words(self.home), locked(self.home / "index.lock"):
             fresh = not self.path.exists() or self.path.stat().st_size == 0
             if fresh:
                 self._discard()
@@ -239,7 +239,7 @@ class Index:
                 f"The index of jobs is damaged and could not be rebuilt: {self.path}.",
                 next_step="Move that file away and call again; the job folders are kept.",
             )
-        with self._lock, _alone(self.home):
+        with self._lock, locked(self.home / "index.lock"):
             damaged = self._inode
             self.close()
             if self.path.exists() and damaged in (0, self.path.stat().st_ino):
@@ -303,16 +303,6 @@ def filesystem(path: Path) -> str:
         if inside and len(where) >= len(best):
             best, found = where, kind
     return found
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    descriptor = os.open(home / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from cnai_sdk.backends.record.journal import Journal, make_private
+from cnai_sdk.locking import locked
 
 _T = TypeVar("_T")
 
@@ -79,9 +78,5 @@ class Ledger(Generic[_T]):
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         make_private(self._path.parent)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked(self._path):
             yield
-        finally:
-            os.close(descriptor)
