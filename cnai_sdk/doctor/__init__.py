@@ -9,6 +9,7 @@ only where a cluster is known.
 `machine`   what jobs may use: cores, memory, GPUs, and what is enforced
 `store`     settings, the folder of the jobs, the warm template
 `cluster`   the cluster of the kubeconfig: what it has, and what may be done there
+`tried`     the simplest job there, in a dry run
 `admin`     what an administrator has set up there for students
 `published` the ceilings and the GPU profile there, and whether the API server holds the same
 `lab`       JupyterLab and the two halves of the extension

@@ -14,6 +14,7 @@ from cnai_sdk.config import Config, load_config
 from cnai_sdk.doctor.admin import administration
 from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.doctor.listed import Named, listed
+from cnai_sdk.doctor.tried import tried
 from cnai_sdk.errors import CnaiError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -146,6 +147,9 @@ async def _looked(config: Config) -> AsyncIterator[Finding]:
             yield finding
         async for finding in _allowed(api, served, target.namespace, user):
             yield finding
+        if served.operator is not None:
+            async for finding in tried(api, served, config, target.namespace):
+                yield finding
         async for finding in administration(api, target.namespace, config.shared):
             yield finding
     except CnaiError as error:

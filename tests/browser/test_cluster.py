@@ -46,9 +46,10 @@ def call(fn: str, *, workers: int = 1, more: str = "") -> str:
     return _CALL.format(fn=fn, workers=workers, more=f", {more}" if more else "")
 
 
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with room(tmp_path_factory.mktemp("kube")) as found:
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Room]:
+    """A namespace of its own for each test: it has no job of another, that still runs."""
+    with room(tmp_path) as found:
         yield found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import ssl
@@ -292,57 +291,6 @@ def test_nothing_outlives_a_process_that_is_killed() -> None:
     assert not re.search(r"^tb\d", links.stdout, re.MULTILINE)
     folder.remove_left_over()
     assert not Path(told["run"]).exists()
-
-
-def test_what_make_cluster_prints_is_how_to_use_what_it_keeps_up() -> None:
-    fixtures.own_cluster_or_skip(operators=()).stop()
-    asked = ["make", "--dry-run", "--no-print-directory", "cluster"]
-    recipe = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    python, *command = shlex.split(recipe.splitlines()[-1])
-    assert (python, command) == ("python", ["-m", "tests.cluster.testbed", "up"])
-    with subprocess.Popen(
-        [sys.executable, *command, "jobset"], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as kept_up:
-        try:
-            said = all_that_is_said(kept_up)
-            done = typed(said)
-        finally:
-            kept_up.send_signal(signal.SIGINT)
-    assert kept_up.returncode == 0
-    for row in (r"node-a +8 +16Gi +4 +Ready", r"jobset +v0\.12\.0 +jobset-system/\S+ +Running"):
-        assert re.search(f"^ +{row}$", said, re.MULTILINE), said
-    assert done == ["node/node-a", "node/node-b", "serviceaccount/default", "team-a"]
-    (folder_named,) = re.findall("logs are in (\\S+)\\. Ctrl-C", said)
-    assert not Path(folder_named).exists()
-
-
-def all_that_is_said(kept_up: subprocess.Popen[str]) -> str:
-    """What a cluster that comes up prints, when it is up."""
-    assert kept_up.stdout is not None
-    said = ""
-    while "Ctrl-C ends it." not in said:
-        line = kept_up.stdout.readline()
-        assert line, f"it ended after {said!r}"
-        said += line
-    return said
-
-
-def typed(said: str) -> list[str]:
-    """What kubectl tells in a fresh shell, in which only the lines that were printed were typed."""
-    lines = [
-        *re.findall("export .*", said),
-        "kubectl get nodes -o name && kubectl get serviceaccounts -o name",
-        "kubectl config view --minify -o jsonpath={..namespace}",
-    ]
-    done = subprocess.run(
-        ["bash", "-euc", "\n".join(lines)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
 
 
 def test_a_node_whose_api_server_is_gone_ends_while_it_starts(

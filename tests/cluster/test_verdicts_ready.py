@@ -14,6 +14,8 @@ import pytest_asyncio
 import yaml
 
 from cnai_sdk.backends.kubernetes import mirror_again
+from cnai_sdk.doctor import cluster as doctor
+from cnai_sdk.doctor.finding import Finding
 from cnai_sdk.errors import BackendUnavailable
 from cnai_sdk.model.phase import Phase
 from tests.cluster.testbed.cluster import ALL, Cluster
@@ -71,14 +73,23 @@ def waits_for_ready_pods(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("operator", "program"), [("pytorchjob", "training-operator"), ("trainjob", "trainer")]
 )
-async def test_an_operator_that_is_down_is_told_at_the_call(
+async def test_an_operator_that_is_down_is_told_at_the_call_and_by_the_doctor(
     cluster: Cluster,
     namespace: str,
     kubeconfig: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     operator: str,
     program: str,
 ) -> None:
+    monkeypatch.setenv("CNAI_BACKEND", "kubernetes")
+    monkeypatch.setenv("CNAI_OPERATOR", operator)
+
+    async def tried() -> Finding:
+        found = await asyncio.to_thread(lambda: list(doctor.cluster()))
+        (finding,) = (each for each in found if each.check == "dry run")
+        return finding
+
     async with stage_of(cluster, namespace, tmp_path, operator=operator) as stage:
         await stage.backend.list()
         await asyncio.to_thread(cluster.scale, program, 0)
@@ -91,7 +102,11 @@ async def test_an_operator_that_is_down_is_told_at_the_call(
         )
         assert told.value.next_step.startswith("Try again in a minute")
         assert await stage.backend.list() == []
+        down = await tried()
+        assert down.state == "problem"
+        assert told.value.why in down.what
         await asyncio.to_thread(cluster.scale, program, 1)
+        assert (await tried()).state == "ok"
         assert await stage.train("print('here')") == "work"
 
 
@@ -158,16 +173,6 @@ async def end_of(stage: Stage, id: str) -> Phase:
                 if workload.id == id and workload.phase.ended:
                     return workload.phase
     raise AssertionError
-
-
-def lets_through(cluster: Cluster) -> None:
-    """What the training operator's check cannot be asked about is made all the same."""
-    path = f"/apis/{ADMISSION}/validatingwebhookconfigurations"
-    for each in cluster.http.get(path).raise_for_status().json()["items"]:
-        if "training-operator" in each["metadata"]["name"]:
-            for check in each["webhooks"]:
-                check["failurePolicy"] = "Ignore"
-            cluster.http.put(f"{path}/{each['metadata']['name']}", json=each).raise_for_status()
 
 
 @produces("real", "KUEUE_PODSREADY")

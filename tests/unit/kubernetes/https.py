@@ -181,8 +181,10 @@ class _Http(ThreadingHTTPServer):
         return connection, address
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        with contextlib.suppress(OSError):
-            secure = self.context.wrap_socket(request, server_side=True)
+        with (
+            contextlib.suppress(OSError),
+            self.context.wrap_socket(request, server_side=True) as secure,
+        ):
             self.connections.append(secure)
             super().finish_request(secure, client_address)
 

@@ -55,6 +55,8 @@ class Rights:
         self.bindings: list[dict[str, Any]] = []
         self.without: set[tuple[str, str]] = set()
         self.job: Reply = status(422, "Invalid", "ValidatingAdmissionPolicy 'cnai-confinement'")
+        self.plain_job: Reply = Reply(201, {"kind": "PyTorchJob"})
+        self.plain_pod: Reply = Reply(201, {"kind": "Pod"})
         self.hostile: Reply = status(403, "Forbidden", 'violates PodSecurity "restricted:latest"')
         server.answer = self._answer
 
@@ -73,7 +75,7 @@ class Rights:
             verb = spec["resourceAttributes"]["verb"]
             return Reply(201, {"status": {"allowed": (who, verb) not in self.without}})
         if path.endswith(("/namespaces/team-a/pytorchjobs", "/namespaces/team-a/trainjobs")):
-            return self.job
+            return self.job if b"hostPath" in request.body else self.plain_job
         if path.endswith("rolebindings"):
             inside = "/namespaces/" in path
             found = [x for x in self.bindings if bool(x["metadata"].get("namespace")) is inside]
@@ -84,7 +86,7 @@ class Rights:
             maps = [{"metadata": {"name": n}, "data": d} for n, d in self.ceilings.items()]
             return Reply(200, {"items": maps})
         if path == "/api/v1/namespaces/team-a/pods":
-            return self.hostile
+            return self.hostile if b"host" in request.body else self.plain_pod
         if path == "/api/v1/namespaces/team-a/resourcequotas":
             return Reply(200, {"items": [{"metadata": {"name": name}} for name in self.quotas]})
         if path in self.missing:
@@ -587,3 +589,43 @@ def test_without_any_cluster_there_is_nothing_to_say(
     (finding,) = examined()
     assert finding.state == "problem"
     assert "no kubeconfig" in finding.what
+
+
+def test_the_simplest_job_is_tried(examined: Examined, rights: Rights) -> None:
+    (found,) = of(examined(), "dry run")
+    assert (found.state, found.fix) == ("ok", "")
+    assert found.what == "A job of one worker would be taken: a PyTorchJob was tried in a dry run."
+
+
+DOWN = (
+    'Internal error occurred: failed calling webhook "validator.pytorchjob.training-operator": '
+    "connect: connection refused"
+)
+WANTS = "failed quota: team: must specify limits.cpu for: pytorch"
+
+
+def test_a_webhook_that_is_down_is_a_problem(examined: Examined, rights: Rights) -> None:
+    rights.plain_job = status(500, "InternalError", DOWN)
+    (found,) = of(examined(), "dry run")
+    assert found.state == "problem"
+    assert "validator.pytorchjob.training-operator" in found.what
+    assert "tell whoever runs the cluster" in found.fix
+
+
+def test_a_quota_that_wants_amounts_said_is_worth_knowing(
+    examined: Examined, rights: Rights
+) -> None:
+    rights.plain_pod = status(403, "Forbidden", f'pods "a" is forbidden: {WANTS}')
+    (found,) = of(examined(), "dry run")
+    assert found.state == "note", "a job that says its cpu= is taken"
+    assert "cpu=" in found.fix
+
+
+def test_who_may_make_no_jobs_is_told_of_the_right_alone(
+    examined: Examined, rights: Rights
+) -> None:
+    rights.denied = {"create pytorchjobs"}
+    words = 'pytorchjobs is forbidden: User "ann" cannot create resource "pytorchjobs"'
+    rights.plain_job = status(403, "Forbidden", words)
+    assert of(examined(), "dry run") == []
+    assert len(of(examined(), "rights")) == 1
