@@ -132,8 +132,10 @@ class Factory:
 
     Attributes:
         name: what the test's id shows.
+        kinds: what it declares; a test compares.
         make: given an empty folder, a context manager around a harness.
     """
 
     name: str
+    kinds: frozenset[Kind]
     make: Callable[[Path], AbstractAsyncContextManager[Harness]]

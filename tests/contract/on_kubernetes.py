@@ -16,6 +16,7 @@ from cnai_sdk.backends.kubernetes.api import Api, connect
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 from cnai_sdk.config import Config
+from cnai_sdk.model.phase import Kind
 from cnai_sdk.model.spec import Resources, Spec, TrainSpec
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.fixtures import External, shared_cluster
@@ -168,5 +169,6 @@ async def _touch(api: Api, namespace: str, path: str) -> None:
             return
 
 
-PYTORCHJOB = Factory(name="pytorchjob", make=_making("pytorchjob"))
-TRAINJOB = Factory(name="trainjob", make=_making("trainjob"))
+_KINDS = frozenset({Kind.TRAIN})
+PYTORCHJOB = Factory(name="pytorchjob", kinds=_KINDS, make=_making("pytorchjob"))
+TRAINJOB = Factory(name="trainjob", kinds=_KINDS, make=_making("trainjob"))

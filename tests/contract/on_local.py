@@ -11,6 +11,7 @@ from pathlib import Path
 from cnai_sdk.backends.base import Backend
 from cnai_sdk.backends.local.backend import LocalBackend
 from cnai_sdk.config import Config
+from cnai_sdk.model.phase import Kind
 from cnai_sdk.model.spec import Resources
 
 from .harness import Factory, Harness
@@ -40,4 +41,4 @@ async def _make(folder: Path) -> AsyncIterator[Harness]:
     await backend.close()
 
 
-LOCAL = Factory(name="local", make=_make)
+LOCAL = Factory(name="local", kinds=frozenset({Kind.TRAIN}), make=_make)

@@ -122,7 +122,7 @@ def _factory(name: str, *, kinds: set[Kind], suspend: bool) -> Factory:
         await backend.close()
 
     built: Callable[[Path], AbstractAsyncContextManager[Harness]] = make
-    return Factory(name=name, make=built)
+    return Factory(name=name, kinds=frozenset(kinds), make=built)
 
 
 EVERY_KIND = _factory("memory", kinds={Kind.TRAIN, Kind.SERVE}, suspend=True)
