@@ -20,19 +20,25 @@ check: setup ## lint, format, types and layers; changes nothing
 	lint-imports
 	jlpm run check
 
+# Files of tests run side by side, each process with a cluster of its own (1.3 GB); in their order, since
+# no event loop can start in a process whose browser has.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # Of thousands of tests with real processes, browsers and clusters, a few may fail once; each is shown
 # with its traceback, and `pytest` by hand runs nothing twice.
-test: setup ## every test: Python, its docstrings, the browser, the lab extension
+test: setup ## every test: Python, its docstrings, the browser, the lab extension; WORKERS=2
 	jlpm run test
-	pytest --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
+	pytest $(SIDE_BY_SIDE) --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 
 cluster: setup ## keep a whole Kubernetes up on this machine, until Ctrl-C
 	@python -m tests.cluster.testbed up
 
-# Only a KUBECONFIG that is given here: one of the environment may be of a cluster in use.
+# Only a KUBECONFIG that is given here: one of the environment may be of a cluster in use. On that one the
+# tests run one by one: what belongs to no namespace they share.
+GIVEN := $(if $(findstring command,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG)))
 test-cluster: setup ## the tests of Kubernetes; KUBECONFIG=FILE runs them on another cluster
-	CNAI_TEST_KUBECONFIG=$(if $(findstring command,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG))) \
-		pytest tests/cluster tests/contract
+	CNAI_TEST_KUBECONFIG=$(GIVEN) pytest $(if $(GIVEN),,$(SIDE_BY_SIDE)) tests/cluster tests/contract
 
 demo: ## train a classifier of digits on two workers
 	@$(PYTHON) scripts/setup.py demo

@@ -16,10 +16,7 @@ from cnai_sdk.client import Client
 from cnai_sdk.config import load_config
 from cnai_sdk.model.quota import Device
 from tests.cluster.produced import Ledger
-
-
-class GpuTestsSkipped(UserWarning):
-    """Nothing was tested on a device."""
+from tests.gpu.skipped import GpuTestsSkipped
 
 
 @pytest.fixture(scope="session")
