@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+
+from tests.sockets import folder_of_sockets
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +23,13 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("KUBECONFIG", str(home / "kubeconfig"))
     return home
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder for sockets, whose paths are shorter than those of pytest's own folders."""
+    with folder_of_sockets() as folder:
+        yield folder
 
 
 def pytest_configure() -> None:

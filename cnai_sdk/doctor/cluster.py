@@ -47,6 +47,8 @@ class _Right:
         return f"{whole}/{part}" if part else whole
 
 
+_PATIENCE = 5.0
+"""Seconds: what fails for longer is what somebody looks for who asks a doctor."""
 _WATCH = ("list", "watch")
 _JOBS = ("get", "list", "watch", "create", "patch", "delete")
 _WRITE = ("get", "list", "create", "patch", "delete")
@@ -126,6 +128,7 @@ async def _looked(config: Config) -> AsyncIterator[Finding]:
     try:
         target = kubeconfig.find(config.context, config.namespace)
         api = connect(target)
+        api.patience = _PATIENCE
     except CnaiError as error:
         yield _failed("cluster", error)
         return

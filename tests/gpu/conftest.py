@@ -37,13 +37,13 @@ def client(
     card: Device,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+    sockets: Path,
 ) -> Iterator[Client]:
     """Both ways to start: a worker that was forked uses the device as a fresh one does."""
     folder = tmp_path / "notebook"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
     if request.param == "plain":
         monkeypatch.setenv("CNAI_WARM", "0")
     try:

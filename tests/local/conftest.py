@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -20,6 +18,7 @@ from cnai_sdk.client import Client
 from cnai_sdk.config import Config
 from cnai_sdk.model.spec import Payload, TrainSpec
 from cnai_sdk.model.workload import Workload
+from tests.sockets import folder_of_sockets
 
 PATIENCE = 180.0
 WARMING = 240.0
@@ -155,19 +154,11 @@ async def plain(tmp_path: Path) -> AsyncIterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def warm_sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def warm_sockets() -> Iterator[None]:
     """One template for all these tests, which ends when its socket's folder is gone."""
-    folder = tmp_path_factory.mktemp("run")
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    yield
-    subprocess.run(
-        [sys.executable, "-c", "pass"], check=True, timeout=30
-    )  # nothing is left to wait for: an unused template ends by itself
-    if before is None:
-        del os.environ["XDG_RUNTIME_DIR"]
-    else:
-        os.environ["XDG_RUNTIME_DIR"] = before
+    with folder_of_sockets() as folder, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(folder))
+        yield
 
 
 @pytest.fixture

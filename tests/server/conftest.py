@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,17 +110,15 @@ def fetch(
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> Iterator[Path]:
+def store(tmp_path: Path, sockets: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> Path:
     """A store, a configuration and a folder for sockets of the test's own."""
-    sockets = Path(tempfile.mkdtemp(prefix="c"))
     monkeypatch.delenv("CNAI_BACKEND", raising=False)
     monkeypatch.setenv("CNAI_HOME", str(tmp_path / "store"))
     monkeypatch.setenv("CNAI_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("CNAI_SECRETS_FILE", str(tmp_path / "private" / "secrets.json"))
     monkeypatch.setenv("CNAI_WARM", "false")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
-    yield tmp_path / "store"
-    shutil.rmtree(sockets, ignore_errors=True)
+    return tmp_path / "store"
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +41,10 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(autouse=True)
-def own_sockets(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_sockets(own_home: Path, sockets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets of its own, and workers that are started plainly."""
-    with tempfile.TemporaryDirectory(prefix="cnai-", dir="/tmp") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        monkeypatch.setenv("CNAI_WARM", "0")
-        yield
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
+    monkeypatch.setenv("CNAI_WARM", "0")
 
 
 def test_a_job_that_another_process_starts_is_seen_through_to_its_end(

@@ -40,12 +40,11 @@ def test_a_bench_that_does_not_exist_is_refused_with_the_names_of_those_that_do(
 
 
 def test_a_template_that_cannot_serve_is_not_waited_for(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    sockets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = tmp_path_factory.mktemp("run")  # a longer name would not do for a socket
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(sockets))
     monkeypatch.setenv("CNAI_WARM", "0")
-    assert runtime_dir().is_relative_to(short)
+    assert runtime_dir().is_relative_to(sockets)
     (runtime_dir() / f"template-0{UNFIT}").touch()
     with pytest.raises(NotWarm, match="thread"):
         warm_client()

@@ -109,10 +109,11 @@ def connect(target: Target) -> Api:
 
 
 class Api:
-    """One cluster, as one user."""
+    """One cluster, as one user; in `patience` seconds a request is made again, and no later."""
 
     def __init__(self, target: Target, http: httpx2.AsyncClient) -> None:
         self.target = target
+        self.patience = DEADLINE
         self._http = http
         self._answered = False
         self._turns = asyncio.Semaphore(32)
@@ -313,7 +314,7 @@ class Api:
         headers = {} if body is None else {"Content-Type": content}
         if accept:
             headers["Accept"] = accept
-        until, tries = time.monotonic() + deadline, 0
+        until, tries = time.monotonic() + min(deadline, self.patience), 0
         while True:
             pause = _pause(tries)
             tries += 1
@@ -367,8 +368,7 @@ class Api:
             raise self._unreachable(error, sent=True) from error
 
     def _unreachable(self, error: Exception, *, sent: bool) -> Unreachable:
-        target = self.target
-        return unreachable(error, server=target.server, context=target.context, sent=sent)
+        return unreachable(error, server=self.target.server, context=self.target.context, sent=sent)
 
     def _decode(self, body: bytes | msgspec.Raw, type: type[T], path: str) -> T:
         try:

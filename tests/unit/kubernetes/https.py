@@ -194,6 +194,7 @@ class _Http(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait until its head is acknowledged
     server: _Http
 
     def log_message(self, format: str, *args: Any) -> None:
