@@ -64,7 +64,8 @@ def _may_not(error: Refused) -> bool:
 
 def _refused(error: CnaiError) -> Finding:
     """A cluster that cannot answer stops every job; what refuses this one may take another."""
-    what = " ".join(f"A job of one worker was tried in a dry run. {error.what} {error.why}".split())
     down = isinstance(error, BackendUnavailable)
+    came = "could not be tried" if down else "was refused"
+    what = f"A job of one worker {came} in a dry run. {error.what} {error.why}"
     state: Literal["problem", "note"] = "problem" if down else "note"
-    return Finding(check="dry run", state=state, what=what, fix=error.next_step)
+    return Finding(check="dry run", state=state, what=" ".join(what.split()), fix=error.next_step)

@@ -608,6 +608,7 @@ def test_a_webhook_that_is_down_is_a_problem(examined: Examined, rights: Rights)
     rights.plain_job = status(500, "InternalError", DOWN)
     (found,) = of(examined(), "dry run")
     assert found.state == "problem"
+    assert found.what.startswith("A job of one worker could not be tried in a dry run.")
     assert "validator.pytorchjob.training-operator" in found.what
     assert "tell whoever runs the cluster" in found.fix
 
@@ -618,6 +619,7 @@ def test_a_quota_that_wants_amounts_said_is_worth_knowing(
     rights.plain_pod = status(403, "Forbidden", f'pods "a" is forbidden: {WANTS}')
     (found,) = of(examined(), "dry run")
     assert found.state == "note", "a job that says its cpu= is taken"
+    assert found.what.startswith("A job of one worker was refused in a dry run.")
     assert "cpu=" in found.fix
 
 
