@@ -27,7 +27,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def sockets() -> Iterator[Path]:
-    """A folder for sockets, whose paths are shorter than those of pytest's own folders."""
+    """A folder for sockets, which need short paths; templates in it end when it is gone."""
     with folder_of_sockets() as folder:
         yield folder
 

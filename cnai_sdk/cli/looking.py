@@ -124,13 +124,13 @@ def status(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def events(ctx: click.Context, name: str, as_json: bool) -> None:
     """List what happened to a job, oldest first."""
+    from cnai_sdk.text.columns import padded
+
     found = job_of(ctx, name).events()
     if as_json:
         print_json(list(found))
         return
     rows = found.rows()
-    from cnai_sdk.text.columns import padded
-
     times, reasons = padded([when for when, _, _ in rows]), padded([word for _, word, _ in rows])
     for event, clock, reason, (_, _, said) in zip(found, times, reasons, rows, strict=True):
         marked = click.style(reason, fg="yellow") if event.warning else reason

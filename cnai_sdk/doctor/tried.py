@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from cnai_sdk.config import Config
@@ -13,7 +12,7 @@ from cnai_sdk.errors import BackendUnavailable, CnaiError
 from cnai_sdk.model.spec import Payload, TrainSpec
 
 if TYPE_CHECKING:
-    from cnai_sdk.backends.kubernetes.api import Api, Refused
+    from cnai_sdk.backends.kubernetes.api import Api
     from cnai_sdk.backends.kubernetes.discovery import Served
 
 _SPEC = TrainSpec(
@@ -31,7 +30,7 @@ async def tried(api: Api, served: Served, config: Config, namespace: str) -> Asy
     from cnai_sdk.backends.kubernetes.api import Refused
     from cnai_sdk.backends.kubernetes.kinds import KINDS
     from cnai_sdk.backends.kubernetes.plan import planned
-    from cnai_sdk.backends.kubernetes.trying import refused, try_pod
+    from cnai_sdk.backends.kubernetes.trying import may_not_create, refused, try_pod
 
     try:
         plan = await asyncio.to_thread(
@@ -48,18 +47,13 @@ async def tried(api: Api, served: Served, config: Config, namespace: str) -> Asy
         notice = await try_pod(api, pod, workers=1)
         await api.create(kind.path(namespace), kind.manifest(_SPEC, plan), dry_run=True)
     except Refused as error:
-        if not _may_not(error):
+        if not may_not_create(error):
             yield _refused(refused(error))
     except CnaiError as error:
         yield _refused(error)
     else:
         what = f"A job of one worker would be taken: a {kind.kind} was tried in a dry run."
         yield Finding(check="dry run", state="ok", what=f"{what} {notice}".strip())
-
-
-def _may_not(error: Refused) -> bool:
-    """Whether it is a right that lacks, and no webhook or policy that has looked at the job."""
-    return error.status == HTTPStatus.FORBIDDEN and "cannot create resource" in error.message
 
 
 def _refused(error: CnaiError) -> Finding:

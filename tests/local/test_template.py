@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,17 +23,6 @@ ENVIRONMENT = {
     "HOME": os.environ["HOME"],
     "LC_ALL": "C.UTF-8",  # without it Python adds a variable of its own
 }
-
-
-@pytest.fixture
-def sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A short path, which sockets need; its templates end when it is gone."""
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="cnai-t-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)  # one that goes takes its own files along
 
 
 async def warm(launcher: Launcher, environment: dict[str, str]) -> None:

@@ -37,7 +37,7 @@ from cnai_sdk.backends.kubernetes.room_claims import Claim, claims_of
 from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_manifest
 from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.backends.kubernetes.sweeping import Sweeper, templates
-from cnai_sdk.backends.kubernetes.trying import refused, try_pod
+from cnai_sdk.backends.kubernetes.trying import may_not_create, refused, try_pod
 from cnai_sdk.config import Config
 from cnai_sdk.errors import (
     BackendUnavailable,
@@ -346,7 +346,7 @@ def _wish(spec: TrainSpec, plan: Plan) -> Wish:
 
 
 def _not_beside(error: Refused) -> CnaiError:
-    if "cannot create resource" not in error.message:
+    if not may_not_create(error):
         return refused(error)
     return BackendUnavailable(
         "What the job needs beside it cannot be made; nothing was created.",

@@ -25,7 +25,6 @@ from cnai_sdk.gpu.cluster.hami import MEMORY
 from cnai_sdk.gpu.cluster.seen import GPU
 
 _FULL = re.compile(r"exceeded quota: ([^,]+)(?:, requested: (\S*), used: \S*, limited: (\S*))?")
-_NOT_ALLOWED = re.compile(r'cannot create resource "pods"')
 _NOTHING_MADE = "Nothing was created."
 _WORDS = 600
 """So many characters of a server's own words are quoted."""
@@ -49,7 +48,7 @@ async def try_pod(api: Api, pod: Mapping[str, Any], *, workers: int) -> str:
             return (
                 f"The quota {full[1]} is used up now: the workers start when there is room again."
             )
-        if _NOT_ALLOWED.search(error.message):
+        if may_not_create(error, "pods"):
             return (
                 "Whether the namespace takes these workers could not be checked: you may not "
                 "create pods there."
@@ -117,6 +116,16 @@ def _amounts(text: str | None) -> dict[str, float]:
     """
     read = {key: quantity(amount) for key, amount in amounts_by_key(text or "").items()}
     return {key: amount for key, amount in read.items() if key and amount is not None}
+
+
+def may_not_create(error: Refused, resource: str = "") -> bool:
+    """Whether it is a right that lacks, and no webhook or policy that has looked at the object.
+
+    Args:
+        resource: the plural name of what may not be made; any when left out.
+    """
+    words = f'cannot create resource "{resource}"' if resource else "cannot create resource"
+    return error.status == HTTPStatus.FORBIDDEN and words in error.message
 
 
 def refused(error: Refused) -> CnaiError:
