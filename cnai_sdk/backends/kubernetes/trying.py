@@ -25,6 +25,7 @@ from cnai_sdk.gpu.cluster.hami import MEMORY
 from cnai_sdk.gpu.cluster.seen import GPU
 
 _FULL = re.compile(r"exceeded quota: ([^,]+)(?:, requested: (\S*), used: \S*, limited: (\S*))?")
+_NO_RIGHT = re.compile(r'cannot create resource "([^"]+)"')
 _NOTHING_MADE = "Nothing was created."
 _WORDS = 600
 """So many characters of a server's own words are quoted."""
@@ -124,8 +125,8 @@ def may_not_create(error: Refused, resource: str = "") -> bool:
     Args:
         resource: the plural name of what may not be made; any when left out.
     """
-    words = f'cannot create resource "{resource}"' if resource else "cannot create resource"
-    return error.status == HTTPStatus.FORBIDDEN and words in error.message
+    lacks = _NO_RIGHT.search(error.message) if error.status == HTTPStatus.FORBIDDEN else None
+    return lacks is not None and resource in ("", lacks[1])
 
 
 def refused(error: Refused) -> CnaiError:
