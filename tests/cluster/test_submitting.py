@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,25 @@ async def test_two_clients_that_choose_one_name_at_once_get_two(
     )
     assert len({workload.name for workload in made}) == 4
     await other.close()
+
+
+async def test_thirty_jobs_of_one_name_at_once_take_two_requests_each(
+    backend: KubernetesBackend, asked: list[str]
+) -> None:
+    """None asks for a number that another is about to have."""
+    made = await asyncio.gather(*(backend.submit(spec_of(), secrets={}) for _ in range(30)))
+    assert {job.name for job in made} == {"sent", *(f"sent-{number}" for number in range(2, 31))}
+    at_once = [line.split("/")[-1] for line in asked if not _of_the_sweep(line)]
+    assert Counter(at_once) == {"pods?dryRun=All": 30, "pytorchjobs?": 30}
+
+
+async def test_a_name_whose_job_was_refused_is_free_again(
+    faulty: tuple[Faults, KubernetesBackend],
+) -> None:
+    faults, backend = faulty
+    with faults.rule(Rule(method="POST", path=JOBS, status=504)), pytest.raises(BackendUnavailable):
+        await backend.submit(spec_of(), secrets={})
+    assert (await backend.submit(spec_of(), secrets={})).name == "sent"
 
 
 async def test_what_a_killed_client_left_goes_also_with_a_job_that_has_nothing_beside_it(

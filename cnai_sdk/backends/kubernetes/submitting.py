@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +29,7 @@ from cnai_sdk.backends.kubernetes.api import (
     Unreachable,
 )
 from cnai_sdk.backends.kubernetes.discovery import distrust
+from cnai_sdk.backends.kubernetes.free_names import FreeNames
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.plan import Plan, planned, queue_of
 from cnai_sdk.backends.kubernetes.room import Room
@@ -39,14 +40,9 @@ from cnai_sdk.backends.kubernetes.session import Session
 from cnai_sdk.backends.kubernetes.sweeping import Sweeper, templates
 from cnai_sdk.backends.kubernetes.trying import may_not_create, refused, try_pod
 from cnai_sdk.config import Config
-from cnai_sdk.errors import (
-    BackendUnavailable,
-    CnaiError,
-    NameInUse,
-    Unsupported,
-)
+from cnai_sdk.errors import BackendUnavailable, CnaiError, Unsupported
 from cnai_sdk.gpu.cluster.offer import PodAsk
-from cnai_sdk.model.name import check_name, numbered
+from cnai_sdk.model.name import check_name
 from cnai_sdk.model.quota import Fit
 from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
 from cnai_sdk.model.workload import Workload
@@ -85,6 +81,7 @@ class Submitter:
         self._session = session
         self._config = config
         self._api: Api = session.api
+        self._names = FreeNames(session.mirror.workloads)
         self.sweeper = Sweeper(session)
 
     async def submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
@@ -101,8 +98,13 @@ class Submitter:
 
     async def _submit(self, spec: TrainSpec, secrets: Mapping[str, str]) -> Workload:
         check_name(spec.name)
-        id, notices = naming.new_id(), _remarks(spec)
-        name = self._free_name(spec, ())
+        with self._names.giving(spec) as give:
+            return await self._submit_as(give, spec, secrets)
+
+    async def _submit_as(
+        self, give: Callable[[], str], spec: TrainSpec, secrets: Mapping[str, str]
+    ) -> Workload:
+        id, name, notices = naming.new_id(), give(), _remarks(spec)
         await self._check_queue(spec)
         ask = await self._ask(spec)
         notices += ask.notices if ask is not None else ()
@@ -123,7 +125,7 @@ class Submitter:
         plan = dataclasses.replace(plan, notices=tuple(notices))
         beside = await self._make_beside(plan, secrets)
         try:
-            job, plan = await self._make_job(spec, plan, kind, notices)
+            job, plan = await self._make_job(give, spec, plan, kind, notices)
         except Unsure:
             raise  # it may be there, and need what lies beside it; a later sweep looks after that
         except BaseException:
@@ -208,28 +210,6 @@ class Submitter:
             notices=notices,
         )
 
-    def _free_name(self, spec: TrainSpec, taken: tuple[str, ...]) -> str:
-        """A name that nothing has, as far as is known here.
-
-        Raises:
-            NameInUse: the caller chose it, and a job that has not ended has it.
-        """
-        known = self._session.mirror.workloads()
-        names = {naming.object_name(w.name) for w in known} | set(taken)
-        same = [w for w in known if spec.name in (w.name, w.base)]
-        free = spec.name
-        number = 1
-        while naming.object_name(free) in names or (number == 1 and same):
-            number += 1
-            free = numbered(spec.name, number)
-        if spec.named and any(not w.phase.ended for w in same):
-            raise NameInUse(
-                f"A job named {spec.name} is running.",
-                next_step=f'cnai.job("{spec.name}") attaches to it, cnai.job("{spec.name}").stop() '
-                f'stops it, or choose another name, such as name="{free}".',
-            )
-        return free
-
     # -- making -----------------------------------------------------------------------
 
     async def _make_beside(self, plan: Plan, secrets: Mapping[str, str]) -> list[str]:
@@ -255,18 +235,20 @@ class Submitter:
         return made
 
     async def _make_job(
-        self, spec: TrainSpec, plan: Plan, kind: TrainingKind, notices: list[str]
+        self,
+        give: Callable[[], str],
+        spec: TrainSpec,
+        plan: Plan,
+        kind: TrainingKind,
+        notices: list[str],
     ) -> tuple[dict[str, Any], Plan]:
-        taken: tuple[str, ...] = ()
         for _ in range(_TRIES):
             body = kind.manifest(spec, plan)
             try:
                 return await self._create(kind, body, plan), plan
             except Exists:
                 # Somebody else took the name since the namespace was last heard of.
-                taken += (plan.object_name,)
-                name = self._free_name(spec, taken)
-                plan = await self._plan(spec, plan.id, name, plan.ask, notices)
+                plan = await self._plan(spec, plan.id, give(), plan.ask, notices)
             except Missing as error:
                 if error.message.startswith("namespaces "):
                     raise refused(error) from error
