@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import getpass
 import importlib.util
-import inspect
 import json
 import os
 import sys
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from cnai_sdk import runtime
-from cnai_sdk.arguments import parse_args, parse_options, parse_resources, refuse_of_a_pod
+from cnai_sdk.argument_names import refuse_unknown
+from cnai_sdk.arguments import parse_args, parse_options, parse_resources
 from cnai_sdk.asked import check_rank
 from cnai_sdk.capture import capture, check_secret
 from cnai_sdk.capture.modules import Carried
@@ -190,7 +189,7 @@ def fitting_spec(options: Mapping[str, Any]) -> TrainSpec:
     Raises:
         InvalidRequest: something in the options cannot be carried out.
     """
-    _refuse_unknown(options, _FITTING, "fits")
+    refuse_unknown(options, _FITTING, "fits")
     payload = Payload(entry="nothing", files={"script.py": b"def nothing():\n    pass\n"})
     spec = TrainSpec(
         name="fits",
@@ -230,7 +229,7 @@ class _Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 def _wish(options: Mapping[str, Any], verb: str, fn: object = None) -> _Wish:
     """The options, before anything is captured or created."""
-    _refuse_unknown(options, _CHANGEABLE, verb, fn)
+    refuse_unknown(options, _CHANGEABLE, verb, fn)
     resources = parse_resources(**{n: options.get(n) for n in Resources.__struct_fields__})
     fields = parse_options(**{n: options.get(n, default) for n, default in _DEFAULTS.items()})
     name = options.get("name")
@@ -291,7 +290,7 @@ async def submit_again(
         InvalidRequest: an unknown or impossible change; nothing was created.
         Unsupported: it is not a training job.
     """
-    _refuse_unknown(changes, _CHANGEABLE, "rerun")
+    refuse_unknown(changes, _CHANGEABLE, "rerun")
     if folder is None:
         _refuse_relative(changes.get("data", ()))
     spec = await backend.spec(id)
@@ -340,30 +339,6 @@ def _refuse_relative(data: object) -> None:
                 f"data has {path!r}, and it is not known to which folder that is relative.",
                 next_step="Name it by its whole path.",
             )
-
-
-def _refuse_unknown(
-    given: Mapping[str, Any], known: Sequence[str], verb: str, fn: object = None
-) -> None:
-    for name, value in ((n, v) for n, v in given.items() if n not in known):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        belongs = callable(fn) and name in _parameters(fn)
-        if not belongs:
-            refuse_of_a_pod(name, verb)
-        if belongs:
-            step = f"{name} belongs to the function: write args={{{name!r}: {value!r}}}."
-        elif near:
-            step = f"Did you mean {near[0]}={value!r}?"
-        else:
-            step = f"{verb}() takes {', '.join(known)}."
-        raise InvalidRequest(f"{verb}() has no argument {name}.", next_step=step)
-
-
-def _parameters(fn: Callable[..., Any]) -> Sequence[str]:
-    try:
-        return list(inspect.signature(fn).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _origin(cell: str) -> Origin:

@@ -35,6 +35,7 @@ SPEAKING = (
     "cnai_sdk/model/quantity.py",
     "cnai_sdk/model/quota.py",
     "cnai_sdk/model/spec.py",
+    "cnai_sdk/argument_names.py",
     "cnai_sdk/arguments.py",
     "cnai_sdk/config.py",
     "cnai_sdk/data.py",
