@@ -4,6 +4,7 @@ A job of two workers for each operator: a PyTorchJob beside kubeflow-training's 
 beside the kubeflow SDK, which is installed with --with-peers into an environment of its own. The
 nodes are closed, so that nothing runs meanwhile, and a second passes between two submissions, so
 that the operator has done its part of the one before. Ours checks a pod first and creates then.
+Then as many jobs of one name at once as a sweep has, beside bare creates of as many names.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from cnai_sdk.config import load_config
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 
 PAUSE = 1.0
+CROWD = 50
 _SPEC = TrainSpec(
     name="bench",
     workers=2,
@@ -55,7 +57,7 @@ class Told:
         return cls(Spread(tuple(found["took"])), found["requests"])
 
     def __str__(self) -> str:
-        return f"{self.took}, {self.requests:g} requests"
+        return f"{self.took}, {self.requests:g} request{'s' * (self.requests != 1)}"
 
 
 def measure(plan: Plan) -> Sequence[Row]:
@@ -67,7 +69,7 @@ def measure(plan: Plan) -> Sequence[Row]:
         if found is None:
             return []
         for kind, whose in (("pytorchjob", "kubeflow-training"), ("trainjob", "kubeflow SDK")):
-            ours, bare = asyncio.run(_ours(kind, rounds))
+            (ours, bare), (many, plain) = asyncio.run(_ours(kind, rounds))
             rows.append(
                 Row(
                     what=f"submit a {KINDS[kind].kind} of two workers",
@@ -89,22 +91,29 @@ def measure(plan: Plan) -> Sequence[Row]:
                         ratio=ours.took.median / theirs.took.median,
                     )
                 )
+            rows.append(
+                Row(
+                    what=f"submit {CROWD} such {KINDS[kind].kind}s of one name at once",
+                    ours=f"{many.took.median:.2f} s, {many.requests:g} requests each",
+                    peers=f"{CROWD} bare creates at once, of as many names {plain:.2f} s",
+                    ratio=many.took.median / plain,
+                    goal="2 requests each",
+                    met=many.requests == 2,
+                )
+            )
     return rows
 
 
-async def _ours(kind: str, rounds: int) -> tuple[Told, Told]:
-    """Submissions and bare creates in turns."""
+async def _ours(kind: str, rounds: int) -> tuple[tuple[Told, Told], tuple[Told, float]]:
+    """Submissions and bare creates: in turns, and many at once."""
     config = msgspec.structs.replace(load_config(), operator=kind)
     backend = KubernetesBackend(config)
     session = await backend._session()
     count = _counter(session.api)
-    ours, bare, requests = [], [], 0
-    for number in range(rounds + 1):
-        before, started = count(), time.perf_counter()
-        await backend.submit(_SPEC, secrets={})
-        took = time.perf_counter() - started
-        requests, id = count() - before, new_id()
-        await asyncio.sleep(PAUSE)
+    path = KINDS[kind].path(session.target.namespace)
+
+    def bare_job() -> dict[str, Any]:
+        id = new_id()
         made = planned(
             _SPEC,
             id=id,
@@ -113,16 +122,33 @@ async def _ours(kind: str, rounds: int) -> tuple[Told, Told]:
             served=session.served,
             config=config,
         )
-        body = KINDS[kind].manifest(_SPEC, made)
-        path = KINDS[kind].path(session.target.namespace)
+        return KINDS[kind].manifest(_SPEC, made)
+
+    ours, bare, requests = [], [], 0
+    for number in range(rounds + 1):
+        before, started = count(), time.perf_counter()
+        await backend.submit(_SPEC, secrets={})
+        took = time.perf_counter() - started
+        requests = count() - before
+        await asyncio.sleep(PAUSE)
+        body = bare_job()
         started = time.perf_counter()
         await session.api.create(path, body)
         if number:
             ours.append(took)
             bare.append(time.perf_counter() - started)
         await asyncio.sleep(PAUSE)
+    before, started = count(), time.perf_counter()
+    await asyncio.gather(*(backend.submit(_SPEC, secrets={}) for _ in range(CROWD)))
+    many, asked = time.perf_counter() - started, count() - before
+    await asyncio.sleep(PAUSE)
+    bodies = [bare_job() for _ in range(CROWD)]
+    started = time.perf_counter()
+    await asyncio.gather(*(session.api.create(path, body) for body in bodies))
+    plain = time.perf_counter() - started
     await backend.close()
-    return Told(Spread(tuple(ours)), requests), Told(Spread(tuple(bare)), 1)
+    one = Told(Spread(tuple(ours)), requests), Told(Spread(tuple(bare)), 1)
+    return one, (Told(Spread((many,)), asked / CROWD), plain)
 
 
 def _counter(api: Api) -> Callable[[], int]:
