@@ -54,9 +54,11 @@ class Explanation:
         self._workload = workload
 
     def __repr__(self) -> str:
-        if self.diagnosis is None:
-            return f"{self._workload.shown} is {self._workload.phase.label}. Nothing went wrong."
-        return verdict_text(self.diagnosis)
+        if self.diagnosis is not None:
+            return verdict_text(self.diagnosis)
+        if self._workload.suspended:
+            return f"{self._workload.shown} is suspended. job.resume() lets it go on."
+        return f"{self._workload.shown} is {self._workload.phase.label}. Nothing went wrong."
 
     __str__ = __repr__
 
@@ -153,21 +155,36 @@ class Handle:
         Raises:
             InvalidRequest: that is no length of time.
             JobFailed: it failed; the error carries the verdict.
-            WaitTimeout: it has not ended in time, and goes on.
+            NotFound: it was deleted meanwhile.
+            WaitTimeout: it has not ended in time; it is as it was.
         """
         seconds = check_wait(timeout)
         try:
             workload = runtime.call(self._until_ended(seconds))
         except TimeoutError:
-            raise WaitTimeout(
-                f"{self.name} has not ended in {seconds:g} s; it goes on.",
-                next_step=f'Wait again, or stop it: cnai.job("{self.name}").stop()',
-            ) from None
+            raise self._not_yet(seconds) from None
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._goes_on()) from None
         if workload.phase is Phase.FAILED:
             raise self._failure(workload)
         return self
+
+    def _not_yet(self, seconds: float | None) -> WaitTimeout:
+        """Why waiting is over: what keeps it from going on is said."""
+        what = f"{self.name} has not ended in {seconds:g} s"
+        again = f'stop it: cnai.job("{self.name}").stop()'
+        if self._last.suspended:
+            return WaitTimeout(
+                f"{what}; it is suspended.",
+                next_step=f'Let it go on, cnai.job("{self.name}").resume(), or {again}',
+            )
+        if self._last.reason and self._last.message:
+            return WaitTimeout(
+                f"{what}; it does not go on by itself.",
+                why=self._last.message,
+                next_step=f'cnai.job("{self.name}").explain() says what to do; or {again}',
+            )
+        return WaitTimeout(f"{what}; it goes on.", next_step=f"Wait again, or {again}")
 
     def _goes_on(self) -> str:
         return f'{self.name} goes on. cnai.job("{self.name}").stop() stops it.'
@@ -175,12 +192,18 @@ class Handle:
     async def _until_ended(self, timeout: float | None) -> Workload:
         async with asyncio.timeout(timeout):
             async for workload, _ in self._states():
+                if workload is None:
+                    raise NotFound(
+                        f"{self.name} was deleted before it had ended.",
+                        next_step="cnai.jobs() lists what there is.",
+                    )
                 if workload.phase.ended:
                     return workload
         raise AssertionError("a watch never ends by itself")
 
-    async def _states(self) -> AsyncIterator[tuple[Workload, Interruption | None]]:
-        """This workload, each time that it has changed, and whether more can be heard of it."""
+    async def _states(self) -> AsyncIterator[tuple[Workload | None, Interruption | None]]:
+        """This workload, each time that it has changed, and whether more can be heard of it; None
+        at last when it was deleted."""
         away: Interruption | None = None
         async for update in self._backend.watch():
             mine = [workload for workload in update.workloads if workload.id == self.id]
@@ -192,8 +215,7 @@ class Handle:
             if (isinstance(update, Snapshot) and not known) or (
                 not isinstance(update, Snapshot) and self.id in update.deleted
             ):
-                gone = {"phase": Phase.STOPPED, "message": "It was deleted"}
-                yield msgspec.structs.replace(self._last, **gone), None
+                yield None, None
                 return
 
     def _failure(self, workload: Workload) -> JobFailed:
@@ -243,7 +265,15 @@ class Handle:
         return runtime.call(self._view(self.id))
 
     async def _view(self, id: str) -> JobView:
-        return await self._view_of(await self._backend.get(id))
+        try:
+            return await self._view_of(await self._backend.get(id))
+        except NotFound:
+            return self._view_of_none()
+
+    def _view_of_none(self) -> JobView:
+        """What is shown of one that was deleted."""
+        gone = {"phase": Phase.STOPPED, "message": "It was deleted"}
+        return JobView(workload=msgspec.structs.replace(self._last, **gone), now=time.time())
 
     async def _view_of(self, workload: Workload, reports: list[Metric] | None = None) -> JobView:
         """How it stands; `reports` holds what was read before, and gets what came since."""
@@ -271,7 +301,7 @@ class Handle:
 
     async def updates(self) -> AsyncIterator[JobView]:
         """Views as things change, at most ten a second; the last one when it has ended."""
-        newest: list[tuple[Workload, Interruption | None]] = []
+        newest: list[tuple[Workload | None, Interruption | None]] = []
         changed = asyncio.Event()
 
         async def listen() -> None:
@@ -294,6 +324,9 @@ class Handle:
                 changed.clear()
                 if newest:
                     workload, away = newest[0]
+                    if workload is None:
+                        yield self._view_of_none()
+                        return
                     known = view or JobView(workload=workload, now=time.time())
                     view = await self._view_now(workload, reports, away, known)
                     yield view
@@ -316,6 +349,8 @@ class Handle:
         if away is None:
             try:
                 return await self._view_of(workload, reports)
+            except NotFound:
+                return self._view_of_none()
             except BackendUnavailable as error:
                 away = Interruption(what=error.what, why=error.why, next_step=error.next_step)
         return msgspec.structs.replace(known, interruption=away)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnai_sdk import runtime
-from cnai_sdk.errors import Unsupported
+from cnai_sdk.errors import CnaiError, Unsupported
 from cnai_sdk.model.quantity import show_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +42,11 @@ class Outputs(Mapping[str, bytes]):
         return Path(folder)
 
     def sizes(self) -> dict[str, int]:
-        """Each file's size in bytes."""
+        """Each file's size in bytes.
+
+        Raises:
+            Unsupported: they went with the workers, since the job has no outputs=.
+        """
         return {f.path: f.size for f in runtime.call(self._backend.outputs(self._id))}
 
     def __getitem__(self, path: str) -> bytes:
@@ -55,7 +59,11 @@ class Outputs(Mapping[str, bytes]):
         return len(self.sizes())
 
     def __repr__(self) -> str:
-        lines = [f"{path}  {show_bytes(size)}" for path, size in self.sizes().items()]
+        try:
+            sizes = self.sizes()
+        except CnaiError as error:  # what is shown says it; what is asked for raises it
+            return str(error)
+        lines = [f"{path}  {show_bytes(size)}" for path, size in sizes.items()]
         return "\n".join(lines) or "No files. What a worker writes into its folder appears here."
 
     def _repr_html_(self) -> str:

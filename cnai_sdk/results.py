@@ -29,7 +29,7 @@ def missing_result(workload: Workload, lines: Iterable[str], *, whole: bool) -> 
     )
     if workload.phase is Phase.STOPPED:
         why = "It was stopped before its function had returned."
-        step = "job.outputs has the files that it had written. Run it again: job.rerun()"
+        step = "Run it again: job.rerun(). job.outputs says which files it had written."
     elif said:
         problem = clean(said[-1], colours=False).removeprefix(_NOT_KEPT).partition(_REMEDY)[0]
         why = f"Its function returned a value that could not be kept: {problem}."

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from cnai_sdk.backends.base import Capabilities
 from cnai_sdk.backends.kubernetes import reading, room_items
-from cnai_sdk.backends.kubernetes.changing import change, until_left
+from cnai_sdk.backends.kubernetes.changing import change, until_heard, until_left
 from cnai_sdk.backends.kubernetes.kinds import KINDS, TrainingKind
 from cnai_sdk.backends.kubernetes.mirror_index import Job
 from cnai_sdk.backends.kubernetes.outputs import Outputs, check_path, without_outputs
@@ -189,7 +189,7 @@ class KubernetesBackend:
         session, job = await self._job(id)
         shelf = _shelf(job)
         if shelf is None:
-            return ()
+            raise without_outputs(job.asked.name)
         return await self._reader(session, job).files(shelf, node=_node(job))
 
     async def read(self, id: str, path: str) -> bytes:
@@ -221,6 +221,7 @@ class KubernetesBackend:
         _not_ended(job, session.mirror.get(id))
         kind = _kind(job)
         await change(session, job, kind, kind.suspend(_labelled(job)))
+        await until_heard(session, id, suspended=True)
 
     async def resume(self, id: str) -> None:
         session, job = await self._job(id)
@@ -229,6 +230,7 @@ class KubernetesBackend:
         kind = _kind(job)
         await until_left(session, job, kind)
         await change(session, job, kind, kind.resume(_labelled(job)))
+        await until_heard(session, id, suspended=False)
 
     async def stop(self, id: str) -> None:
         session, job = await self._job(id)
@@ -328,7 +330,7 @@ def _not_ended(job: Job, workload: Workload | None) -> None:
     if workload is not None and workload.phase.ended:
         raise InvalidRequest(
             f"{job.asked.name} has ended: it is {workload.phase.value}.",
-            next_step="Run it again; only what runs or waits can be suspended.",
+            next_step="Run it again; only what runs or waits can be suspended or resumed.",
         )
 
 

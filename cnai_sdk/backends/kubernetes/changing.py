@@ -20,6 +20,9 @@ _TAKEN_UP_WITHIN = 10.0
 _LEAVE_WITHIN = 45.0
 """Seconds in which the workers of a job that was paused go: a node gives them thirty."""
 
+_HEARD_WITHIN = 5.0
+"""Seconds after which a change is taken for made although no watch has told of it."""
+
 _LOOK_AGAIN = 0.05
 
 
@@ -59,6 +62,16 @@ async def until_left(session: Session, job: Job, kind: TrainingKind) -> None:
         return
     while now.spec.suspended and time.monotonic() < until:
         if not job.pods:
+            return
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def until_heard(session: Session, id: str, *, suspended: bool) -> None:
+    """Return when the change is seen here too, so that whoever looks next is told what is true."""
+    until = time.monotonic() + _HEARD_WITHIN
+    while time.monotonic() < until:
+        workload = session.mirror.get(id)
+        if workload is None or workload.phase.ended or workload.suspended == suspended:
             return
         await asyncio.sleep(_LOOK_AGAIN)
 

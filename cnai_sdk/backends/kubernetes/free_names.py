@@ -59,7 +59,7 @@ class FreeNames:
             free = numbered(spec.name, number)
         if spec.named and any(not workload.phase.ended for workload in same):
             raise NameInUse(
-                f"A job named {spec.name} is running.",
+                f"A job named {spec.name} has not ended.",
                 next_step=f'cnai.job("{spec.name}") attaches to it, cnai.job("{spec.name}").stop() '
                 f'stops it, or choose another name, such as name="{free}".',
             )

@@ -30,6 +30,7 @@ from cnai_sdk.backends.record.ledger import Ledger
 from cnai_sdk.backends.record.logbook import LogWriter
 from cnai_sdk.backends.record.logreader import LogReader
 from cnai_sdk.backends.record.reports import (
+    begun_again,
     last_values,
     leaving_out_nonsense,
     metric_of,
@@ -295,8 +296,9 @@ class Keeper:
 def _heard_with(heard: Heard, rank: int, frame: Mapping[str, Any]) -> Heard:
     """With a frame that is not a report."""
     if frame.get("state") == "running":
-        left = {other: doing for other, doing in heard.doing.items() if other != rank}
-        return msgspec.structs.replace(heard, up=tuple(sorted({*heard.up, rank})), doing=left)
+        up, left = {*heard.up, rank}, {r: doing for r, doing in heard.doing.items() if r != rank}
+        far = heard.progress if rank else begun_again(heard.progress)  # after a pause, for one
+        return msgspec.structs.replace(heard, up=tuple(sorted(up)), doing=left, progress=far)
     if "doing" in frame:
         doing = str(frame["doing"])[:_DOING]
         return msgspec.structs.replace(heard, doing=heard.doing | {rank: doing})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Any
-
-import msgspec
 
 from cnai_sdk.backends.kubernetes.following import Follower
 from cnai_sdk.backends.kubernetes.kept import Keeper
@@ -73,7 +72,11 @@ async def _either(*waits: Awaitable[object]) -> None:
 def result(runs: Iterable[PodFacts]) -> bytes | None:
     """The JSON text that rank 0 returned, out of its last message, or None when there is none."""
     document = _last_words(runs) or {}
-    return msgspec.json.encode(document["result"]) if "result" in document else None
+    if "result" not in document:
+        return None
+    # NaN stays what it is, and a half of a surrogate pair is no text.
+    text = json.dumps(document["result"], ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")
 
 
 def result_file(runs: Iterable[PodFacts]) -> str:

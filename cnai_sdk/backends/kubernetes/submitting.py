@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -48,6 +49,7 @@ from cnai_sdk.model.spec import Spec, TrainSpec, kind_of
 from cnai_sdk.model.workload import Workload
 from cnai_sdk.remote import without_credentials
 
+_FOLDERS = re.compile(rb"\b(output_dir|checkpoint_dir)\(\)")
 _TRIES = 50
 _PAUSE = 0.5
 
@@ -306,7 +308,22 @@ class Submitter:
 
 def _remarks(spec: TrainSpec) -> list[str]:
     addresses = [*(link.source for link in spec.data), spec.outputs]
-    return without_credentials(addresses, spec.secrets, spec.env)
+    return [*without_credentials(addresses, spec.secrets, spec.env), *_unkept(spec)]
+
+
+def _unkept(spec: TrainSpec) -> list[str]:
+    """What is said of a function that writes files, when nothing keeps them."""
+    if spec.outputs:
+        return []
+    code = (text for path, text in spec.payload.files.items() if path.endswith(".py"))
+    folders = sorted({found.decode() for text in code for found in _FOLDERS.findall(text)})
+    if not folders:
+        return []
+    named = " and ".join(f"cnai.{folder}()" for folder in reversed(folders))
+    return [
+        f"What it writes to {named} goes with its workers: "
+        'outputs="pvc://CLAIM/folder" or outputs="s3://BUCKET/folder" keeps it.'
+    ]
 
 
 def claims_now(session: Session) -> list[Claim]:

@@ -346,7 +346,7 @@ def _free_name(db: sqlite3.Connection, base: str, named: bool) -> str:
     running = [name for name, ended in rows if not ended]
     if named and running:
         raise NameInUse(
-            f"A job named {base} is running.",
+            f"A job named {base} has not ended.",
             next_step=f'cnai.job("{base}") attaches to it, cnai.job("{base}").stop() stops it, '
             f'or choose another name, such as name="{_next_free(db, base)}".',
         )

@@ -313,7 +313,7 @@ class MemoryBackend(Driver):
         if workload.phase.ended:
             raise InvalidRequest(
                 f"{workload.name} has ended: it is {workload.phase.value}.",
-                next_step="Run it again; only what runs or waits can be suspended.",
+                next_step="Run it again; only what runs or waits can be suspended or resumed.",
             )
         return workload
 
