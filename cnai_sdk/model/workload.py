@@ -10,17 +10,37 @@ from cnai_sdk.model.spec import Origin, Resources
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far it is: `done` of `total` `unit`s; a total of None is an unknown length."""
+    """How far it is: `done` of `total` `unit`s; a total of None is an unknown length.
+
+    Attributes:
+        since: Unix seconds from which its pace is measured; 0 when there is none to measure yet.
+        begun: how much was done then: a run that goes on from a checkpoint has not done all of it.
+    """
 
     done: float
     total: float | None = None
     unit: str = ""
     since: float = 0.0
+    begun: float = 0.0
 
     @property
     def fraction(self) -> float | None:
         """Between 0 and 1, or None when the length is unknown."""
         return min(max(self.done / self.total, 0.0), 1.0) if self.total else None
+
+    def left(self, now: float) -> float | None:
+        """Seconds until it is done, at the pace since it began; None when that is not known.
+
+        Args:
+            now: Unix seconds.
+
+        >>> Progress(done=10, total=40, since=100.0, begun=8).left(101.0)
+        15.0
+        """
+        made = self.done - self.begun
+        if not self.total or not self.since or made <= 0:
+            return None
+        return max((now - self.since) * (self.total - self.done) / made, 0.0)
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

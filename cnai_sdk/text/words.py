@@ -85,10 +85,7 @@ def left_text(workload: Workload, now: float) -> str:
     progress = workload.progress
     if progress is None or progress.fraction is None or workload.phase is not Phase.RUNNING:
         return ""
-    since = progress.since or workload.started
-    if not since or not 0 < progress.fraction < 1:
-        return ""
-    seconds = (now - since) * (1 - progress.fraction) / progress.fraction
+    seconds = progress.left(now) or 0.0
     return f"about {show_about(seconds)} left" if seconds >= _WORTH_SAYING else ""
 
 

@@ -116,6 +116,21 @@ def test_after_a_retry_a_chart_has_a_line_for_each_run_and_the_card_the_last(
     assert [each.values["loss"] for each in job.view().metrics] == [10.0, 11.0]
 
 
+def test_after_a_retry_the_pace_is_that_of_the_run_that_goes_on(client: Client) -> None:
+    def fails_once() -> None:
+        again = (cnai.checkpoint_dir() / "again").exists()
+        (cnai.checkpoint_dir() / "again").touch()
+        cnai.progress(8 + again, 40)
+        if not again:
+            raise RuntimeError("once")
+
+    job = client.train(fails_once, retries=1)
+    job.wait(PATIENCE)
+    told = job.workload.progress
+    assert told is not None
+    assert (told.done, told.begun) == (9, 9), "it went on from a checkpoint"
+
+
 def test_a_metric_of_that_name_keeps_its_values(client: Client) -> None:
     def fails_once() -> None:
         again = (cnai.checkpoint_dir() / "again").exists()

@@ -273,6 +273,7 @@ class Supervisor:
             phase=Phase.STARTING,
             attempt=number,
             replicas=replicas,
+            progress=None,
             message=f"Starting again: {outcome.message}",
         )
 

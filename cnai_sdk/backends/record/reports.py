@@ -41,16 +41,34 @@ def progress_of(frame: dict[str, Any], before: Progress | None, *, now: float) -
     """One call of progress().
 
     Args:
-        before: what was said last; the clock that it started goes on.
-        now: Unix seconds, when nothing was said before.
+        before: what was said last in this run, or `begun_again` of it.
+        now: Unix seconds.
 
-    >>> progress_of({"progress": [1, 4, "epoch"]}, None, now=9.0)
-    Progress(done=1.0, total=4.0, unit='epoch', since=9.0)
+    The clock that was started goes on, unless the work began anew: it went back, or counts
+    something else.
+
+    >>> first = progress_of({"progress": [1, 4, "epoch"]}, None, now=9.0)
+    >>> first
+    Progress(done=1.0, total=4.0, unit='epoch', since=9.0, begun=1.0)
+    >>> progress_of({"progress": [3, 4, "epoch"]}, first, now=11.0)
+    Progress(done=3.0, total=4.0, unit='epoch', since=9.0, begun=1.0)
     """
     done, total, unit = frame["progress"]
-    since = before.since if before is not None else now
-    told = {"done": done, "total": total, "unit": str(unit)[:40], "since": since}
-    return msgspec.convert(told, Progress)
+    told = {"done": done, "total": total, "unit": str(unit)[:40], "since": now, "begun": done}
+    new = msgspec.convert(told, Progress)
+    if before is None or not before.since or _anew(before, new):
+        return new
+    return msgspec.structs.replace(new, since=before.since, begun=before.begun)
+
+
+def begun_again(before: Progress | None) -> Progress | None:
+    """How far it was, when the code starts once more: what it says next starts a new clock."""
+    return before and msgspec.structs.replace(before, since=0.0, begun=0.0)
+
+
+def _anew(before: Progress, new: Progress) -> bool:
+    same = (before.total, before.unit) == (new.total, new.unit)
+    return new.done < before.done or not same
 
 
 def raised_of(frame: dict[str, Any]) -> str:

@@ -7,9 +7,9 @@ export type Kind = string;
 /**
  * Queued, Starting, Running, then Succeeded, Failed or Stopped; Ready for endpoints.
  *
- * >>> Phase("Running").ended, Phase("Failed").ended
+ * >>> Phase('Running').ended, Phase('Failed').ended
  * (False, True)
- * >>> Phase("Hibernating").label, Phase("Hibernating").value
+ * >>> Phase('Hibernating').label, Phase('Hibernating').value
  * ('unknown', 'Hibernating')
  */
 export type Phase = string;
@@ -216,12 +216,17 @@ export interface Replica {
 }
 /**
  * How far it is: `done` of `total` `unit`s; a total of None is an unknown length.
+ *
+ * Attributes:
+ *     since: Unix seconds from which its pace is measured; 0 when there is none to measure yet.
+ *     begun: how much was done then: a run that goes on from a checkpoint has not done all of it.
  */
 export interface Progress {
   done: number;
   total?: number | null;
   unit?: string;
   since?: number;
+  begun?: number;
 }
 /**
  * What each worker asks for. None and 0 mean: not asked.

@@ -100,6 +100,30 @@ def test_one_process_writes_and_the_other_takes_over_when_it_ends(tmp_path: Path
     mine.release()
 
 
+def test_after_a_pause_the_pace_is_measured_anew(tmp_path: Path) -> None:
+    """A pod that was suspended comes back as another one, in the same attempt."""
+    kept = keeper(tmp_path)
+    assert kept.lead()
+    take(
+        kept,
+        said=[{"state": "running"}, {"progress": [20, 40, "step"]}, {"progress": [21, 40, "step"]}],
+    )
+    first = kept.heard().progress
+    assert first is not None
+    assert (first.done, first.begun, first.since > 0) == (21, 20, True)
+    take(kept, source="pod/node/1", said=[{"state": "running"}])
+    paused = kept.heard().progress
+    assert paused is not None
+    assert (paused.done, paused.left(time.time())) == (21, None)
+    take(kept, source="pod/node/1", said=[{"progress": [22, 40, "step"]}])
+    again = kept.heard().progress
+    assert again is not None
+    assert (again.done, again.begun, again.since > first.since) == (22, 22, True)
+    take(kept, rank=1, source="other/node/0", said=[{"state": "running"}])
+    assert kept.heard().progress == again, "rank 0 speaks for the job"
+    kept.release()
+
+
 def test_what_was_read_twice_after_a_sudden_end_is_kept_once(tmp_path: Path) -> None:
     first = keeper(tmp_path)
     assert first.lead()

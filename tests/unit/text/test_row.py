@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cnai_sdk.model.phase import Phase
@@ -144,6 +145,22 @@ def test_an_estimate_is_rounded_says_so_and_is_left_out_when_it_is_nothing(
 ) -> None:
     work = workload(Phase.RUNNING, progress=Progress(done=done, total=100, since=1000))
     assert left_text(work, 1000 + elapsed).replace("\N{NO-BREAK SPACE}", " ") == left
+
+
+def test_what_an_earlier_run_did_is_no_part_of_the_pace() -> None:
+    """Eight steps were done before it went on from its checkpoint."""
+    work = workload(
+        Phase.RUNNING, started=0, progress=Progress(done=9, total=40, since=1000, begun=8)
+    )
+    assert left_text(work, 1000.5).replace("\N{NO-BREAK SPACE}", " ") == "about 20 s left"
+
+
+def test_before_there_is_a_pace_nothing_is_said_of_what_is_left() -> None:
+    work = workload(Phase.RUNNING, started=0)
+    first = Progress(done=9, total=40, since=1000, begun=9)
+    assert left_text(msgspec.structs.replace(work, progress=first), 1050) == ""
+    paused = Progress(done=9, total=40, begun=8)
+    assert left_text(msgspec.structs.replace(work, progress=paused), 1050) == ""
 
 
 def test_a_job_that_does_not_run_has_no_time_left() -> None:

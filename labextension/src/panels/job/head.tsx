@@ -152,10 +152,11 @@ function ProgressLine(props: { services: IServices; progress: Progress }): JSX.E
 function leftText(progress: Progress, part: number, { store, trans }: IServices): string {
   const done = trans.__('%1%', Math.round(part * 100));
   const spent = store.now() - (progress.since || Infinity);
-  if (part < 0.05 || part >= 1 || !(spent > 1)) {
+  const made = progress.done - (progress.begun ?? 0);
+  if (part < 0.05 || part >= 1 || !(spent > 1) || !(made > 0)) {
     return done;
   }
-  const left = (spent * (1 - part)) / part;
+  const left = (spent * ((progress.total ?? 0) - progress.done)) / made;
   const rounded = left < 60 ? Math.ceil(left / 10) * 10 : Math.ceil(left / 60) * 60;
   return trans.__('%1 · about %2 left', done, durationText(rounded, trans));
 }

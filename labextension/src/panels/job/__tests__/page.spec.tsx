@@ -160,6 +160,13 @@ describe('the page of a job', () => {
       expect(screen.getByText(/about .* left/)).toBeTruthy();
     });
 
+    it('its pace by what this run has done, and not by what was done before it', async () => {
+      await show({
+        progress: { done: 13, total: 30, unit: 'epoch', since: NOW - 3, begun: 12 }
+      });
+      expect(screen.getByText('43% · about 1 min left')).toBeTruthy();
+    });
+
     it.each(['Queued', 'Starting', 'Succeeded', 'Failed', 'Stopped', 'Ready'])(
       '%s',
       async phase => {
