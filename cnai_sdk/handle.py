@@ -22,7 +22,7 @@ from cnai_sdk.events import EventList
 from cnai_sdk.facts import diagnose_workload
 from cnai_sdk.grants import GrantedView
 from cnai_sdk.logs import Log, LogStream
-from cnai_sdk.model.event import LOG_GAPS
+from cnai_sdk.model.event import LOG_GAPS, LogLine
 from cnai_sdk.model.metric import Metric, of_last_attempt
 from cnai_sdk.model.phase import Phase
 from cnai_sdk.model.spec import Spec
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from cnai_sdk.model.diagnosis import Diagnosis
 
 _TAIL = 3
+_RECENT = 64
+"""Lines of a batch among which the last ones are: a worker has one without its end at most."""
 _AT_MOST_EVERY = 0.1
 _HISTORY = 500
 _LOOK_AGAIN = 1.0
@@ -275,8 +277,18 @@ class Handle:
         gone = {"phase": Phase.STOPPED, "message": "It was deleted"}
         return JobView(workload=msgspec.structs.replace(self._last, **gone), now=time.time())
 
-    async def _view_of(self, workload: Workload, reports: list[Metric] | None = None) -> JobView:
-        """How it stands; `reports` holds what was read before, and gets what came since."""
+    async def _view_of(
+        self,
+        workload: Workload,
+        reports: list[Metric] | None = None,
+        tail: Sequence[LogLine] | None = None,
+    ) -> JobView:
+        """How it stands.
+
+        Args:
+            reports: what was read before; it gets what came since.
+            tail: the last lines of a log that is followed; they are read when left out.
+        """
         backend = self._backend
         ended = workload.phase.ended
         # Where they lie on a cluster, a pod has to look: that is done when somebody asks.
@@ -284,7 +296,8 @@ class Handle:
         reports = [] if reports is None else reports
         known = reports[-1].seq if reports else 0
         reports += [m for m in await backend.metrics(self.id, since=known) if m.rank == 0]
-        tail = [line async for lines in backend.logs(self.id, tail=_TAIL) for line in lines]
+        if ended or tail is None:
+            tail = [line async for lines in backend.logs(self.id, tail=_TAIL) for line in lines]
         result = None
         if ended:
             with contextlib.suppress(NotFound):  # the rest is shown all the same
@@ -309,13 +322,16 @@ class Handle:
                 newest[:] = [state]
                 changed.set()
 
+        tail: list[LogLine] = []
+
         async def listen_to_logs() -> None:
-            async for _ in self._backend.logs(self.id, tail=0, follow=True):
+            async for lines in self._backend.logs(self.id, tail=_TAIL, follow=True):
+                _keep_last(tail, lines)
                 changed.set()
 
-        listening = asyncio.create_task(listen())
+        listening, reading = asyncio.create_task(listen()), asyncio.create_task(listen_to_logs())
         listening.add_done_callback(lambda _: changed.set())
-        tasks = [listening, asyncio.create_task(listen_to_logs())]
+        tasks = [listening, reading]
         view: JobView | None = None
         reports: list[Metric] = []
         try:
@@ -328,7 +344,8 @@ class Handle:
                         yield self._view_of_none()
                         return
                     known = view or JobView(workload=workload, now=time.time())
-                    view = await self._view_now(workload, reports, away, known)
+                    last = None if reading.done() else tuple(tail)
+                    view = await self._view_now(workload, reports, last, away, known)
                     yield view
                     if view.interruption is not None and away is None:
                         asyncio.get_running_loop().call_later(_LOOK_AGAIN, changed.set)
@@ -343,12 +360,17 @@ class Handle:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _view_now(
-        self, workload: Workload, reports: list[Metric], away: Interruption | None, known: JobView
+        self,
+        workload: Workload,
+        reports: list[Metric],
+        tail: Sequence[LogLine] | None,
+        away: Interruption | None,
+        known: JobView,
     ) -> JobView:
         """How it stands, or how it stood last while the backend is away."""
         if away is None:
             try:
-                return await self._view_of(workload, reports)
+                return await self._view_of(workload, reports, tail)
             except NotFound:
                 return self._view_of_none()
             except BackendUnavailable as error:
@@ -359,6 +381,14 @@ class Handle:
         return job_text(self.view())
 
     __str__ = __repr__
+
+
+def _keep_last(tail: list[LogLine], lines: Sequence[LogLine]) -> None:
+    """Add lines to the last ones; what its rank prints next replaces one without its end."""
+    for line in lines[-_RECENT:]:
+        tail[:] = [each for each in tail if not (each.partial and each.rank == line.rank)]
+        tail.append(line)
+    del tail[:-_TAIL]
 
 
 def _thinned(reports: Sequence[Metric]) -> Sequence[Metric]:

@@ -36,7 +36,8 @@ class MetricTable(Sequence[dict[str, float]]):
             step = float(count) if report.step is None else report.step
             values = {name: from_wire(value) for name, value in report.values.items()}
             place = dict(zip(self._heads, (step, float(report.attempt)), strict=False))
-            if report.step is not None and report.attempt == before and self["step"][-1] == step:
+            same = report.step is not None and report.attempt == before
+            if same and self._rows[-1]["step"] == step:
                 self._rows[-1].update(values | place)
             else:
                 self._rows.append(place | values | place)

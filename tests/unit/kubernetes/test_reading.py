@@ -53,3 +53,8 @@ def test_a_worker_that_went_unread_may_have_returned_something() -> None:
         assert lost.what == "What fit returned is not known."
         assert "pod is gone" in lost.why
         assert "outputs=" in lost.next_step
+
+
+def test_a_result_that_is_not_a_number_is_no_missing_value() -> None:
+    assert result([run(result={"loss": float("nan"), "none": None})]) == b'{"loss":NaN,"none":null}'
+    assert result([run(result=[float("-inf")])]) == b"[-Infinity]"
