@@ -164,7 +164,7 @@ describe('the page of a job', () => {
       await show({
         progress: { done: 13, total: 30, unit: 'epoch', since: NOW - 3, begun: 12 }
       });
-      expect(screen.getByText('43% · about 1 min left')).toBeTruthy();
+      expect(screen.getByText('43% · about 1 m left')).toBeTruthy();
     });
 
     it.each(['Queued', 'Starting', 'Succeeded', 'Failed', 'Stopped', 'Ready'])(
