@@ -65,10 +65,13 @@ class Follower:
     # -- what it is told ---------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to read, in the loop that runs now; again when it had ended."""
-        if self._task is None or self._task.done():
-            for box in self._boxes.values():
-                box.refused = False  # the right to read it may have been given since
+        """Begin to read, in the loop that runs now; again when it had ended before everything was
+        read."""
+        if self._task is not None and not self._task.done():
+            return
+        for box in self._boxes.values():
+            box.refused = False  # the right to read it may have been given since
+        if self._task is None or not self.finished:
             self._task = asyncio.create_task(self._run())
 
     def saw(self, pod: Pod) -> None:
@@ -187,7 +190,7 @@ class Follower:
                 if self._over:
                     return
                 await self._pods.wait()
-            while not self._lead():
+            while not await self._lead():
                 if self.finished:
                     return
                 await self._pods.wait(_TRY_TO_LEAD)
@@ -206,10 +209,10 @@ class Follower:
             self._keeper.release()
             self._wake()
 
-    def _lead(self) -> bool:
+    async def _lead(self) -> bool:
         """Become the one that reads the pods; until then hear what another process writes."""
         try:
-            leads = self._keeper.lead()
+            leads = await self._keeper.lead_soon()
             if leads:
                 self._keeper.ignore()
             elif not self._attends:

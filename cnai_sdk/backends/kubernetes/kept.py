@@ -12,6 +12,7 @@ lock            held by the process that reads the pods' logs; the others read t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -23,53 +24,23 @@ from typing import Any
 
 import msgspec
 
+from cnai_sdk.backends.kubernetes.heard import Heard, with_frame, with_reports
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.backends.record.changes import Folders
 from cnai_sdk.backends.record.journal import Journal, make_private
 from cnai_sdk.backends.record.ledger import Ledger
 from cnai_sdk.backends.record.logbook import LogWriter
 from cnai_sdk.backends.record.logreader import LogReader
-from cnai_sdk.backends.record.reports import (
-    begun_again,
-    last_values,
-    leaving_out_nonsense,
-    metric_of,
-    progress_of,
-    raised_of,
-)
+from cnai_sdk.backends.record.reports import leaving_out_nonsense, metric_of
 from cnai_sdk.model.event import Event
-from cnai_sdk.model.metric import Metric, Number
+from cnai_sdk.model.metric import Metric
 from cnai_sdk.model.spec import MOST
-from cnai_sdk.model.workload import Progress
 
 _KEPT_FOR = 14 * 86400.0
 """Seconds after which a folder goes, once the cluster has no such workload any more."""
 
 _LAST_LINE = 10**12
 _SETTLE = 0.05
-_DOING = 300
-
-
-class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the workers said of themselves, in the newest attempt that was heard of.
-
-    Attributes:
-        up: the ranks whose script has started.
-        doing: rank to what it does before that, such as fetching its data.
-        raised: rank to the exception that it ended with.
-        metrics: rank to the last values that it reported.
-        last: the last values of the workload, for which rank 0 speaks.
-        reported: how many reports these are made from.
-    """
-
-    attempt: int = 0
-    progress: Progress | None = None
-    up: tuple[int, ...] = ()
-    doing: dict[int, str] = {}
-    raised: dict[int, str] = {}
-    metrics: dict[int, dict[str, Number]] = {}
-    last: dict[str, Number] = {}
-    reported: int = 0
 
 
 class _Report(Metric, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,8 +120,21 @@ class Keeper:
         Raises:
             OSError: the folder cannot be written to.
         """
-        if self._writer is not None:
-            return True
+        if self._writer is None and self._holds_lock():
+            self._begin(self._reports())
+        return self._writer is not None
+
+    async def lead_soon(self) -> bool:
+        """`lead`, while the loop goes on: there may be many reports.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        if self._writer is None and self._holds_lock():
+            self._begin(await asyncio.to_thread(self._reports))
+        return self._writer is not None
+
+    def _holds_lock(self) -> bool:
         make_private(self.log)
         if self._lock < 0:
             path = self.root / "lock"
@@ -159,16 +143,21 @@ class Keeper:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        self._writer = LogWriter(self.log, self._log_limit)
-        self._places = self._writer.reopen()
-        self._heard = self.heard()
-        self._reported = {}
-        kept = Journal(self.root / "metrics.jsonl", _Report).all()
-        for report in kept:
-            self._reported[report.source] = report.nth
-        if len(kept) > self._heard.reported:
-            self._heard = self._with_reports(self._heard, kept[self._heard.reported :])
         return True
+
+    def _reports(self) -> Sequence[_Report]:
+        return Journal(self.root / "metrics.jsonl", _Report).all()
+
+    def _begin(self, kept: Sequence[_Report]) -> None:
+        """Write from here on; the lock is held, so that these are all reports."""
+        heard = self.heard()
+        writer = LogWriter(self.log, self._log_limit)
+        self._places = writer.reopen()
+        self._writer = writer
+        self._reported = {report.source: report.nth for report in kept}
+        if len(kept) > heard.reported:
+            heard = with_reports(heard, kept[heard.reported :])
+        self._heard = heard
 
     def release(self) -> None:
         """Let another process write."""
@@ -234,24 +223,13 @@ class Keeper:
                         told = msgspec.structs.asdict(metric)
                         reports.append(_Report(**told, source=source, nth=nth))
                 elif own == heard.attempt:
-                    heard = _heard_with(heard, rank, frame)
+                    heard = with_frame(heard, rank, frame)
         if reports:
             self.metrics.append(reports)
             self._reported[source] = reports[-1].nth
-            heard = self._with_reports(heard, reports)
+            heard = with_reports(heard, reports)
         if heard != self._heard:
             self._write_heard(heard)
-
-    @staticmethod
-    def _with_reports(heard: Heard, reports: Sequence[Metric]) -> Heard:
-        each, last = dict(heard.metrics), heard.last
-        for report in reports:
-            if report.attempt == heard.attempt:
-                each[report.rank] = last_values(each.get(report.rank, {}), report.values)
-            if report.rank == 0:
-                last = last_values(last, report.values)
-        count = heard.reported + len(reports)
-        return msgspec.structs.replace(heard, metrics=each, last=last, reported=count)
 
     def _write_heard(self, heard: Heard) -> None:
         draft = self._heard_file.with_name(".heard")  # only one process writes it
@@ -291,23 +269,6 @@ class Keeper:
                     self._heard = _HEARD.decode(self._heard_file.read_bytes())
                     self._heard_stamp = stamp
         return self._heard
-
-
-def _heard_with(heard: Heard, rank: int, frame: Mapping[str, Any]) -> Heard:
-    """With a frame that is not a report."""
-    if frame.get("state") == "running":
-        up, left = {*heard.up, rank}, {r: doing for r, doing in heard.doing.items() if r != rank}
-        far = heard.progress if rank else begun_again(heard.progress)  # after a pause, for one
-        return msgspec.structs.replace(heard, up=tuple(sorted(up)), doing=left, progress=far)
-    if "doing" in frame:
-        doing = str(frame["doing"])[:_DOING]
-        return msgspec.structs.replace(heard, doing=heard.doing | {rank: doing})
-    if "error" in frame:
-        return msgspec.structs.replace(heard, raised=heard.raised | {rank: raised_of(dict(frame))})
-    if "progress" in frame and rank == 0:
-        told = progress_of(dict(frame), heard.progress, now=time.time())
-        return msgspec.structs.replace(heard, progress=told)
-    return heard
 
 
 class Kept:

@@ -7,7 +7,8 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 
-from cnai_sdk.backends.kubernetes.kept import Heard, Kept
+from cnai_sdk.backends.kubernetes.heard import Heard
+from cnai_sdk.backends.kubernetes.kept import Kept
 from cnai_sdk.backends.kubernetes.standing_events import worth_keeping
 from cnai_sdk.backends.kubernetes.standing_pods import PodFacts
 from cnai_sdk.backends.kubernetes.standing_seen import Seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.kept import Heard
+from cnai_sdk.backends.kubernetes.heard import Heard
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
 from cnai_sdk.backends.kubernetes.standing_asked import Asked

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cnai_sdk.backends.kubernetes.kept import Heard
+from cnai_sdk.backends.kubernetes.heard import Heard
 from cnai_sdk.backends.kubernetes.mirror_index import Index, Job
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cnai_sdk.backends.kubernetes import naming
-from cnai_sdk.backends.kubernetes.kept import Heard
+from cnai_sdk.backends.kubernetes.heard import Heard
 from cnai_sdk.backends.kubernetes.standing_seen import Context
 from cnai_sdk.model.phase import Phase
 
