@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-from . import reporting
+from . import processes, reporting
 from .masking import Mask
 
 _RESULT_LIMIT = 16 * 2**20
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 def leave(code: int) -> NoReturn:
     """End the process as the interpreter would, without destroying its objects."""
     try:
-        steps = (threading._shutdown, atexit._run_exitfuncs, _finish_files)  # type: ignore[attr-defined]
+        steps = (_join_threads, atexit._run_exitfuncs, _finish_files)
         for step in steps:
             try:
                 step()
@@ -84,6 +84,11 @@ def leave(code: int) -> NoReturn:
         _flush_c_streams()
     finally:
         os._exit(code)
+
+
+def _join_threads() -> None:
+    with processes.interruptible():
+        threading._shutdown()  # type: ignore[attr-defined]
 
 
 def _finish_files() -> None:

@@ -1,5 +1,6 @@
 """What makes a forked worker and a fresh one give the same answers."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import sys
 import time
 import types
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from . import reporting
@@ -38,8 +40,22 @@ def prepare(*, loaded_with: int = 0) -> None:
 
 
 def settle() -> None:
-    """No handler of a library may interrupt the end: a DataLoader's raises when its child died."""
+    """No handler may interrupt the end: a DataLoader's raises when its child died, and ours when
+    the worker is asked to stop."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGTERM) is _asked_to_stop:
+        signal.signal(signal.SIGTERM, _ends_anyway)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """What the end waits for is left when the worker is asked to stop."""
+    if signal.getsignal(signal.SIGTERM) is _ends_anyway:
+        signal.signal(signal.SIGTERM, _asked_to_stop)
+    try:
+        yield
+    finally:
+        settle()
 
 
 def fresh_main(script: str) -> dict[str, Any]:
@@ -63,9 +79,14 @@ def _asked_to_stop(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
+def _ends_anyway(number: int, frame: object) -> None:
+    """The end goes on: what is raised in a callback of `atexit` is printed into the user's log."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _end_when_asked() -> None:
     """A child that the user's code forks ends at SIGTERM, as multiprocessing expects."""
-    if signal.getsignal(signal.SIGTERM) is _asked_to_stop:
+    if signal.getsignal(signal.SIGTERM) in (_asked_to_stop, _ends_anyway):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

@@ -102,6 +102,62 @@ async def test_atexit_has_run_and_threads_were_joined(machine: Machine) -> None:
     assert (outputs / "thread").read_text() == "joined"
 
 
+async def test_a_worker_that_is_asked_to_stop_while_it_ends_goes_on_ending(
+    machine: Machine,
+) -> None:
+    """As when another worker failed while this one's libraries take their leave."""
+    job = await machine.run(
+        """
+        import atexit, signal
+        def leave():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)
+            open("at_exit", "w").write("ran")
+        atexit.register(leave)
+        """
+    )
+    assert job.phase is Phase.SUCCEEDED
+    assert (machine.folder(job.id) / "outputs" / "at_exit").read_text() == "ran"
+    assert await machine.lines(job.id) == []
+
+
+async def test_a_worker_that_is_asked_to_stop_while_it_says_what_it_raised_says_it(
+    machine: Machine,
+) -> None:
+    job = await machine.run(
+        """
+        import signal
+        class Odd(Exception):
+            def __str__(self):
+                if not asked:
+                    asked.append(os.kill(os.getpid(), signal.SIGTERM))
+                return "was asked"
+        asked = []
+        raise Odd
+        """
+    )
+    assert (job.phase, job.replicas[0].exit_code) == (Phase.FAILED, 1)
+    assert any("was asked" in line for line in await machine.lines(job.id))
+
+
+async def test_a_thread_that_never_ends_is_left_when_the_worker_is_asked_to_stop(
+    machine: Machine,
+) -> None:
+    job = await machine.run(
+        """
+        import atexit, signal, threading
+        atexit.register(lambda: open("at_exit", "w").write("ran"))
+        def asks():
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(3600)
+        threading.Thread(target=asks).start()
+        """
+    )
+    assert job.phase is Phase.SUCCEEDED
+    assert (machine.folder(job.id) / "outputs" / "at_exit").read_text() == "ran"
+
+
 async def test_the_shipped_package_is_cnai_sdk_and_other_names_say_so(machine: Machine) -> None:
     body = """
     import cnai_sdk
