@@ -249,9 +249,10 @@ class KubernetesBackend:
         _only_ours(job, "deleted")
         meta = job.obj.metadata
         await session.api.delete(_kind(job).path(meta.namespace, meta.name), uid=meta.uid)
-        session.followers.forget(id)
         session.mirror.forget(id)
         self._specs.pop(id, None)
+        await session.followers.forget(id)
+        await asyncio.to_thread(session.kept.forget, id)
 
     # -- the namespace -------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import functools
 
 from cnai_sdk.backends.kubernetes.api import Api
 from cnai_sdk.backends.kubernetes.following import Follower
-from cnai_sdk.backends.kubernetes.kept import Kept
+from cnai_sdk.backends.kubernetes.kept import AT_HAND, Kept
 from cnai_sdk.backends.kubernetes.mirror import Mirror
 from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.backends.kubernetes.standing_pods import rank_of
@@ -31,7 +31,6 @@ class Followers:
         self._namespace = namespace
         self._streams = Streams()
         self._by_id: dict[str, Follower] = {}
-        self._ending: set[asyncio.Task[None]] = set()
         self._heeding: asyncio.Task[None] | None = None
         mirror.listen_to_pods(self._saw)
         mirror.settled = self._is_settled
@@ -42,6 +41,7 @@ class Followers:
             self._heeding = asyncio.create_task(self._heed_ends())
         found = self._by_id.get(id)
         if found is None:
+            self._let_go()
             job = self._mirror.job(id)
             master = job is not None and job.asked.master
             found = Follower(
@@ -80,13 +80,17 @@ class Followers:
                 if workload.phase.ended and workload.id in self._by_id:
                     self._by_id[workload.id].end()  # no pod of it comes any more
 
-    def forget(self, id: str) -> None:
-        """A workload that was deleted."""
+    async def forget(self, id: str) -> None:
+        """A workload that was deleted; return when nothing of it is being read any more."""
         found = self._by_id.pop(id, None)
         if found is not None:
-            task = asyncio.get_running_loop().create_task(found.close())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            await found.forget()
+
+    def _let_go(self) -> None:
+        """Keep few of those that have ended; one is made anew when it is asked for."""
+        resting = [id for id, each in self._by_id.items() if each.rests]
+        for id in resting[:-AT_HAND]:
+            del self._by_id[id]
 
     async def close(self) -> None:
         """Stop reading; what is kept stays."""
@@ -94,7 +98,7 @@ class Followers:
             self._heeding.cancel()
             await asyncio.gather(self._heeding, return_exceptions=True)
         followers, self._by_id = list(self._by_id.values()), {}
-        await asyncio.gather(*(each.close() for each in followers), *self._ending)
+        await asyncio.gather(*(each.close() for each in followers))
 
     def _saw(self, id: str, verb: str, pod: Pod) -> None:
         found = self._by_id.get(id)

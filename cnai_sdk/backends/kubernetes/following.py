@@ -56,6 +56,7 @@ class Follower:
         self._pods = Pulse()
         self._written = Pulse()
         self._over = False
+        self._forgotten = False
         self._attends = False
         self._unwritable = ""
         self._task: asyncio.Task[None] | None = None
@@ -71,7 +72,7 @@ class Follower:
             return
         for box in self._boxes.values():
             box.refused = False  # the right to read it may have been given since
-        if self._task is None or not self.finished:
+        if not (self.finished and (self._task is not None or self._forgotten)):
             self._task = asyncio.create_task(self._run())
 
     def saw(self, pod: Pod) -> None:
@@ -99,6 +100,12 @@ class Follower:
         self._over = True
         for box in self._boxes.values():
             box.end()
+        self._wake()
+
+    async def forget(self) -> None:
+        """The workload was deleted: who reads its log has all that there is."""
+        self._forgotten = True
+        await self.close()
         self._wake()
 
     def _wake(self) -> None:
@@ -141,8 +148,14 @@ class Follower:
 
     @property
     def finished(self) -> bool:
-        """Whether the workload has ended, and all of its log that may be read is kept."""
-        return self._over and self.settled
+        """Whether the workload has ended, and all of its log that may be read is kept; or nothing
+        is to be kept of it any more."""
+        return self._forgotten or (self._over and self.settled)
+
+    @property
+    def rests(self) -> bool:
+        """Whether the workload has ended, and nothing of it is being read."""
+        return self._over and (self._task is None or self._task.done())
 
     async def changed(self, timeout: float | None = None) -> None:
         """Return when something may have changed in how far it is."""
@@ -166,7 +179,7 @@ class Follower:
         while not (place := self._place(box, newest)).done:
             if lines is not None and place.lines >= lines:
                 return True
-            if box.refused or self._unwritable:
+            if box.refused or self._unwritable or self._forgotten:
                 return False
             await self._written.wait(_TRY_TO_LEAD)
         return True

@@ -17,10 +17,13 @@ import contextlib
 import fcntl
 import os
 import shutil
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -38,6 +41,9 @@ from cnai_sdk.model.spec import MOST
 
 _KEPT_FOR = 14 * 86400.0
 """Seconds after which a folder goes, once the cluster has no such workload any more."""
+
+AT_HAND = 64
+"""Workloads of which what was read stays in memory although nobody has it in use."""
 
 _LAST_LINE = 10**12
 _SETTLE = 0.05
@@ -282,25 +288,41 @@ class Kept:
     def __init__(self, root: Path, *, log_limit: int = 2**30) -> None:
         self.root = root
         self._log_limit = log_limit
-        self._keepers: dict[str, Keeper] = {}
+        self._keepers: WeakValueDictionary[str, Keeper] = WeakValueDictionary()
+        self._at_hand: OrderedDict[str, Keeper] = OrderedDict()
+        self._asking = threading.Lock()
         self._listeners: list[Callable[[str], None]] = []
         self._folders = Folders(settle=_SETTLE)
 
     def keeper(self, id: str) -> Keeper:
-        """What is kept of one workload; the same object whenever it is asked for."""
-        found = self._keepers.get(id)
-        if found is None:
-            root = self.root / id
-            if root.parent != self.root or id in ("", ".", ".."):
-                raise ValueError(f"{id!r} is no id")
-            made = Keeper(
-                root,
-                log_limit=self._log_limit,
-                changed=lambda: self._tell(id),
-                folders=self._folders,
-            )
-            found = self._keepers.setdefault(id, made)  # threads ask too
+        """What is kept of one workload; the same object as long as somebody has it."""
+        with self._asking:
+            found = self._keepers.get(id)
+            if found is None:
+                found = self._keepers[id] = Keeper(
+                    self._folder(id),
+                    log_limit=self._log_limit,
+                    changed=lambda: self._tell(id),
+                    folders=self._folders,
+                )
+            self._at_hand[id] = found
+            self._at_hand.move_to_end(id)
+            if len(self._at_hand) > AT_HAND:
+                self._at_hand.popitem(last=False)
         return found
+
+    def _folder(self, id: str) -> Path:
+        root = self.root / id
+        if root.parent != self.root or id in ("", ".", ".."):
+            raise ValueError(f"{id!r} is no id")
+        return root
+
+    def _let_go(self, id: str) -> None:
+        with self._asking:
+            self._at_hand.pop(id, None)
+            keeper = self._keepers.pop(id, None)
+        if keeper is not None:
+            keeper.release()
 
     def listen(self, callback: Callable[[str], None]) -> None:
         """Call with a workload's id whenever what is kept of it has grown.
@@ -315,10 +337,9 @@ class Kept:
 
     def forget(self, id: str) -> None:
         """Remove what is kept of a workload that a person has deleted."""
-        keeper = self._keepers.pop(id, None)
-        if keeper is not None:
-            keeper.release()
-        shutil.rmtree(self.root / id, ignore_errors=True)
+        folder = self._folder(id)
+        self._let_go(id)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, present: Collection[str], *, now: float | None = None) -> list[str]:
         """Remove what nobody can ask for any more; the ids of what went.
@@ -342,13 +363,13 @@ class Kept:
                         self.forget(folder.name)
                         gone.append(folder.name)
                     else:
-                        self._keepers.pop(folder.name).release()
+                        self._let_go(folder.name)
         return gone
 
     async def close(self) -> None:
         """Let go of every folder; what is kept stays."""
         await self._folders.close()
-        for keeper in self._keepers.values():
+        for keeper in list(self._keepers.values()):
             keeper.release()
 
 
