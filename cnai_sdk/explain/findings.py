@@ -16,7 +16,7 @@ from cnai_sdk.model.event import Event
 
 _LEVELS = {"root": 0, "weak": 1, "cascade": 2}
 _IN_EXCEPTION, _EXCEPTION, _IN_LINES, _EXIT = range(4)
-_TRACEBACK_ENDS = (1, 130, None)
+_TRACEBACK_ENDS = (1, 130, -signal.SIGINT, None)  # a cluster tells 130 as the signal
 _ASKED_TO_END = (-signal.SIGTERM, 143, -signal.SIGKILL, 137)
 _LAST_LINES = 80
 _FALLBACK = "USER_EXCEPTION"
@@ -106,6 +106,8 @@ def _of_worker(
 ) -> Iterator[Finding]:
     readable = page is not None and code in (*_TRACEBACK_ENDS, *_ASKED_TO_END)
     ended = read_traceback(page.lines, facts.spans) if page and readable else None
+    if ended and code == -signal.SIGINT and ended.last.type != "KeyboardInterrupt":
+        ended = None  # an exception that it had dealt with before
     base = Finding(row=row("EXIT_CODE"), rank=rank, order=order, ended=ended, exit_code=code)
     if page and ended:
         yield from _in_exception(base, ended)

@@ -259,6 +259,27 @@ def test_a_log_that_is_there_says_more_than_the_last_words() -> None:
     assert found.happened == "Your code raised ValueError in worker 0: bad label 7"
 
 
+STOPPED = raised("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("code", [130, -2])
+def test_an_interrupted_worker_is_told_by_its_line_however_its_end_is_counted(code: int) -> None:
+    """A cluster tells the exit code 130 as the signal that it stands for."""
+    found = verdict([(0, STOPPED)], exits={0: code})
+    assert found.id == "INTERRUPTED"
+    assert "Cell [3], line 9 raised it." in found.why
+    assert found.evidence[0].text == "KeyboardInterrupt"
+    assert (found.evidence[1].where, found.evidence[1].text) == ("cell [3], line 9", "step(batch)")
+
+
+def test_an_exception_that_was_dealt_with_did_not_interrupt_a_worker() -> None:
+    found = verdict([(0, BAD_LABEL), (0, "it goes on")], exits={0: -2})
+    assert (found.id, found.happened) == (
+        "INTERRUPTED",
+        "Worker 0 was interrupted (KeyboardInterrupt).",
+    )
+
+
 def test_the_same_facts_give_the_same_verdict() -> None:
     facts = failed([(0, LOST_PEER), (1, BAD_LABEL)], exits={0: 1, 1: 1})
     assert diagnose(facts) == diagnose(facts)
