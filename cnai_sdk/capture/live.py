@@ -25,7 +25,10 @@ class Live(msgspec.Struct, frozen=True):
 
 
 _INSIDE = "make it inside the function, or pass the values that it is made from"
-_READ = "open it inside the function; add the file to data=[...] so that the workers have it"
+_READ = (
+    "open it inside the function; data=[...] gives the workers the file: its path for a job on "
+    "this machine, an address such as 'pvc://CLAIM/folder' or 's3://BUCKET/folder' on a cluster"
+)
 _CONNECT = (
     "connect inside the function, with secrets=[...] for the password; or load the rows first"
 )

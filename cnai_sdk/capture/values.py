@@ -131,7 +131,9 @@ def _too_large(
         f"{'' if exact else 'more than '}{_megabytes(size)}{total}; the limit is "
         f"{_megabytes(limit)}.",
         why="every worker would get a copy of it inside the job's payload.",
-        next_step='save it to a file and pass data=["that file"], or load it inside the function.',
+        next_step="save it to a file that the workers can read, and load it inside the function: "
+        "data= takes a path for jobs on this machine, and an address such as "
+        "'pvc://CLAIM/folder' or 's3://BUCKET/folder' for those on a cluster.",
         name=name,
         cell=where(name),
     )

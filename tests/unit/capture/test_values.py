@@ -146,8 +146,22 @@ def test_a_large_array_is_refused_with_its_size(notebook):
         notebook.capture("f")
     assert "BIG (cell [1])" in refused.value.what
     assert "40.0 MB" in refused.value.what and "10.0 MB" in refused.value.what
-    assert "data=" in refused.value.next_step
     notebook.capture("f", limit=50 * 2**20)
+
+
+@pytest.mark.parametrize(
+    "made", ["BIG = bytes(20 * 2**20)", "BIG = open(__import__('os').devnull)"]
+)
+def test_a_file_is_proposed_for_this_machine_and_for_a_cluster(notebook, made):
+    """Where the job will run is not known here, and a cluster reads no path of this machine."""
+    notebook.cell(made)
+    notebook.cell("def f():\n    return BIG")
+    with pytest.raises(CaptureError) as refused:
+        notebook.capture("f")
+    step = refused.value.next_step
+    assert "inside the function" in step
+    assert "this machine" in step and "path" in step
+    assert "cluster" in step and "pvc://CLAIM/folder" in step
 
 
 def test_pickling_stops_at_the_limit(notebook):
