@@ -9,6 +9,7 @@ from types import MappingProxyType
 from cnai_sdk.explain.facts import Facts
 from cnai_sdk.explain.findings import Finding, last_attempt
 from cnai_sdk.explain.wording import clipped, longer_time
+from cnai_sdk.model.event import LOG_GAPS
 from cnai_sdk.model.metric import Metric, from_wire
 from cnai_sdk.model.quantity import show_duration, show_number
 from cnai_sdk.text import clean
@@ -75,7 +76,14 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
     was = "had not started" if workload.started is None else "was still running"
     if workload.started is None:
         parts.append(_before(_held(facts)))
-    return words | {"course": " ".join(parts), "was": was}
+    advice = (
+        "Give it more time, since the wait before its start counted too, or ask for less, so that "
+        "it starts sooner; job.events() has what it waited for:"
+        if workload.started is None
+        else "Give it more time at once, or make it end earlier. A rerun begins from the start, "
+        "with an empty cnai.checkpoint_dir():"
+    )
+    return words | {"course": " ".join(parts), "was": was, "advice": advice}
 
 
 def _late(facts: Facts, finding: Finding) -> dict[str, str]:
@@ -93,6 +101,83 @@ def _held(facts: Facts, *, of_the_job: bool = True) -> str:
     of_workers = [each for each in said if each.rank is not None]
     chosen = of_workers or (said if of_the_job else [])
     return chosen[-1].message if chosen else ""
+
+
+def _file(facts: Facts, finding: Finding) -> dict[str, str]:
+    """What a worker sees of the files: not the same on a cluster as on this machine."""
+    if _on_cluster(facts):
+        return {
+            "found": "A worker runs in a container of the cluster. It sees the files of its image "
+            "and what data= names, and none of your own machine.",
+            "advice": "Put the file where the cluster can read it, and name that in the call: "
+            'data=["pvc://CLAIM/folder"], data=["s3://BUCKET/folder"] or '
+            'data=["hf://datasets/OWNER/NAME"]. The worker finds it as "folder" or "NAME"; with '
+            'another name: data=["train=pvc://CLAIM/folder"].',
+        }
+    if finding.groups[1].startswith("/"):
+        return {
+            "found": "A worker sees the absolute paths of this machine, and nothing is there.",
+            "advice": "Correct the path. A file beside the notebook can also be named in the call, "
+            'such as cnai.train(fn, data=["data"]), and opened by its relative path.',
+        }
+    return {
+        "found": "A worker runs in a folder of its own; it sees the files that data= names, under "
+        "the same relative path, and absolute paths.",
+        "advice": "Name the file or its folder in the call, such as cnai.train(fn, "
+        'data=["data"]), or write its absolute path.',
+    }
+
+
+def _gpu(facts: Facts, finding: Finding) -> dict[str, str]:
+    """Why there is none to use: a GPU that was given is not to be asked for again."""
+    workload = facts.workload
+    granted = workload.granted
+    given = granted.gpu > 0 if granted else workload.resources.wants_gpu
+    if given and _on_cluster(facts):
+        return {
+            "found": "The job was given one. Either the torch of its image is a CPU build, or its "
+            "node hands no GPU to containers, for want of a driver or of the runtime class for it.",
+            "advice": "Use an image= whose torch is built for CUDA; torch.version.cuda is None in "
+            "a CPU build. If that is not it, show this to whoever runs the cluster: the node's "
+            "driver and runtime class are theirs.",
+        }
+    if given:
+        return {
+            "found": "The job was given one. Either the installed torch is a CPU build, or the "
+            "GPU's driver does not work.",
+            "advice": "Install a torch that is built for CUDA; cnai doctor says which torch and "
+            "which driver this machine has.",
+        }
+    who = "cnai.gpus() lists what the cluster has."
+    return {
+        "found": "The job did not ask for one, and its workers see none that it did not ask for.",
+        "advice": 'Ask for one with gpu=1, or choose the device when it runs: torch.device("cuda" '
+        'if torch.cuda.is_available() else "cpu"), and the backend gloo instead of nccl. '
+        f"{who if _on_cluster(facts) else 'cnai doctor says what this machine has.'}",
+    }
+
+
+def _on_cluster(facts: Facts) -> bool:
+    return facts.workload.backend == "kubernetes"
+
+
+def _others(facts: Facts, finding: Finding) -> dict[str, str]:
+    several = len(facts.workload.replicas) > 1
+    return {"others": " The other workers were ended for it." if several else ""}
+
+
+def _unkept(facts: Facts, finding: Finding) -> dict[str, str]:
+    """Whether the bucket was away before the code ran, or when the rest was to be copied.
+
+    A worker that copies says in its log that it could not, before it gives up. One that looks
+    before the first run says nothing.
+    """
+    ran = facts.metrics or facts.workload.metrics or facts.workload.progress
+    if any(line.text.startswith("The outputs are not kept") for line in facts.lines):
+        return {"course": "Not everything that the workers wrote is kept."}
+    if ran or facts.workload.attempt or any(e.reason in LOG_GAPS for e in facts.events):
+        return {"course": ""}
+    return {"course": "None of your code has run."}
 
 
 def _divergence(facts: Facts, finding: Finding) -> dict[str, str]:
@@ -154,11 +239,16 @@ def finished_early(facts: Facts) -> frozenset[int]:
 
 _SAY: Mapping[str, Callable[[Facts, Finding], dict[str, str]]] = MappingProxyType(
     {
+        "CUDA_NO_GPU": _gpu,
         "DEADLINE": _deadline,
         "DISK_FULL": _saving,
+        "FILE_MISSING": _file,
         "KUEUE_PODSREADY": _late,
         "NAN_LOSS": _divergence,
         "NOOP_SUCCESS": _spent,
+        "OUTPUTS_FAILED": _unkept,
+        "OUTPUTS_UNREACHABLE": _unkept,
+        "POD_DELETED": _others,
         "PY_MODULE_MISSING": _module,
         "UNEVEN_BATCHES": _early,
     }

@@ -153,7 +153,8 @@ class TrainSpec(
 
     Attributes:
         workers: how many; each gets `resources`.
-        timeout: seconds from the first worker's start to the end, or None.
+        timeout: seconds until it has to end, over all its retries, or None. They count from the
+            first worker's start on this machine, on a cluster from when the workers may be made.
         retries: how often a failed run starts again.
         interpreter: the Python that runs it on this machine; '' for the submitter's.
         argv: given instead of `payload` entry arguments when a script runs as it is.

@@ -18,7 +18,7 @@ NAMES = {
     *("worker", "Worker", "rank", "other", "workers", "said", "limit", "double", "used", "timeout"),
     *("longer", "course", "exit", "type", "message", "source", "raised_by", "alone", "debug"),
     *("found", "advice", "package", "metric", "value", "since", "spent", "Early", "was"),
-    *("gpu_memory", "saving"),
+    *("gpu_memory", "saving", "others"),
 }
 
 
