@@ -249,7 +249,7 @@ class LocalBackend:
         await asyncio.to_thread(self._index.get, id)
         raise Unsupported(
             "A job on this machine cannot be suspended.",
-            next_step="Stop it; with checkpoints in cnai.checkpoint_dir() it can go on in a rerun.",
+            next_step="Stop it. A rerun begins from the start; what it wrote is in job.outputs.",
         )
 
     async def resume(self, id: str) -> None:
