@@ -119,7 +119,7 @@ def _isolation(value: object) -> Isolation:
         return "memory"
     if value not in ISOLATIONS:
         raise InvalidRequest(
-            f"isolation={value!r} is none that there is.",
+            f"isolation={value!r} is not a kind of isolation.",
             why="It is what has to hold between those who share a GPU.",
             next_step='Write isolation="memory" (the default), "hardware" or "none".',
         )

@@ -144,7 +144,8 @@ def train(
     wish = _wish(options, "train", fn)
     given = parse_args(args)
     data = [link.path for link in wish.data]
-    captured = capture(fn, given, data=data, limit=config.value_limit)
+    variables = {*wish.fields["env"], *(name.split("/")[-1] for name in wish.fields["secrets"])}
+    captured = capture(fn, given, data=data, variables=variables, limit=config.value_limit)
     inherited = captured.inherited
     if inherited and not runtime.call(backend.capabilities()).environment_inherited:
         inherited = frozenset()

@@ -6,9 +6,10 @@ import difflib
 import functools
 import inspect
 import os
+import shlex
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from cnai_sdk.capture.script import assembled
 from cnai_sdk.capture.secrets import check_secret
 from cnai_sdk.capture.values import PYTHON, pickled
 from cnai_sdk.errors import CaptureError, InvalidRequest
+from cnai_sdk.model.quantity import show_given
 from cnai_sdk.model.spec import Payload
 
 
@@ -58,6 +60,7 @@ def capture(
     args: Mapping[str, object],
     *,
     data: Sequence[str] = (),
+    variables: Collection[str] = (),
     limit: int = 10 * 2**20,
     cwd: Path | None = None,
 ) -> Captured:
@@ -67,6 +70,7 @@ def capture(
         fn: a function, lambda, partial, bound method or callable object.
         args: keyword arguments for fn.
         data: relative paths that the workers get by other means; they draw no notice.
+        variables: of the environment, which they get by other means too.
         limit: bytes of pickled values that may travel.
         cwd: the notebook's folder; the current directory when not given.
 
@@ -94,7 +98,7 @@ def capture(
         spans=spans,
         python=PYTHON if files else None,
     )
-    left = list(effects(collector.origins(space).sources))
+    left = list(effects(collector.origins(space).sources, variables))
     notices = (
         *(effect.sentence for effect in left),
         *paths_not_in_data(collector.pieces, collector.literals(), data=data, cwd=folder),
@@ -123,12 +127,25 @@ def _title(fn: Any) -> str:
     return str(name).strip("<>")
 
 
+def _no_function(value: object) -> InvalidRequest:
+    step = "pass the function itself, such as train(digits), not digits()."
+    kind = type(value).__name__
+    what = f"A value of the type {kind} is not a function: it cannot be called."
+    if value is None:
+        what = "None is not a function."
+    elif isinstance(value, str | Path) and str(value).endswith(".py"):
+        what = f"{show_given(str(value))} names a file, and is not a function."
+        run = f"cnai train {shlex.quote(str(value))}"
+        step = f"run a script by the command {run}, or pass one of its functions."
+    elif isinstance(value, str):  # it is not repeated, since it may be anything
+        what = "A text is not a function."
+        step = "pass the function itself, without quotes, such as train(digits)."
+    return InvalidRequest(what, next_step=step)
+
+
 def _check_kind(fn: Any, title: str) -> None:
     if not callable(fn):
-        raise InvalidRequest(
-            f"{title} is not a function: {type(fn).__name__} cannot be called.",
-            next_step="pass the function itself, such as train(digits), not digits().",
-        )
+        raise _no_function(fn)
     if isinstance(fn, type):
         raise InvalidRequest(
             f"{title} is a class; calling it only makes an object.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -71,12 +71,18 @@ class Effect:
     on_environment: bool
 
 
-def effects(sources: Iterable[Source]) -> Iterator[Effect]:
-    """Each known effect at the top level, from the newest cell that has it."""
+def effects(sources: Iterable[Source], variables: Collection[str] = ()) -> Iterator[Effect]:
+    """Each known effect at the top level, from the newest cell that has it.
+
+    Args:
+        variables: of the environment, which the workers get by other means.
+    """
     newest: dict[str, Effect] = {}
     for source in sources:
         for node in top_level(tree_of(source.text).body):
             call, written = _call(node)
+            if _is_among(node, variables):
+                continue
             for pattern, said, fix in _KNOWN:
                 if call and pattern.fullmatch(call):
                     newest.pop(written, None)
@@ -99,6 +105,25 @@ def _call(node: ast.stmt) -> tuple[str, str]:
     if magic := magic_of(value):
         return _MAGICS.get(magic.lstrip("%"), ""), magic
     return (path := dotted_path(value.func)), path
+
+
+def _is_among(node: ast.stmt, variables: Collection[str]) -> bool:
+    """Whether all that a statement does is to set one of these variables."""
+    name: ast.expr | str | None = None
+    value = node.value if isinstance(node, ast.Expr | ast.Assign) else None
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        (target,) = node.targets
+        if isinstance(target, ast.Subscript) and dotted_path(target.value) == "os.environ":
+            name = target.slice
+    if isinstance(value, ast.Call) and name is None and value.args:
+        if magic_of(value) in ("%env", "%set_env"):
+            line = value.args[-1]
+            text = line.value if isinstance(line, ast.Constant) else ""
+            name = re.split(r"[=\s]", str(text).strip())[0]
+        elif dotted_path(value.func) in ("os.environ.setdefault", "os.putenv"):
+            name = value.args[0]
+    written = name.value if isinstance(name, ast.Constant) else name
+    return isinstance(written, str) and written in variables
 
 
 def magic_of(call: ast.Call) -> str:

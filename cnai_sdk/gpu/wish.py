@@ -63,7 +63,7 @@ def check_wish(resources: Resources, workers: int) -> None:
 def _check_company(resources: Resources) -> None:
     if resources.isolation not in ISOLATIONS:
         raise InvalidRequest(
-            f"isolation={resources.isolation!r} is none that there is.",
+            f"isolation={resources.isolation!r} is not a kind of isolation.",
             next_step='Write isolation="memory", "hardware" or "none".',
         )
     if not resources.wants_gpu and resources.gpu_model:

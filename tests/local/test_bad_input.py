@@ -233,7 +233,24 @@ def test_args_is_a_dict_of_names(store: Store, args: Any) -> None:
 
 
 def test_what_is_not_a_function_is_refused(store: Store) -> None:
-    assert "cannot be called" in store.refuse(fn=3).what  # type: ignore[arg-type]
+    assert "int is not a function" in store.refuse(fn=3).what  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "step"),
+    [
+        (None, "None is not a function.", "not digits()."),
+        ("train.py", "'train.py' names a file, and is not a function.", "cnai train train.py,"),
+        (Path("my runs/a.py"), "'my runs/a.py' names a file", "cnai train 'my runs/a.py',"),
+        ("digits", "A text is not a function.", "without quotes"),
+    ],
+)
+def test_who_passes_something_else_is_told_how_that_is_trained(
+    store: Store, given: Any, what: str, step: str
+) -> None:
+    error = store.refuse(fn=given)
+    assert error.what.startswith(what)
+    assert step in error.next_step
 
 
 def test_a_secret_in_env_is_refused_without_its_value(store: Store) -> None:

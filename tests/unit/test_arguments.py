@@ -110,6 +110,13 @@ def test_a_slice_cannot_be_named_and_its_memory_can(given: dict[str, Any], step:
     assert "slice" in error.value.what
 
 
+def test_a_kind_of_isolation_that_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidRequest) as error:
+        resources(isolation="foo")
+    assert error.value.what == "isolation='foo' is not a kind of isolation."
+    assert '"hardware" or "none"' in error.value.next_step
+
+
 @pytest.mark.parametrize(
     "image",
     [

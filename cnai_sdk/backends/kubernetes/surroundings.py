@@ -189,10 +189,11 @@ class Surroundings:
             InvalidRequest: with those that are there.
         """
         if self._queues is not None:
-            what = "a LocalQueue"
-            await self._check_listed(name, self._queues, "in this namespace", LocalQueue, what)
+            here = ("in this namespace", "The namespace has no queues.", "a LocalQueue")
+            await self._check_listed(name, self._queues, LocalQueue, *here)
         elif self._volcano is not None and not self._other_queues:
-            await self._check_listed(name, self._volcano, "of Volcano", VolcanoQueue, "one")
+            there = ("of Volcano", "Volcano has no queues.", "one")
+            await self._check_listed(name, self._volcano, VolcanoQueue, *there)
 
     async def check_priority(self, name: str) -> list[str]:
         """Refuse a priority class of Kueue's that is not there: its jobs would wait for ever.
@@ -228,7 +229,7 @@ class Surroundings:
         return "you may not list them"
 
     async def _check_listed(
-        self, name: str, queues: Informer[Q], where: str, type: type[Q], what: str
+        self, name: str, queues: Informer[Q], type: type[Q], where: str, none: str, what: str
     ) -> None:
         await queues.synced()
         if queues.problem or _named(name, queues.objects.values()) is not None:
@@ -240,10 +241,10 @@ class Surroundings:
         known = sorted(queue.metadata.name for queue in queues.objects.values())
         raise InvalidRequest(
             f"There is no queue {name!r} {where}.",
-            why=f"There is {', '.join(known)}." if known else "There is none.",
+            why=f"There is {', '.join(known)}." if known else none,
             next_step=f'Write queue="{known[0]}".'
             if known
-            else f"Leave queue out, or ask the cluster's administrator for {what}.",
+            else f"Leave queue= out, or ask the cluster's administrator for {what}.",
         )
 
     def _local(self, name: str) -> LocalQueue | None:

@@ -41,10 +41,10 @@ class Notebook:
     def __getitem__(self, name: str):
         return self.shell.user_ns[name]
 
-    def capture(self, fn, /, data=(), limit=10 * 2**20, **args) -> Captured:
+    def capture(self, fn, /, data=(), variables=(), limit=10 * 2**20, **args) -> Captured:
         if isinstance(fn, str):
             fn = self.shell.ev(fn)
-        return capture(fn, args, data=data, limit=limit, cwd=self.folder)
+        return capture(fn, args, data=data, variables=variables, limit=limit, cwd=self.folder)
 
 
 @pytest.fixture

@@ -175,6 +175,24 @@ def test_effects_left_behind_are_said_with_their_cell(notebook):
     assert "cell [4]" not in notices
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "os.environ['TK'] = 'x'",
+        'os.environ.setdefault("TK", "x")',
+        "%env TK=x",
+        "%set_env TK x",
+    ],
+)
+def test_a_variable_that_the_call_names_is_not_said_to_stay_behind(notebook, written):
+    notebook.cell("import os")
+    notebook.cell(written)
+    notebook.cell("def f():\n    return os.environ['TK']")
+    (said,) = notebook.capture("f", variables=["OTHER"]).notices
+    assert "does not travel" in said
+    assert notebook.capture("f", variables=["OTHER", "TK"]).notices == ()
+
+
 def test_a_file_beside_the_notebook_draws_a_notice_until_it_is_in_data(notebook):
     (notebook.folder / "x.csv").write_text("1\n")
     (notebook.folder / "w").write_text("")

@@ -86,6 +86,16 @@ async def test_a_queue_of_volcano_that_is_not_there_is_refused(
     )
 
 
+async def test_where_there_are_no_queues_the_way_on_is_to_name_none(
+    cluster: Cluster, informers: Informers
+) -> None:
+    here = surroundings(informers, kueue="v1beta2")
+    with pytest.raises(InvalidRequest, match="no queue 'nope' in this namespace") as refusal:
+        await here.check_queue("nope")
+    assert refusal.value.why == "The namespace has no queues."
+    assert refusal.value.next_step.startswith("Leave queue= out, or ask")
+
+
 async def test_queues_that_may_not_be_listed_are_not_said_to_be_missing(
     cluster: Cluster, informers: Informers
 ) -> None:
