@@ -95,7 +95,8 @@ class Lines:
         self._moved = moved
         self._places: dict[str, int] = {}
         self._touched: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stale: set[str] = set()
 
     def place(self, job: Job) -> int | None:
         """A job's place, from 1, where it is known and the job waits."""
@@ -112,28 +113,41 @@ class Lines:
             if not any(in_line(job.queue) for job in self._waiting(queue)):
                 continue
             if self._visibility.usable:
-                task = asyncio.get_running_loop().create_task(self._ask(queue))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._stale.add(queue)
+                if queue not in self._tasks:
+                    asking = self._ask_while_stale(queue)
+                    self._tasks[queue] = asyncio.get_running_loop().create_task(asking)
             else:
                 self._put(queue, by_order(self._waiting(queue)))
 
     async def close(self) -> None:
         """Stop asking."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask_while_stale(self, queue: str) -> None:
+        """Ask for a line at once, and after each pause in which it has changed."""
+        try:
+            again = True  # a queue may learn of a change after we do
+            while (queue in self._stale or again) and self._visibility.usable:
+                again = queue in self._stale
+                self._stale.discard(queue)
+                await self._ask(queue)
+                await asyncio.sleep(_ASK_AGAIN)
+        finally:
+            self._stale.discard(queue)
+            del self._tasks[queue]
 
     async def _ask(self, queue: str) -> None:
-        for pause in (0.0, _ASK_AGAIN):  # a queue may learn of a change after we do
-            await asyncio.sleep(pause)
-            told = await self._visibility.ask(queue)
-            jobs = list(self._waiting(queue))
-            if told is None:
-                self._put(queue, by_order(jobs))
-                return
-            names = {job.uid: job.queue.metadata.name for job in jobs if job.queue is not None}
-            self._put(queue, {uid: told[name] for uid, name in names.items() if name in told})
+        told = await self._visibility.ask(queue)
+        jobs = list(self._waiting(queue))
+        if told is None:
+            self._put(queue, by_order(jobs))
+            return
+        names = {job.uid: job.queue.metadata.name for job in jobs if job.queue is not None}
+        self._put(queue, {uid: told[name] for uid, name in names.items() if name in told})
 
     def _put(self, queue: str, places: Mapping[str, int]) -> None:
         moved = []
