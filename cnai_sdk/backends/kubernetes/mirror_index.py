@@ -17,6 +17,7 @@ import msgspec
 from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.objects import KubeEvent, Pod, TrainingObject
 from cnai_sdk.backends.kubernetes.queue_objects import QueueWorkload
+from cnai_sdk.backends.kubernetes.room_wish import Wish, wish_of_job
 from cnai_sdk.backends.kubernetes.standing_asked import Asked, asked
 from cnai_sdk.backends.kubernetes.standing_pods import (
     PodFacts,
@@ -92,11 +93,23 @@ class Job:
     queue: QueueWorkload | None = None
     owned: set[str] = field(default_factory=set)
     ended_as: TrainingObject | None = None
+    _wish: Wish | None = None
 
     @property
     def uid(self) -> str:
         """The object's own."""
         return self.obj.metadata.uid
+
+    @property
+    def wish(self) -> Wish:
+        """What it asks of its namespace, read once from each state of the object."""
+        if self._wish is None:
+            self._wish = wish_of_job(self.obj)
+        return self._wish
+
+    def told(self, obj: TrainingObject, asked: Asked) -> None:
+        """Take another state of the object."""
+        self.obj, self.asked, self._wish = obj, asked, None
 
     def saw(self, pod: Pod, *, gone: bool = False) -> None:
         """Take what a pod says; what an earlier run said is kept."""
@@ -178,7 +191,7 @@ class Index:
         uid, wanted = obj.metadata.uid, asked(obj)
         job = self.jobs.get(uid)
         if job is not None:
-            job.obj, job.asked = obj, wanted
+            job.told(obj, wanted)
             return {uid}
         job = self.jobs[uid] = Job(obj=obj, asked=wanted)
         self._by_id[wanted.id] = uid

@@ -14,7 +14,6 @@ from cnai_sdk.backends.kubernetes.room import Bucket, Room
 from cnai_sdk.backends.kubernetes.room_wish import (
     Wish,
     numbers,
-    wish_of_job,
     wish_of_pod,
     wish_of_queued,
     with_defaults,
@@ -117,7 +116,7 @@ def _of_job(workload: Workload, job: Job, now: float) -> Claim | None:
     return Claim(
         id=workload.id,
         name=workload.name,
-        wish=wish_of_job(job.obj),
+        wish=job.wish,
         mine=workload.managed,
         waits=waits,
         position=workload.queued.position if workload.queued is not None else None,
