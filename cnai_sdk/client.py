@@ -13,13 +13,14 @@ import msgspec
 
 from cnai_sdk import runtime
 from cnai_sdk import training as _training
+from cnai_sdk.argument_names import refuse_unknown
 from cnai_sdk.arguments import shown_signature
 from cnai_sdk.asked import check_job
 from cnai_sdk.config import Config, check_operator, load_config
-from cnai_sdk.errors import InvalidRequest, MissingDependency, NotFound
+from cnai_sdk.errors import InvalidRequest, MissingDependency
 from cnai_sdk.handle import Handle
-from cnai_sdk.joblist import JobList
-from cnai_sdk.model.phase import Kind
+from cnai_sdk.joblist import JobList, chosen, named, parse_kind, parse_phase
+from cnai_sdk.model.phase import Kind, Phase
 from cnai_sdk.quotas import Devices, FitView, QuotaView
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Client:
         context: str | None = None,
         namespace: str | None = None,
         operator: str | None = None,
+        **unknown: Any,
     ) -> str:
         """Choose where workloads run, for this process; returns which backend serves, and why.
 
@@ -83,6 +85,7 @@ class Client:
         When it raises, the backend before goes on serving.
         """
         given = {"context": context, "namespace": namespace, "operator": operator}
+        refuse_unknown(unknown, ("name", *given), "use")
         wishes = {key: value for key, value in given.items() if value is not None}
         if name is None and wishes:
             raise InvalidRequest(
@@ -116,7 +119,8 @@ class Client:
         known = next((each for parts, each in self._made if parts == made_of), None)
         made = known if known is not None else _make(config)
         try:
-            runtime.call(_reach(made))
+            runtime.call(made.capabilities())  # what is wrong is said now, not at the first job
+            runtime.call(made.check_place())
         except BaseException:
             if known is None:
                 runtime.call(made.close())
@@ -222,9 +226,22 @@ class Client:
         """Train a script as it is, with the local modules it imports; options as in `train`."""
         return _training.train_script(self.backend, Path(path), **options)
 
-    def jobs(self) -> JobList:
-        """All jobs, newest first, whichever process made them."""
-        return JobList(runtime.call(self.backend.list()), self.attach)
+    def jobs(
+        self, *, phase: Phase | str | None = None, kind: Kind | str | None = None, **unknown: Any
+    ) -> JobList:
+        """All jobs, newest first, whichever process made them.
+
+        Args:
+            phase: only those in this phase, such as 'Failed'.
+            kind: only this kind, such as 'train'.
+
+        Raises:
+            InvalidRequest: there is no such phase or kind; with those there are.
+        """
+        refuse_unknown(unknown, ("phase", "kind"), "jobs")
+        wanted = parse_phase(phase), parse_kind(kind)
+        found = chosen(runtime.call(self.backend.list()), *wanted)
+        return JobList(found, self.attach, narrowed=any(wanted))
 
     def job(self, name: str) -> Any:
         """The job with that id or that very name, or the newest run under it.
@@ -237,17 +254,7 @@ class Client:
             NotFound: there is none; with the names that are nearest.
         """
         check_job(name)
-        found = runtime.call(self.backend.list())
-        exact = [w for w in found if name == w.id]
-        named = [w for w in found if name in (w.name, w.base, w.display_name)]
-        for candidates in (exact, named):
-            if candidates:
-                return self.attach(max(candidates, key=lambda w: (w.created, w.seq)))
-        import difflib
-
-        near = difflib.get_close_matches(name, [w.name for w in found], n=3)
-        hint = f"Near it are {', '.join(near)}. " if near else ""
-        raise NotFound(f"There is no job named {name}.", next_step=f"{hint}cnai.jobs() lists all.")
+        return self.attach(named(runtime.call(self.backend.list()), name))
 
     def attach(self, workload: Workload) -> Handle:
         """The handle for a workload."""
@@ -345,12 +352,6 @@ def _made_of(config: Config) -> object:
     return find(config.context, config.namespace), config.operator
 
 
-async def _reach(backend: Backend) -> None:
-    """Raise what is wrong with a place now, and not at the first job."""
-    await backend.capabilities()
-    await backend.check_place()
-
-
 _default: Client | None = None
 _default_lock = threading.Lock()
 _default_owner = 0
@@ -369,8 +370,8 @@ def train(fn: Callable[..., Any], **options: Any) -> _training.TrainJob:
     return default_client().train(fn, **options)
 
 
-def jobs() -> JobList:
-    return default_client().jobs()
+def jobs(**wishes: Any) -> JobList:
+    return default_client().jobs(**wishes)
 
 
 def job(name: str) -> Any:

@@ -38,11 +38,7 @@ def jobs(
 ) -> None:
     """List jobs, newest first, whichever program made them."""
     client = client_of(ctx)
-    chosen = [
-        w
-        for w in client.jobs().workloads
-        if (kind is None or w.kind == kind) and (phase is None or w.phase == phase)
-    ]
+    chosen = client.jobs(phase=phase, kind=kind).workloads
     shown = chosen if everything else newest(chosen)
     if as_json:
         print_json(shown)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +69,63 @@ def test_the_list_of_jobs_sends_a_name_to_where_names_go(client: Client) -> None
     with pytest.raises(InvalidRequest) as refusal:
         client.jobs()["digits"]
     assert "cnai.job('digits')" in refusal.value.next_step
+
+
+def test_the_list_of_jobs_can_be_narrowed_as_in_the_terminal(
+    client: Client, backend: MemoryBackend
+) -> None:
+    running, queued = client.train(work, name="running"), client.train(work, name="queued")
+    backend.start(running.id)
+    assert [job.name for job in client.jobs(phase="running")] == [running.name]
+    assert [job.name for job in client.jobs(phase=Phase.QUEUED, kind="train")] == [queued.name]
+    assert repr(client.jobs(phase="Failed")) == "No such jobs."
+    assert len(client.jobs(phase=None, kind=None)) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "what", "step"),
+    [
+        ({"phase": "Faild"}, "phase='Faild' is not a phase of a job.", 'mean phase="Failed"?'),
+        ({"phase": 3}, "phase=3 is not a phase of a job.", "Write phase="),
+        ({"kind": "training"}, "kind='training' is not a kind of a job.", 'mean kind="train"?'),
+        ({"phse": "Failed"}, "jobs() has no argument phse.", "Did you mean phase='Failed'?"),
+        ({"limit": 3}, "jobs() has no argument limit.", "jobs() takes phase, kind."),
+    ],
+)
+def test_a_mistyped_question_for_jobs_is_answered_with_what_may_be_asked(
+    client: Client, asked: dict[str, Any], what: str, step: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        client.jobs(**asked)
+    assert refusal.value.what == what
+    assert step in refusal.value.next_step
+    if "not a phase" in what:
+        assert refusal.value.why.startswith("There is Queued, Starting, Running, ")
+
+
+def test_a_mistyped_choice_of_a_place_is_answered_with_what_may_be_chosen(client: Client) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        client.use("kubernetes", namspace="team-a")
+    assert refusal.value.next_step == "Did you mean namespace='team-a'?"
+
+
+def test_a_variable_that_is_handed_on_is_not_said_to_stay_behind(
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = 'import os\n\nos.environ["TK"] = "x"\n\n\ndef reads():\n    return os.environ["TK"]\n'
+    (tmp_path / "with_token.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("TK", "")
+    module = importlib.import_module("with_token")
+    monkeypatch.delitem(sys.modules, "with_token")
+    client.train(module.reads, env={"TK": "x"})
+    client.train(module.reads, secrets=["TK"])
+    assert "does not travel" not in capsys.readouterr().err
+    client.train(module.reads)
+    assert "os.environ['TK'] changes the environment" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
