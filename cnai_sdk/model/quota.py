@@ -135,7 +135,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         answer: 'now', 'waits' or 'never'.
         why: the reason, for a person.
-        next_step: what to change, when it never fits.
+        next_step: what to change, when it never fits, or only in part.
         position: its place in line, when it waits and that is known.
         seconds: after how long it starts at the latest, by the deadlines of what runs before it;
             None when that is not known.

@@ -30,6 +30,7 @@ def fit(
     count: int = 1,
     idle: Idle | None = None,
     gpu: bool = False,
+    together: bool = True,
 ) -> Fit:
     """Whether it would run now, later or never.
 
@@ -39,6 +40,7 @@ def fit(
         count: how many such jobs.
         idle: what the nodes have left; looked at where no queue says what is left.
         gpu: whether a GPU, or a part of one, was wished for, by whatever key.
+        together: whether something starts all workers of a job or none, as a queue does.
     """
     try:
         check(wish, room)
@@ -69,6 +71,10 @@ def fit(
         return Fit(answer="now", count=count, now=count, unsure=unsure)
     if fitting == ceiling and not blocked:
         short = empty if idle is None or _times(empty, whole, count) < count else idle
+        queued = together or room.queue is not None or room.volcano is not None
+        if short and not queued and (part := short.in_part(whole)):
+            step = short.instead(whole)
+            return msgspec.structs.replace(told, why=part, next_step=step, position=None)
         return msgspec.structs.replace(told, why=short.why(whole, count) if short else "")
     before = blocked or (not fitting and alone.start(whole) is not None)
     why = _before(room, wish, waiting) if before else left.why(whole)

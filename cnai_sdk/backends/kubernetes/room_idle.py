@@ -23,6 +23,7 @@ HAVING_A_NODE = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 """Which pods hold something of a node."""
 
 _TINY = 1e-9
+_GIB = 2**30
 
 
 class InitContainer(Container, frozen=True, kw_only=True, gc=False, rename="camel"):
@@ -100,6 +101,42 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
     def workers(self, wish: Wish) -> int:
         """How many workers like this have room on them together, up to a thousand on each."""
         return sum(times(wish.requests, node) for node in self.nodes)
+
+    def in_part(self, wish: Wish) -> str:
+        """Why only some workers of a job start, which then wait for the rest; '' where that is not
+        so, for a sentence."""
+        room = self.workers(wish)
+        if not 0 < room < wish.workers:
+            return ""
+        wait = "waits" if room == 1 else "wait"
+        now = "have room for" if self.counted else "are large enough for"
+        return (
+            f"{room} of {wish.workers} workers can start, and {wait} for the rest: "
+            f"the nodes {now} {room} at a time"
+        )
+
+    def instead(self, wish: Wish) -> str:
+        """What to write, so that all workers of a job start."""
+        room, size = self.workers(wish), self._memory(wish)
+        if size:
+            return f'Write workers={room}, or memory="{size}Gi": of that size all have room.'
+        return f"Write workers={room}, or ask for less for each worker."
+
+    def _memory(self, wish: Wish) -> int:
+        """The most GiB that each worker could have; 0 where less memory is not enough."""
+        whole = wish.requests.get("memory", 0.0)
+        first: Mapping[str, Any] = next(iter(wish.pod.get("containers") or ()), {})
+        said = msgspec.convert(first.get("resources") or {}, ResourceRequirements)
+        own = min(amounts_of(said)[0].get("memory", whole), whole)
+        fits, too_much = 0, int(own // _GIB) + 1
+        while too_much - fits > 1:
+            size = (fits + too_much) // 2
+            less = {**wish.requests, "memory": whole - own + size * _GIB}
+            if sum(times(less, node) for node in self.nodes) >= wish.workers:
+                fits = size
+            else:
+                too_much = size
+        return fits
 
     def why(self, wish: Wish, count: int) -> str:
         """Why so many such jobs have no room, for a sentence."""

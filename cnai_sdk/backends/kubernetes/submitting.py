@@ -117,11 +117,11 @@ class Submitter:
         wish, found = _wish(spec, plan), await self._room(spec)
         check(wish, found)
         notices += await self._advice(spec, plan)
-        told = room_fit.fit(wish, found, self._claims(), now=time.time())
+        told = room_fit.fit(wish, found, self._claims(), now=time.time(), together=_together(plan))
         pod = pods.worker_pod(spec, plan, secured=kind.secured(plan))
         notice = await try_pod(self._api, pod, workers=spec.workers)
         if told.answer == "waits":
-            notice = told.sentence
+            notice = f"{told.sentence} {told.next_step}".strip()
         if notice:
             notices.append(notice)
         plan = dataclasses.replace(plan, notices=tuple(notices))
@@ -154,8 +154,9 @@ class Submitter:
         wish, gpu = _wish(spec, plan), spec.resources.wants_gpu
         looked = room_fit.unbounded(wish, found, gpu=gpu)
         idle = await self._session.surroundings.idle(wish.pod) if looked else None
+        claims, now = self._claims(), time.time()
         told = room_fit.fit(
-            wish, found, self._claims(), now=time.time(), count=count, idle=idle, gpu=gpu
+            wish, found, claims, now=now, count=count, idle=idle, gpu=gpu, together=_together(plan)
         )
         return msgspec.structs.replace(told, notices=tuple(notices))
 
@@ -342,6 +343,11 @@ def _wish(spec: TrainSpec, plan: Plan) -> Wish:
     pod = pods.worker_pod(spec, plan)
     claims = {name: float(count) for name, count in plan.ask.devices.items()} if plan.ask else {}
     return wish_of_manifest(pod, workers=spec.workers, kind=KINDS[plan.kind].kind, claims=claims)
+
+
+def _together(plan: Plan) -> bool:
+    """Whether the cluster has a scheduler that may start all workers of a job or none."""
+    return plan.served.volcano or plan.served.coscheduling or plan.served.kai
 
 
 def _not_beside(error: Refused) -> CnaiError:

@@ -71,9 +71,16 @@ def wish(workers: int = 1, **amounts: float) -> Wish:
 
 
 def told(
-    asked: Wish, left: Idle, *, count: int = 1, room: Room | None = None, gpu: bool = False
+    asked: Wish,
+    left: Idle,
+    *,
+    count: int = 1,
+    room: Room | None = None,
+    gpu: bool = False,
+    together: bool = True,
 ) -> Fit:
-    return fit(asked, room or room_of(quotas=()), now=0.0, count=count, idle=left, gpu=gpu)
+    here = room or room_of(quotas=())
+    return fit(asked, here, now=0.0, count=count, idle=left, gpu=gpu, together=together)
 
 
 TWO = nodes(vendors.whole("a", count=4), vendors.whole("b", count=4))
@@ -239,6 +246,53 @@ def test_more_workers_than_the_nodes_hold_wait_whatever_a_quota_gives() -> None:
     here = room_of(quotas=(), nodes=four)
     assert fit(wish(workers=2, gpu=4), here, now=0.0).answer == "waits"
     assert fit(wish(gpu=4), here, now=0.0).answer == "now"
+
+
+def small(count: int, memory: str = "16Gi") -> list[Node]:
+    allocatable = {"cpu": "8", "memory": memory, "pods": "110"}
+    return nodes(*(vendors.node(f"n{n}", {}, allocatable) for n in range(count)))
+
+
+def test_where_nothing_holds_workers_together_some_start_and_wait_for_the_rest() -> None:
+    """Two of three start, hold their room, and wait in init_process_group; none is in line."""
+    here = room_of(quotas=(), nodes=small(2))
+    asked = wish(workers=3, memory=10 * GIB)
+    at_the_call = fit(asked, here, now=0.0, together=False)
+    assert at_the_call.sentence == (
+        "Waits: 2 of 3 workers can start, and wait for the rest: "
+        "the nodes are large enough for 2 at a time."
+    )
+    assert at_the_call.next_step == (
+        'Write workers=2, or memory="8Gi": of that size all have room.'
+    )
+    before = told(asked, idle(small(2), [], BARE), room=here, together=False)
+    assert (before.sentence, before.next_step) == (at_the_call.sentence, at_the_call.next_step)
+    assert fit(wish(workers=3, memory=8 * GIB), here, now=0.0, together=False).answer == "now"
+
+
+def test_where_something_holds_workers_together_none_of_them_starts() -> None:
+    asked = wish(workers=3, memory=10 * GIB)
+    said = "Waits, first in line: the nodes are large enough for 2 of 3 workers at a time."
+    here = room_of(quotas=(), nodes=small(2))
+    assert fit(asked, here, now=0.0).sentence == said
+    admits = room_of(quotas=(), nodes=small(2), queue=queue(memory="64Gi"))
+    assert fit(asked, admits, now=0.0, together=False).sentence == said
+
+
+def test_what_is_beside_a_worker_in_its_pod_is_no_part_of_its_memory() -> None:
+    own = {"resources": {"requests": {"memory": "10Gi"}}}
+    pod = {"containers": [own]}
+    asked = msgspec.structs.replace(wish(workers=3, memory=10.5 * GIB), pod=pod)
+    assert 'memory="7Gi"' in idle(small(2), None, BARE).instead(asked)
+
+
+def test_where_less_memory_would_not_help_less_is_advised() -> None:
+    asked = wish(workers=3, cpu=5, memory=GIB)
+    left = idle(small(2), [], BARE)
+    assert left.instead(asked) == "Write workers=2, or ask for less for each worker."
+    assert left.in_part(wish(workers=17, cpu=8)).startswith("2 of 17 workers can start, and wait ")
+    one = idle(small(1), [], BARE)
+    assert one.in_part(asked).startswith("1 of 3 workers can start, and waits for the rest: ")
 
 
 def test_nodes_that_keep_the_workers_off_do_not_hold_them() -> None:
