@@ -92,6 +92,7 @@ async def open_session(config: Config) -> Session:
             published=published,
             sight=Sight(api, informers, served, surroundings, published, target.namespace),
         )
+        mirror.listen_to_pods(lambda id, verb, pod: surroundings.stir())
         await mirror.start()
     except BaseException:
         await api.close()

@@ -47,7 +47,8 @@ _WITHOUT = {
 _APART = 1.0
 _WITHIN = 5.0
 _REFUSED_FOR = 300.0
-"""Seconds between two lists of all pods, in which one comes, and for which a refusal holds."""
+"""Seconds for which a list of all pods is the last, in which one comes, and for which a refusal
+holds."""
 
 _DEFAULT = "default"
 """The queue of jobs that name none: Kueue's where the namespace has one so named, and Volcano's."""
@@ -70,6 +71,7 @@ class Surroundings:
         self._all: list[Informer[Any]] = []
         self._counting = asyncio.Lock()
         self._counted: tuple[float, Sequence[Running] | None] = (-_APART, None)
+        self._stirred = False
         self._refused_until = 0.0
         self._kueue_at = f"/apis/kueue.x-k8s.io/{served.kueue}"
         self._other_queues = served.kai  # a name may be one of its queues, which are not watched
@@ -92,6 +94,12 @@ class Surroundings:
         elif served.volcano and served.operator == "pytorchjob":  # a TrainJob names none
             path = "/apis/scheduling.volcano.sh/v1beta1/queues"
             self._volcano = self._watch(path, VolcanoQueue)
+
+        self._pods.listen(lambda verb, pod: self.stir())
+
+    def stir(self) -> None:
+        """Somebody runs or ends here: who runs on the nodes is not as it was listed."""
+        self._stirred = True
 
     def _watch(self, path: str, type: type[T], params: dict[str, str] | None = None) -> Informer[T]:
         found = self._informers.get(path, type, params=params)
@@ -144,8 +152,9 @@ class Surroundings:
         return idle(self._nodes.objects.values(), await self._running(), pod)
 
     async def _running(self) -> Sequence[Running] | None:
-        """The pods of all namespaces that have a node, as they are when it is asked; None where
-        they may not be read, or do not come in time."""
+        """The pods of all namespaces that have a node, as they were within the last second, and
+        after what this namespace has told; None where they may not be read, or do not come in
+        time."""
         asked = time.monotonic()
         async with self._counting:
             begun, found = self._counted
@@ -153,8 +162,11 @@ class Surroundings:
                 return found
             if asked < self._refused_until:
                 return None
-            await asyncio.sleep(begun + _APART - time.monotonic())
-            begun = time.monotonic()
+            left = begun + _APART - time.monotonic()
+            if left > 0 and not self._stirred:
+                return found
+            await asyncio.sleep(left)
+            begun, self._stirred = time.monotonic(), False
             self._counted = begun, await self._list_running()
             return self._counted[1]
 

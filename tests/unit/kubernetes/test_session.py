@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from cnai_sdk.backends.kubernetes import surroundings
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
+from cnai_sdk.backends.kubernetes.objects import Pod
 from cnai_sdk.config import Config
 from cnai_sdk.errors import BackendUnavailable, Unsupported
 from cnai_sdk.model.spec import Payload, Resources, TrainSpec
 from cnai_sdk.model.stream import Snapshot
 
 from .https import Reply, Server, status
-from .kinds import Cluster
+from .kinds import Cluster, named
 
 JOBS = "/apis/kubeflow.org/v1/namespaces/team-a/pytorchjobs"
 PODS = "/api/v1/namespaces/team-a/pods"
@@ -114,3 +117,23 @@ async def test_a_session_that_hears_nothing_any_more_is_opened_anew_by_use(
     await backend.capabilities()
     assert await backend.list() == []
     assert await backend._session() is not broken
+
+
+async def test_who_runs_on_the_nodes_is_listed_again_once_a_worker_has_come(
+    cluster: Cluster,
+    backend: KubernetesBackend,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(surroundings, "_APART", 0.1)
+    cluster.instead["/apis"] = serving("pytorchjobs")
+    cluster.objects[JOBS] = [job("digits")]
+    cluster.objects["/api/v1/nodes"] = [named("a", status={"allocatable": {"cpu": "8"}})]
+    await backend.fits(SPEC)
+    assert server.asked().count("/api/v1/pods") == 1
+    worker = named("digits-worker-0")
+    worker["metadata"]["labels"] = {"training.kubeflow.org/job-name": "digits"}
+    session = await backend._session()
+    session.mirror._take_pod("ADDED", msgspec.convert(worker, Pod))
+    await backend.fits(SPEC)
+    assert server.asked().count("/api/v1/pods") == 2

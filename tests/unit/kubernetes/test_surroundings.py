@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from cnai_sdk.backends.kubernetes import surroundings as module
 from cnai_sdk.backends.kubernetes.discovery import Served
 from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.surroundings import Surroundings
 from cnai_sdk.errors import InvalidRequest
 
-from .https import Reply, status
+from .https import Reply, Server, status
 from .kinds import Cluster, named
 
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
@@ -162,3 +163,39 @@ async def test_a_priority_class_that_may_not_be_looked_up_is_not_said_to_be_miss
     here = surroundings(informers, operator="trainjob", kueue="v1beta2")
     said = await here.check_priority("low")
     assert [("class low could not be looked up" in each) for each in said] == [True] * told
+
+
+NODES, RUNNING = "/api/v1/nodes", "/api/v1/pods"
+
+
+async def test_questions_one_after_another_are_answered_from_one_list_of_all_pods(
+    cluster: Cluster, informers: Informers, server: Server
+) -> None:
+    cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
+    here = surroundings(informers)
+    for _ in range(20):
+        assert (await here.idle({})).counted
+    assert server.asked().count(RUNNING) == 1
+
+
+async def test_a_list_of_all_pods_that_is_old_is_none(
+    cluster: Cluster, informers: Informers, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_APART", 0.0)
+    cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
+    here = surroundings(informers)
+    for _ in range(3):
+        await here.idle({})
+    assert server.asked().count(RUNNING) == 3
+
+
+async def test_a_change_of_the_namespace_makes_the_list_of_all_pods_old(
+    cluster: Cluster, informers: Informers, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_APART", 0.1)
+    cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
+    here = surroundings(informers)
+    await here.idle({})
+    here.stir()
+    await here.idle({})
+    assert server.asked().count(RUNNING) == 2
