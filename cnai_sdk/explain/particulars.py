@@ -77,8 +77,8 @@ def _deadline(facts: Facts, finding: Finding) -> dict[str, str]:
     if workload.started is None:
         parts.append(_before(_held(facts)))
     advice = (
-        "Give it more time, since the wait before its start counted too, or ask for less, so that "
-        "it starts sooner; job.events() has what it waited for:"
+        "Put right what it waited for, ask for less so that it starts sooner, or give it more "
+        "time, since that wait counted too; job.events() has all that was said:"
         if workload.started is None
         else "Give it more time at once, or make it end earlier. A rerun begins from the start, "
         "with an empty cnai.checkpoint_dir():"

@@ -27,6 +27,9 @@ _GROUP_EDGE = re.compile(r" *(?:\| ?|\+ (?=Exception Group))")
 _FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
 _MEMBER = re.compile(r"[ |]*\+(?:-\+)?-{10,40}(?: \d{1,4} -{10,40})?")
+_CARRIED = re.compile(r"/(?:payload|cnai/job)/(?!worker/)(?:code/)?")
+"""Where the code of a job lies: in the job's folder on this machine, in a pod on a cluster. There the
+worker's own package is beside it."""
 _LIBRARY = re.compile(r"/lib/python3\.\d+/(?:(?:site|dist)-packages/)?")
 _ELSEWHERE = ("Exception in thread", "Exception ignored in")
 _LONGEST_MESSAGE = 30
@@ -51,7 +54,7 @@ class Frame(msgspec.Struct, frozen=True):
     @property
     def own(self) -> bool:
         """True for the user's code, False for a library's."""
-        return not self.file.startswith(("/", "<")) or "/payload/" in self.file
+        return not self.file.startswith(("/", "<")) or bool(_CARRIED.search(self.file))
 
     @property
     def in_cell(self) -> bool:
@@ -62,7 +65,7 @@ class Frame(msgspec.Struct, frozen=True):
     def shown(self) -> str:
         """The file as a person knows it: 'cell [3]', 'helpers.py', 'torch'."""
         if self.own:
-            return self.file.rpartition("/payload/")[2].removeprefix("code/")
+            return _CARRIED.split(self.file)[-1]
         parts = _LIBRARY.split(self.file)
         return parts[-1].partition("/")[0].removesuffix(".py") if len(parts) > 1 else self.file
 
@@ -206,7 +209,8 @@ def _read_one(lines: Sequence[str], at: int, spans: Sequence[Span]) -> tuple[Rai
 
 
 def _origin(file: str, number: int, spans: Sequence[Span]) -> tuple[str, int]:
-    if file.endswith("/payload/script.py"):
+    *before, name = _CARRIED.split(file)
+    if before and name == "script.py":
         for span in spans:
             if span.first <= number <= span.last:
                 return span.source, number - span.first + span.line

@@ -56,6 +56,40 @@ def test_an_absolute_path_where_nothing_is_is_to_be_corrected() -> None:
     assert "write its absolute path" not in found.fix
 
 
+# -- the code ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["/store/jobs/digits/payload", "/cnai/job"])
+def test_the_users_own_files_are_known_wherever_the_job_ran(folder: str) -> None:
+    said = (
+        "Traceback (most recent call last):\n"
+        f'  File "{folder}/script.py", line 4, in <module>\n'
+        "    fit()\n"
+        f'  File "{folder}/code/helpers.py", line 7, in load\n'
+        "    raise KeyboardInterrupt\n"
+        "    ^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "KeyboardInterrupt"
+    )
+    found = verdict([(0, said)], exits={0: -2})
+    assert "helpers.py, line 7 raised it." in found.why
+    assert ("helpers.py, line 7", "raise KeyboardInterrupt") in [
+        (line.where, line.text) for line in found.evidence
+    ]
+
+
+def test_the_workers_own_package_is_not_the_users_code() -> None:
+    said = (
+        "Traceback (most recent call last):\n"
+        '  File "/cnai/job/script.py", line 4, in <module>\n'
+        "    fit()\n"
+        '  File "/cnai/job/worker/cnai_sdk/reporting.py", line 7, in report\n'
+        "    raise ValueError\n"
+        "ValueError"
+    )
+    found = verdict([(0, said)], more=CLUSTER)
+    assert found.fix.startswith("Correct script.py")
+
+
 # -- GPUs ----------------------------------------------------------------------------------
 
 
@@ -120,7 +154,7 @@ def test_a_job_that_never_started_is_not_to_end_earlier() -> None:
     assert "its turn in the queue team" in found.why
     assert "end earlier" not in found.fix
     assert "checkpoint" not in found.fix
-    assert "the wait before its start counted too" in found.fix
+    assert "since that wait counted too" in found.fix
     assert found.changes == {"timeout": "20m"}
 
 
