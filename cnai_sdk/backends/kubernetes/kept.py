@@ -42,6 +42,9 @@ from cnai_sdk.model.spec import MOST
 _KEPT_FOR = 14 * 86400.0
 """Seconds after which a folder goes, once the cluster has no such workload any more."""
 
+_SWEPT = ".swept"
+_DAY = 86400.0
+
 AT_HAND = 64
 """Workloads of which what was read stays in memory although nobody has it in use."""
 
@@ -341,6 +344,16 @@ class Kept:
         self._let_go(id)
         shutil.rmtree(folder, ignore_errors=True)
 
+    def sweep_daily(self, present: Collection[str]) -> list[str]:
+        """`sweep`, once a day among all processes: it looks into every folder."""
+        stamp = self.root / _SWEPT
+        with contextlib.suppress(OSError):
+            if abs(time.time() - stamp.stat().st_mtime) < _DAY:
+                return []
+        with contextlib.suppress(OSError):  # nothing is kept yet, or the disk is full
+            stamp.touch(mode=0o600)
+        return self.sweep(present)
+
     def sweep(self, present: Collection[str], *, now: float | None = None) -> list[str]:
         """Remove what nobody can ask for any more; the ids of what went.
 
@@ -351,10 +364,10 @@ class Kept:
             present: all ids that the cluster has. Only a complete list may be given.
         """
         now = time.time() if now is None else now
-        gone = []
+        gone, stays = [], {*present, _SWEPT}
         with contextlib.suppress(OSError):
             for folder in sorted(self.root.iterdir()):
-                if folder.name in present or now - _touched(folder) < _KEPT_FOR:
+                if folder.name in stays or now - _touched(folder) < _KEPT_FOR:
                     continue
                 if self.keeper(folder.name).leads:
                     continue

@@ -98,7 +98,7 @@ async def open_session(config: Config) -> Session:
         await api.close()
         raise
     if not mirror.problems:  # only then is the list complete
-        await asyncio.to_thread(kept.sweep, {each.id for each in mirror.workloads()})
+        await asyncio.to_thread(kept.sweep_daily, {each.id for each in mirror.workloads()})
     with contextlib.suppress(CnaiError):  # a word that was mistyped is no place
         await check_namespace(api, target.namespace)
         place = Place(context=target.context, namespace=target.namespace, operator=config.operator)

@@ -1,15 +1,18 @@
-"""A job that a person deletes leaves nothing on this machine, and what is kept costs no memory."""
+"""A job that a person deletes leaves nothing on this machine, and what is kept costs little."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cnai_sdk.backends.kubernetes import kept as module
 from cnai_sdk.backends.kubernetes import naming
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.backends.kubernetes.kept import AT_HAND, Keeper, Kept
@@ -137,3 +140,32 @@ async def test_of_many_jobs_that_have_ended_few_stay_followed(
             await followers.of(id).changed(0.01)
     assert len(followers._by_id) <= AT_HAND + 2
     assert followers.of(ID) is runs
+
+
+def test_every_folder_is_looked_into_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looked = time.time(), list[str]()
+
+    def counted(folder: Path) -> float:
+        looked.append(folder.name)
+        return now - 15 * 86400
+
+    monkeypatch.setattr(module, "_touched", counted)
+    Kept(tmp_path).keeper(ID).put_events({"a": Event(reason="Admitted")})
+    for _ in range(5):
+        assert Kept(tmp_path).sweep_daily([ID]) == []
+    Kept(tmp_path).keeper("gone").put_events({"a": Event(reason="Admitted")})
+    assert Kept(tmp_path).sweep_daily([ID]) == []
+    assert looked == []
+    for days in (-2, 2):  # a clock may have gone wrong
+        Kept(tmp_path).keeper("gone").put_events({"a": Event(reason="Admitted")})
+        os.utime(tmp_path / ".swept", (now + days * 86400, now + days * 86400))
+        assert Kept(tmp_path).sweep_daily([ID]) == ["gone"]
+        assert Kept(tmp_path).sweep_daily([ID]) == []
+    assert looked == ["gone", "gone"]
+
+
+def test_where_nothing_is_kept_nothing_is_made(tmp_path: Path) -> None:
+    assert Kept(tmp_path / "kept").sweep_daily([]) == []
+    assert list(tmp_path.iterdir()) == []
