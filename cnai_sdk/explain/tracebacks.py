@@ -28,8 +28,8 @@ _FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)(?:, in (.+))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?")
 _MEMBER = re.compile(r"[ |]*\+(?:-\+)?-{10,40}(?: \d{1,4} -{10,40})?")
 _CARRIED = re.compile(r"/(?:payload|cnai/job)/(?!worker/)(?:code/)?")
-"""Where the code of a job lies: in the job's folder on this machine, in a pod on a cluster. There the
-worker's own package is beside it."""
+"""Where the code of a job lies: in the job's folder on this machine, in a pod on a cluster. There
+the worker's own package is beside it."""
 _LIBRARY = re.compile(r"/lib/python3\.\d+/(?:(?:site|dist)-packages/)?")
 _ELSEWHERE = ("Exception in thread", "Exception ignored in")
 _LONGEST_MESSAGE = 30
