@@ -70,12 +70,12 @@ def _plain(value: Any) -> Any:
 def leave(code: int) -> NoReturn:
     """End the process as the interpreter would, without destroying its objects."""
     try:
-        steps = (_join_threads, atexit._run_exitfuncs, _finish_files)
+        steps = (threading._shutdown, processes.settle, atexit._run_exitfuncs, _finish_files)  # type: ignore[attr-defined]
         for step in steps:
             try:
                 step()
             except SystemExit:
-                continue  # it was asked to end, which it does
+                continue  # it ends
             except BaseException as error:  # what went wrong at the end does not undo the work
                 text = f"While the worker ended: {type(error).__name__}: {error}\n"
                 reporting.write(text.encode("utf-8", "replace"))
@@ -84,11 +84,6 @@ def leave(code: int) -> NoReturn:
         _flush_c_streams()
     finally:
         os._exit(code)
-
-
-def _join_threads() -> None:
-    with processes.interruptible():
-        threading._shutdown()  # type: ignore[attr-defined]
 
 
 def _finish_files() -> None:

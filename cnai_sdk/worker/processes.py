@@ -1,6 +1,5 @@
 """What makes a forked worker and a fresh one give the same answers."""
 
-import contextlib
 import json
 import os
 import random
@@ -8,12 +7,12 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator
 from typing import Any, TextIO
 
 from . import reporting
 
 _TORCH_FIXED_SEED = 67280421310721
+_stops = True
 
 
 def prepare(*, loaded_with: int = 0) -> None:
@@ -39,23 +38,11 @@ def prepare(*, loaded_with: int = 0) -> None:
         _limit_threads(threads)
 
 
-def settle() -> None:
-    """No handler may interrupt the end: a DataLoader's raises when its child died, and ours when
-    the worker is asked to stop."""
+def settle(stops: bool = False) -> None:
+    """No handler interrupts the end, such as a DataLoader's; ours where it `stops`."""
+    global _stops
+    _stops = stops
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGTERM) is _asked_to_stop:
-        signal.signal(signal.SIGTERM, _ends_anyway)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """What the end waits for is left when the worker is asked to stop."""
-    if signal.getsignal(signal.SIGTERM) is _ends_anyway:
-        signal.signal(signal.SIGTERM, _asked_to_stop)
-    try:
-        yield
-    finally:
-        settle()
 
 
 def fresh_main(script: str) -> dict[str, Any]:
@@ -74,24 +61,20 @@ def _stream(descriptor: int) -> TextIO:
 
 
 def _asked_to_stop(number: int, frame: object) -> None:
-    """Unwind, so that `finally` blocks run and files are whole; a second request ends at once."""
+    """Unwind, so that `finally` blocks run and files are whole; a second one ends at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise SystemExit(128 + number)
-
-
-def _ends_anyway(number: int, frame: object) -> None:
-    """The end goes on: what is raised in a callback of `atexit` is printed into the user's log."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if _stops:
+        raise SystemExit(128 + number)
 
 
 def _end_when_asked() -> None:
     """A child that the user's code forks ends at SIGTERM, as multiprocessing expects."""
-    if signal.getsignal(signal.SIGTERM) in (_asked_to_stop, _ends_anyway):
+    if signal.getsignal(signal.SIGTERM) is _asked_to_stop:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _reseed_loaded() -> None:
-    """Libraries that a template seeded when it was imported are seeded anew, as in a new process.
+    """What a template's imports seeded is seeded anew, as in a new process.
 
     torch before 2.15 starts every process from one and the same seed; that stays.
     """
@@ -104,8 +87,7 @@ def _reseed_loaded() -> None:
 
 
 def _limit_threads(count: int) -> None:
-    """Libraries that are loaded already took their thread counts from the template; those that
-    come later read the environment."""
+    """Libraries that are loaded have the template's; those that come later read the environment."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(count)
