@@ -87,7 +87,7 @@ def _reseed_loaded() -> None:
 
 
 def _limit_threads(count: int) -> None:
-    """Libraries that are loaded have the template's; those that come later read the environment."""
+    """Libraries that are loaded have the template's; later ones read the environment."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(count)
