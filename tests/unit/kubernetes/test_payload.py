@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cnai_sdk import worker
 from cnai_sdk.backends.kubernetes import payload, pods
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.model.spec import Payload, Span, TrainSpec
@@ -19,6 +22,7 @@ from .manifests import TRAINJOBS, container_of, environment_of, plan_of, spec_of
 from .manifests import manifest_of as manifest_without_code
 
 FILES = {"script.py": "print('数字')".encode(), "code/own.py": b"X = 1", "values/1.pkl": b"\x80\0"}
+WORKER = sorted(Path(worker.__file__).parent.glob("*.py"))
 SETTINGS = {"id": "a", "packages": []}
 
 
@@ -41,6 +45,30 @@ def test_a_usual_function_travels_in_the_job_itself() -> None:
     packed = payload.pack(spec_of(), SETTINGS)
     assert packed.inline
     assert len(packed.data) < payload.INLINE / 2
+
+
+@pytest.mark.parametrize("module", WORKER, ids=lambda path: path.name)
+def test_the_workers_modules_travel_without_their_words_and_keep_their_lines(module: Path) -> None:
+    """What is said in a traceback of them is the line of the module."""
+    source = module.read_text("utf-8")
+    travels = payload.bare(source).decode()
+    assert len(travels) < len(source)
+    assert list(statements(travels)) == list(statements(source))
+    compile(travels, module.name, "exec")
+
+
+def test_a_line_of_a_text_that_looks_like_a_comment_travels() -> None:
+    source = 'x = """one\n# two\n"""\n# three\n'
+    assert payload.bare(source) == b'x = """one\n# two\n"""\n\n'
+
+
+def statements(source: str) -> Iterator[tuple[int, str]]:
+    """The lines and the code of what is run, without texts that stand alone."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            yield node.lineno, ast.unparse(node)
 
 
 def test_values_that_do_not_compress_go_beside_the_job() -> None:
