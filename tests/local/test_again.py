@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -62,16 +61,6 @@ def test_deleting_a_job_that_runs_ends_it_and_leaves_nothing(client: Client) -> 
     with pytest.raises(NotFound):
         job.status  # noqa: B018
     job.delete()
-
-
-def test_a_wait_for_a_job_that_is_deleted_ends(client: Client) -> None:
-    job = client.train(hold())
-    until(lambda: job.status is Phase.RUNNING)
-    waited = threading.Thread(target=job.wait)
-    waited.start()
-    client.job(job.name).delete()
-    waited.join(PATIENCE)
-    assert not waited.is_alive()
 
 
 def test_stopping_is_asked_for_and_shown(client: Client) -> None:

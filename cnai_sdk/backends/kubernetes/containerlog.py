@@ -150,6 +150,8 @@ class ContainerLog:
             ):
                 async for chunk in chunks:
                     place = log.feed(chunk).place
+        except Refused as refusal:
+            self._forbidden(refusal)
         except (CnaiError, TimeoutError, TurnOver):
             pass
         return place.lines
@@ -297,13 +299,19 @@ class ContainerLog:
         box.problem = refusal.message or refusal.what
         if refusal.status == 400:  # it waits to be started
             await box.pulse.wait(_LONGEST_PAUSE)
-        elif refusal.status in (401, 403):
-            box.refused = True
+        elif self._forbidden(refusal):
             self._told()
             await box.pulse.wait(_FORBIDDEN_PAUSE)
         else:
             await self._back_off()
         return False
+
+    def _forbidden(self, refusal: Refused) -> bool:
+        """Whether nobody lets this person read it; that is noted."""
+        if refusal.status not in (401, 403):
+            return False
+        self._box.problem, self._box.refused = refusal.message or refusal.what, True
+        return True
 
     async def _back_off(self) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)

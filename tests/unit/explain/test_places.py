@@ -33,7 +33,7 @@ def without(path: str, more: dict[str, Any]) -> Diagnosis:
 # -- files ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["nosuch.csv", "/home/ada/nosuch.csv"])
+@pytest.mark.parametrize("path", ["nosuch.csv", "/data/nosuch.csv"])
 def test_a_cluster_is_given_a_file_by_an_address_and_never_by_a_path_of_this_machine(
     path: str,
 ) -> None:

@@ -315,6 +315,21 @@ async def test_no_right_to_read_logs_is_said_and_nothing_waits_for_it(job: Job) 
     assert "pods/log" in told
 
 
+async def test_no_right_to_read_logs_is_said_also_before_this_process_leads(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never() -> bool:
+        return False
+
+    monkeypatch.setattr(job.keeper, "lead_soon", never)
+    job.node.pod("a-0")
+    job.node.refuse = (403, 'pods "a-0" is forbidden: User "me" cannot get resource "pods/log"')
+    job.tell()
+    assert await job.lines() == []
+    assert "pods/log" in missing(job.keeper, job.follower, ran=True, outputs="")
+    await job.follower.close()
+
+
 async def test_an_end_waits_for_no_log_that_may_not_be_read(job: Job) -> None:
     job.node.pod("a-0")
     job.node.print("a-0", b"here")
