@@ -7,9 +7,9 @@ export type Kind = string;
 /**
  * Queued, Starting, Running, then Succeeded, Failed or Stopped; Ready for endpoints.
  *
- * >>> Phase('Running').ended, Phase('Failed').ended
+ * >>> Phase("Running").ended, Phase("Failed").ended
  * (False, True)
- * >>> Phase('Hibernating').label, Phase('Hibernating').value
+ * >>> Phase("Hibernating").label, Phase("Hibernating").value
  * ('unknown', 'Hibernating')
  */
 export type Phase = string;
