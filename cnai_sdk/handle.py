@@ -172,7 +172,7 @@ class Handle:
         return self
 
     def _not_yet(self, seconds: float | None) -> WaitTimeout:
-        """Why waiting is over: what keeps it from going on is said."""
+        """Why waiting is over, with what the job itself waits for."""
         what = f"{self.name} has not ended in {seconds:g} s"
         again = f'stop it: cnai.job("{self.name}").stop()'
         if self._last.suspended:
@@ -182,7 +182,7 @@ class Handle:
             )
         if self._last.reason and self._last.message:
             return WaitTimeout(
-                f"{what}; it does not go on by itself.",
+                f"{what}; it waits.",
                 why=self._last.message,
                 next_step=f'cnai.job("{self.name}").explain() says what to do; or {again}',
             )
@@ -344,7 +344,8 @@ class Handle:
                         yield self._view_of_none()
                         return
                     known = view or JobView(workload=workload, now=time.time())
-                    last = None if reading.done() else tuple(tail)
+                    broken = reading.done() and reading.exception() is not None
+                    last = None if broken else tuple(tail)
                     view = await self._view_now(workload, reports, last, away, known)
                     yield view
                     if view.interruption is not None and away is None:
