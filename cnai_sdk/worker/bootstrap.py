@@ -1,7 +1,7 @@
 """Runs the captured script on one rank: by `python bootstrap.py FOLDER`, or after a fork.
 
-Both ways end in `run`, and give the same answers. It never returns to the interpreter's own
-shutdown, where a ProcessGroup can hang or abort (see `distributed`).
+Both ways end in `run`, so that both give the same answers. It never returns to the interpreter's
+own shutdown: a ProcessGroup that is destroyed there can hang or abort (see `distributed`).
 """
 
 import os
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 def _own_path(payload: str, loaded: Sequence[str]) -> None:
     """Put the shipped package and the carried modules before everything else.
 
-    The SDK's modules are handed in: looking at every one that a template has would copy memory.
+    The names of the SDK's modules are handed in: looking at every name that a template has loaded
+    would copy the memory that they lie in.
     """
     here = os.path.dirname(os.path.realpath(__file__))
     first = [os.path.join(payload, "worker"), os.path.join(payload, "code")]
@@ -49,7 +50,7 @@ def run(payload: str, *, loaded_with: int = 0, loaded: Sequence[str] = ()) -> No
         processes.settle()
         tracebacks.show(error, payload)
         code = 130 if isinstance(error, KeyboardInterrupt) else 1
-    processes.settle(True)
+    processes.settle(stops=True)
     ending.leave(code)
 
 

@@ -75,7 +75,7 @@ def leave(code: int) -> NoReturn:
             try:
                 step()
             except SystemExit:
-                continue  # it ends
+                continue  # it was asked to end, which it does
             except BaseException as error:  # what went wrong at the end does not undo the work
                 text = f"While the worker ended: {type(error).__name__}: {error}\n"
                 reporting.write(text.encode("utf-8", "replace"))

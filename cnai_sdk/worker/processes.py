@@ -39,7 +39,11 @@ def prepare(*, loaded_with: int = 0) -> None:
 
 
 def settle(stops: bool = False) -> None:
-    """No handler interrupts the end, such as a DataLoader's; ours where it `stops`."""
+    """No handler of a library may interrupt the end: a DataLoader's raises when its child died.
+
+    Args:
+        stops: whether a request to stop still does, as while threads are waited for.
+    """
     global _stops
     _stops = stops
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -61,7 +65,7 @@ def _stream(descriptor: int) -> TextIO:
 
 
 def _asked_to_stop(number: int, frame: object) -> None:
-    """Unwind, so that `finally` blocks run and files are whole; a second one ends at once."""
+    """Unwind, so that `finally` blocks run and files are whole; a second request ends at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if _stops:
         raise SystemExit(128 + number)
@@ -74,7 +78,7 @@ def _end_when_asked() -> None:
 
 
 def _reseed_loaded() -> None:
-    """What a template's imports seeded is seeded anew, as in a new process.
+    """Libraries that a template seeded when it was imported are seeded anew, as in a new process.
 
     torch before 2.15 starts every process from one and the same seed; that stays.
     """
@@ -87,7 +91,8 @@ def _reseed_loaded() -> None:
 
 
 def _limit_threads(count: int) -> None:
-    """Libraries that are loaded have the template's; later ones read the environment."""
+    """Libraries that are loaded already took their thread counts from the template; those that
+    come later read the environment."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(count)

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from cnai_sdk import runtime
+from cnai_sdk.client import Client
+from cnai_sdk.config import Config
 from tests.cluster.produced import Ledger
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
 from tests.cluster.testbed.fixtures import own_cluster_or_skip, shared_cluster
 from tests.cluster.testnode.controls import Controls
-from tests.cluster.verdicts import Stage, stage_of
+from tests.cluster.verdicts import IMAGE, Stage, stage_of
 
 PASSED = pytest.StashKey[bool]()
 
@@ -49,6 +52,15 @@ def kubeconfig(
     path = cluster.context(namespace)
     monkeypatch.setenv("KUBECONFIG", str(path))
     return path
+
+
+@pytest.fixture
+def client(kubeconfig: Path, tmp_path: Path) -> Iterator[Client]:
+    """A notebook's: it has chosen nothing yet."""
+    client = Client(config=Config(home=tmp_path / "store", image=IMAGE))
+    yield client
+    for _, backend in client._made:
+        runtime.call(backend.close())
 
 
 @pytest_asyncio.fixture

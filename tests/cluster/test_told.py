@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 import cnai_sdk as cnai
-from cnai_sdk import runtime
 from cnai_sdk.client import Client
-from cnai_sdk.config import Config
 from cnai_sdk.errors import NotFound, Unsupported, WaitTimeout
 from cnai_sdk.training import TrainJob
-from tests.cluster.verdicts import IMAGE
+from tests.cluster.trained import OPERATORS
 
 PATIENCE = 120
 
 
-@pytest.fixture(params=["pytorchjob", "trainjob"])
-def client(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Iterator[Client]:
-    client = Client(config=Config(home=tmp_path / "store", image=IMAGE))
+@pytest.fixture(params=OPERATORS)
+def client(request: pytest.FixtureRequest, client: Client) -> Client:
+    """On the cluster, with either operator."""
     client.use("kubernetes", operator=request.param)
-    yield client
-    for _, backend in client._made:
-        runtime.call(backend.close())
+    return client
 
 
 def saving() -> Callable[[], None]:

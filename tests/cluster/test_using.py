@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cnai_sdk import runtime
 from cnai_sdk.backends.kubernetes.backend import KubernetesBackend
 from cnai_sdk.client import Client
-from cnai_sdk.config import Config
 from cnai_sdk.errors import InvalidRequest
 from cnai_sdk.places import noted
 from tests.cluster.testbed.cluster import Cluster
 from tests.cluster.testbed.external import External
-from tests.cluster.verdicts import IMAGE
-
-
-@pytest.fixture
-def client(kubeconfig: Path, tmp_path: Path) -> Iterator[Client]:
-    client = Client(config=Config(home=tmp_path / "store", image=IMAGE))
-    yield client
-    for _, backend in client._made:
-        runtime.call(backend.close())
 
 
 def test_a_cell_that_is_run_again_opens_nothing_anew(client: Client, namespace: str) -> None:

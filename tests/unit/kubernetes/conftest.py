@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from cnai_sdk.backends.kubernetes import containerlog
 from cnai_sdk.backends.kubernetes.api import Api, connect
 from cnai_sdk.backends.kubernetes.informer import Informers
 from cnai_sdk.backends.kubernetes.kubeconfig import find
 
 from .https import Authority, Connected, Server, base64_of, environ, write_kubeconfig
 from .kinds import Cluster
+from .node import Job, serving
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +84,18 @@ async def informers(api: Api) -> AsyncIterator[Informers]:
     found = Informers(api)
     yield found
     await found.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is cut is asked for again without a pause for what the cluster says of its pod."""
+    monkeypatch.setattr(containerlog, "_STATE_COMES", 0.05)
+
+
+@pytest.fixture
+async def job(tmp_path: Path, impatient: None) -> AsyncIterator[Job]:
+    """A workload on a node of its own, and who follows it."""
+    async with serving() as (node, api):
+        job = Job(node, api, tmp_path)
+        yield job
+        await job.follower.close()

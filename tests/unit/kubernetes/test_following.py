@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,7 @@ from tests.unit.kubernetes.node import Job, serving
 WITHIN = 30.0
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containerlog, "_STATE_COMES", 0.05)
-
-
-@pytest.fixture
-async def job(tmp_path: Path) -> AsyncIterator[Job]:
-    async with serving() as (node, api):
-        job = Job(node, api, tmp_path)
-        yield job
-        await job.follower.close()
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 async def test_lines_come_while_the_pod_runs_and_following_ends_with_it(job: Job) -> None:

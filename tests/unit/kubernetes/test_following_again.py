@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from cnai_sdk.backends.kubernetes import containerlog
 from cnai_sdk.backends.kubernetes.kept import Keeper, Kept
 from cnai_sdk.model.metric import Metric
-from tests.unit.kubernetes.node import Job, serving
+from tests.unit.kubernetes.node import Job
 
 WITHIN = 30.0
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containerlog, "_STATE_COMES", 0.05)
-
-
 @pytest.fixture
-async def job(tmp_path: Path) -> AsyncIterator[Job]:
-    async with serving() as (node, api):
-        job = Job(node, api, tmp_path)
-        node.pod("a-0")
-        node.print("a-0", b'\x1ecnai {"metrics":{"loss":1}}', b"one")
-        yield job
-        await job.follower.close()
+def job(job: Job) -> Job:
+    """Its worker has reported once, and printed a line."""
+    job.node.pod("a-0")
+    job.node.print("a-0", b'\x1ecnai {"metrics":{"loss":1}}', b"one")
+    return job
 
 
 class Reading:

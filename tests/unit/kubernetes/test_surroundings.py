@@ -168,34 +168,35 @@ async def test_a_priority_class_that_may_not_be_looked_up_is_not_said_to_be_miss
 NODES, RUNNING = "/api/v1/nodes", "/api/v1/pods"
 
 
-async def test_questions_one_after_another_are_answered_from_one_list_of_all_pods(
-    cluster: Cluster, informers: Informers, server: Server
-) -> None:
+@pytest.fixture
+async def one_node(cluster: Cluster, informers: Informers) -> Surroundings:
+    """Those of a cluster with one node."""
     cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
-    here = surroundings(informers)
+    return surroundings(informers)
+
+
+async def test_questions_one_after_another_are_answered_from_one_list_of_all_pods(
+    one_node: Surroundings, server: Server
+) -> None:
     for _ in range(20):
-        assert (await here.idle({})).counted
+        assert (await one_node.idle({})).counted
     assert server.asked().count(RUNNING) == 1
 
 
 async def test_a_list_of_all_pods_that_is_old_is_none(
-    cluster: Cluster, informers: Informers, server: Server, monkeypatch: pytest.MonkeyPatch
+    one_node: Surroundings, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_APART", 0.0)
-    cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
-    here = surroundings(informers)
     for _ in range(3):
-        await here.idle({})
+        await one_node.idle({})
     assert server.asked().count(RUNNING) == 3
 
 
 async def test_a_change_of_the_namespace_makes_the_list_of_all_pods_old(
-    cluster: Cluster, informers: Informers, server: Server, monkeypatch: pytest.MonkeyPatch
+    one_node: Surroundings, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_APART", 0.1)
-    cluster.objects[NODES] = [named("a", status={"allocatable": {"cpu": "8"}})]
-    here = surroundings(informers)
-    await here.idle({})
-    here.stir()
-    await here.idle({})
+    await one_node.idle({})
+    one_node.stir()
+    await one_node.idle({})
     assert server.asked().count(RUNNING) == 2
